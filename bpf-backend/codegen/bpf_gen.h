@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What code generation hands to the object writer: encoded instructions with relocations and source
+ * positions, maps, global sections, and the BTF that describes them. No decision is left to the
+ * writer.
+ */
+#ifndef KS_CODEGEN_BPF_GEN_H
+#define KS_CODEGEN_BPF_GEN_H
+
+#include "bpf-backend/isa/insn.h"
+#include "btf/btf.h"
+#include "frontend/base/compile.h"
+#include "frontend/base/vec.h"
+
+struct ir_module;
+
+enum bpf_relo_kind {
+	BPF_RELO_MAP,     // ld_imm64: reference to maps[index]
+	BPF_RELO_SECTION, // ld_imm64: address `addend` bytes into global section `index` (enum
+			  // ir_section)
+	BPF_RELO_CALL,    // call: function `index`
+	BPF_RELO_FUNC,    // ld_imm64: address of function `index` (callbacks)
+};
+
+struct bpf_relo {
+	uint32_t insn; // record index in the function
+	enum bpf_relo_kind kind;
+	uint32_t index;
+	uint32_t addend;
+};
+
+struct bpf_line { // source position of the records from `insn` on
+	uint32_t insn;
+	span where;
+};
+
+struct bpf_func {
+	symbol name;
+	const char *section; // "xdp", "tc", ".text" for subprograms
+	uint32_t btf_id;     // BTF_KIND_FUNC
+	uint32_t stack_size; // bytes
+	VEC(struct bpf_record) code;
+	VEC(struct bpf_relo) relos;
+	VEC(struct bpf_line) lines;
+};
+
+struct bpf_object_map {
+	symbol name;
+	uint32_t btf_id; // BTF_KIND_VAR in .maps
+};
+
+struct bpf_object_section { // .data, .bss, .rodata
+	const char *name;
+	uint32_t size, align;
+	const uint8_t *data; // NULL for .bss
+};
+
+struct bpf_object {
+	struct arena *arena;
+	VEC(struct bpf_func *) funcs; // programs first, then subprograms
+	VEC(struct bpf_object_map) maps;
+	struct bpf_object_section sections[3]; // by enum ir_section; size 0 when absent
+	struct btf_builder
+		*btf; // complete but for section offsets, which the writer needs not touch
+	const char *license;
+};
+
+struct bpf_gen_options {
+	uint32_t kernel; // major << 16 | minor << 8
+	int isa;         // 1 to 4; 0: the best that `kernel` has
+};
+
+/* Generates every eBPF function of an optimised module. False after a diagnostic (stack over 512
+ * bytes, too many arguments, an operation that the kernel lacks). */
+bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
+		  struct bpf_object *out);
+/* Text of the machine form after a stage ("select", "regalloc", "final"), for --emit=asm and golden
+ * tests. */
+void bpf_print_object(const struct compile *compile, const struct bpf_object *object,
+		      struct buf *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Byte buffer for building output: text or section contents. Storage is malloc'ed because outputs
+ * can be large and are handed to the caller; buf_fini() frees it.
+ */
+#ifndef KS_BASE_BUF_H
+#define KS_BASE_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+	char *data; // len bytes and, after any buf_ text call, a NUL
+	size_t len, cap;
+};
+
+void buf_init(struct buf *buf);
+void buf_fini(struct buf *buf);
+void buf_add(struct buf *buf, const void *data, size_t len);
+void buf_add_char(struct buf *buf, char c);
+void buf_add_text(struct buf *buf, const char *text);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds zero bytes until len is a multiple of `align` (a power of two). */
+void buf_pad(struct buf *buf, size_t align);
+/* Adds `len` zero bytes and returns their offset. */
+size_t buf_add_zeros(struct buf *buf, size_t len);
+/* Little-endian integers. */
+void buf_add_u16(struct buf *buf, uint16_t v);
+void buf_add_u32(struct buf *buf, uint32_t v);
+void buf_add_u64(struct buf *buf, uint64_t v);
+
+/* Writes the buffer to `path` through a temporary file in the same folder and a rename, so that a
+ * reader or an interruption never sees half a file. `mode` as for open(2). 0 or negative errno. */
+int buf_write_file(const struct buf *buf, const char *path, unsigned mode);
+/* Removes the temporary file of a write in progress; safe in a signal handler. */
+void buf_remove_temporary(void);
+
+#endif

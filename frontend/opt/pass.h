@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pass runner: runs the rows of passes.def in order on every function, checks the IR after each
+ * pass when asked, dumps, and stops where asked. A pass is one file with one public function.
+ */
+#ifndef KS_OPT_PASS_H
+#define KS_OPT_PASS_H
+
+#include "frontend/ir/ir.h"
+
+struct opt_options {
+	uint32_t kernel; // version that eBPF code is made for: major << 16 | minor << 8
+	int level;       // 0: only what is needed for correctness; 1: everything
+	bool check_each; // ir_check_fn after every pass; failing is an internal error naming the
+			 // pass
+	const char *stop_after; // pass name or NULL
+	const char *start_at;   // pass name or NULL
+};
+
+/* Scratch and facts that passes share. */
+struct opt_context {
+	struct ir_module *module;
+	struct compile *compile;
+	const struct opt_options *options;
+	struct arena *scratch; // reset after every pass
+};
+
+/* False when a pass reported an error (a loop that cannot be bounded, an unguarded packet write).
+ */
+bool opt_run(struct ir_module *m, const struct opt_options *options);
+/* Rows of passes.def for --help; NULL past the end. */
+const char *opt_pass_name(uint32_t index);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Userspace half of the compiler. host_generate() lives in a plug-in library that holds LLVM and is
+ * opened only when native code is made; image and container writing (image.h) do not need it.
+ */
+#ifndef KS_HOST_GEN_H
+#define KS_HOST_GEN_H
+
+#include <stdbool.h>
+
+#include "frontend/base/buf.h"
+#include "frontend/ir/ir.h"
+
+enum host_output {
+	HOST_OBJECT,   // ELF relocatable, for image_link() or --emit=obj
+	HOST_ASSEMBLY, // text
+	HOST_LLVM_IR,  // text
+};
+
+struct host_options {
+	const char *triple; // "x86_64-linux-gnu", "aarch64-linux-gnu"; NULL: this machine
+	int level;          // optimisation, 0 to 2
+	enum host_output output;
+};
+
+/* Compiles every userspace function of the module. False and *why (in the module's arena) on
+ * failure. */
+typedef bool host_generate_fn(const struct ir_module *m, const struct host_options *options,
+			      struct buf *out, const char **why);
+host_generate_fn host_generate;
+#define HOST_GENERATE_SYMBOL "host_generate"
+#define HOST_PLUGIN_NAME "libks-host.so"
+
+#endif

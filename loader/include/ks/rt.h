@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between compiled userspace code (host-backend) and the runtime (loader): the call
+ * table, the layout of an image and of the container that holds it. Both sides include this file
+ * and nothing of each other. All integers are in the byte order of the target; offsets are in bytes
+ * from the start of the payload.
+ *
+ * A built program is the static runtime executable with three ELF sections added:
+ *   .ks.bpf    the BPF object
+ *   .ks.image  native code: struct ks_image_header, then the parts it names; aligned to 4096 in the
+ * file .ks.meta   struct ks_meta_header, then its tables and strings
+ */
+#ifndef KS_RT_H
+#define KS_RT_H
+
+#include <stdint.h>
+
+#define KS_RT_VERSION 1u
+#define KS_SECTION_BPF ".ks.bpf"
+#define KS_SECTION_IMAGE ".ks.image"
+#define KS_SECTION_META ".ks.meta"
+
+enum ks_rt_call {
+#define RT_CALL(name, result, args, effects) KS_CALL_##name,
+#include "ks/rt_calls.def"
+#undef RT_CALL
+	KS_CALL_COUNT
+};
+
+/* How ks_print_int and ks_print_str show their value: bits of `spec`. */
+enum ks_print_spec {
+	KS_PRINT_SIGNED = 0,
+	KS_PRINT_UNSIGNED = 1,
+	KS_PRINT_HEX = 2,
+	KS_PRINT_HEX_UPPER = 3,
+	KS_PRINT_OCTAL = 4,
+	KS_PRINT_CHAR = 5,
+	KS_PRINT_BOOL = 6, // true or false
+	KS_PRINT_POINTER = 7,
+	KS_PRINT_BASE_MASK = 15,
+	KS_PRINT_ZERO_PAD = 16,
+	KS_PRINT_LEFT = 32,
+	KS_PRINT_ALTERNATE = 64, // 0x in front
+	KS_PRINT_PLUS = 128,
+	KS_PRINT_WIDTH_SHIFT = 8,      // bits 8-15: least width
+	KS_PRINT_PRECISION_SHIFT = 16, // bits 16-23: precision + 1, 0 when not given
+};
+
+/*
+ * The image is position-independent. Text is mapped read-only and executable straight from the
+ * file, data copy-on-write behind it; text_size is a multiple of 4096, so addresses between the two
+ * are fixed distances. At data start lie `call_count` pointers to fill with the call table and
+ * three pointers to fill with the base addresses of the shared sections (data, bss, rodata of the
+ * BPF object).
+ */
+#define KS_IMAGE_MAGIC 0x31676d69736bull // "ksimg1"
+struct ks_image_header {
+	uint64_t magic;
+	uint32_t version;                // KS_RT_VERSION that it was compiled for
+	uint32_t machine;                // ELF e_machine
+	uint32_t text_offset, text_size; // from the start of the image; constants included
+	uint32_t data_offset, data_size; // bytes in the file
+	uint32_t data_memory;            // bytes in memory, the rest zero
+	uint32_t call_count;
+	uint32_t main_offset; // of main within text: int32 (*)(void *options); UINT32_MAX when
+			      // there is none
+	uint32_t relative_offset,
+		relative_count; // table of uint32 places (from text start) of 64-bit words
+				// that hold an offset from text start and want its address
+	uint32_t reserved;
+};
+
+/* Kinds of an option of main(args: S). */
+enum ks_option_kind {
+	KS_OPTION_BOOL,
+	KS_OPTION_UNSIGNED,
+	KS_OPTION_SIGNED,
+	KS_OPTION_STR,
+};
+
+#define KS_META_MAGIC 0x3161746d736bull // "ksmta1"
+struct ks_meta_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t programs, program_count; // offset and count of struct ks_meta_program
+	uint32_t maps, map_count;
+	uint32_t options, option_count;
+	uint32_t options_size;    // bytes of the struct that main takes
+	uint32_t section_size[3]; // data, bss, rodata
+	uint32_t source_name;     // string: the .ks file, for messages
+	uint32_t reserved;
+};
+
+/* Strings are offsets of NUL-terminated text within the payload. */
+struct ks_meta_program {
+	uint32_t name;
+	uint32_t kind;   // program kind: "xdp", "tc/ingress"
+	uint32_t target; // argument of its attribute, "" when none
+};
+
+struct ks_meta_map {
+	uint32_t name;
+	uint32_t key_size, value_size;
+	uint8_t is_percpu, is_pinned;
+	uint8_t value_is_int; // a per-CPU value of it is read as the sum
+	uint8_t reserved;
+};
+
+struct ks_meta_option {
+	uint32_t name;
+	uint32_t kind;         // enum ks_option_kind
+	uint32_t offset, size; // in the options struct; for str, size is the capacity
+};
+
+#endif
