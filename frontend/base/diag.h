@@ -7,7 +7,7 @@
  *	diag_note(diags, d, other_span, "`%s` is declared here", "count");
  *
  * Texts live in diags.def; their arguments are strings. An id that ends in an error makes the
- *compile fail; warnings can be turned off or into errors by name.
+ * compile fail; warnings can be turned off or into errors by name.
  */
 #ifndef KS_BASE_DIAG_H
 #define KS_BASE_DIAG_H

@@ -7,8 +7,8 @@
  *	for (uint32_t i = 0; i < tokens.len; i++) use(tokens.data[i]);
  *
  * Growth doubles, so old copies waste at most as much as the final array; elements move when it
- *grows. Two VEC(T) are different types; give one a name with a struct that holds it where it must
- *be passed.
+ * grows. Two VEC(T) are different types; give one a name with a struct that holds it where it must
+ * be passed.
  */
 #ifndef KS_BASE_VEC_H
 #define KS_BASE_VEC_H

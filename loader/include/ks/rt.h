@@ -63,7 +63,7 @@ struct ks_image_header {
 	uint32_t data_memory;            // bytes in memory, the rest zero
 	uint32_t call_count;
 	uint32_t main_offset; // of main within text: int32 (*)(void *options); UINT32_MAX when
-			      // there is none
+		// there is none
 	uint32_t relative_offset,
 		relative_count; // table of uint32 places (from text start) of 64-bit words
 				// that hold an offset from text start and want its address
