@@ -350,9 +350,12 @@ int main(int argc, char **argv)
 		int count = scandir(path, &entries, NULL, alphasort);
 		for (int j = 0; j < count; j++) {
 			snprintf(path, sizeof(path), "tests/%s/%s", stages[i], entries[j]->d_name);
+			free(entries[j]);
 			if (is_wanted(&o, path))
 				start_test(&o, scratch, path, number++, &totals);
 		}
+		if (count >= 0)
+			free(entries);
 	}
 	while (totals.running)
 		reap(&totals);
