@@ -37,7 +37,7 @@ struct program_kind {
 	const char *result; // type of the return value as the author writes it: "xdp_action", "i32"
 	const char *section; // ELF section that libbpf understands
 	int32_t on_failure;  // what a program returns when it cannot go on (XDP_ABORTED,
-		// TC_ACT_SHOT)
+			     // TC_ACT_SHOT)
 };
 
 enum map_shape {
@@ -63,6 +63,9 @@ struct helper_info {
 
 struct target_info {
 	uint32_t kernel; // version asked for: major << 16 | minor << 8
+	/* Text of the declarations that every program sees without an include (shipped header
+	 * "prelude.kh"); NUL-terminated, NULL for none. */
+	const char *prelude;
 	/* Rows in table order; NULL past the end. */
 	const struct program_kind *(*program_kind_at)(uint32_t index);
 	const struct map_kind *(*map_kind_at)(uint32_t index);
