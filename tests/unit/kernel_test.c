@@ -10,7 +10,7 @@
 Test(kernel, helper_numbers_and_names_are_those_of_the_header)
 {
 	static const char *const names[] = {
-#define NAME(name) "bpf_" #name,
+#define NAME(name) [BPF_FUNC_##name] = "bpf_" #name
 		__BPF_FUNC_MAPPER(NAME)
 #undef NAME
 	};
