@@ -75,7 +75,8 @@ static uint64_t bytes_at(const char *data, uint32_t width)
 }
 
 /* Zero exactly when the first `count` bytes at the place are those of `data`. */
-static ir_ref difference(struct body *f, const struct place *place, const char *data, uint32_t count)
+static ir_ref difference(struct body *f, const struct place *place, const char *data,
+			 uint32_t count)
 {
 	ir_ref all = IR_REF_NONE;
 	for (uint32_t at = 0; at < count;) {
