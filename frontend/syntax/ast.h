@@ -134,6 +134,9 @@ struct expr {
 	enum expr_kind kind;
 	bool is_const;  // sema: `value` is known at compile time
 	bool is_lvalue; // sema: names a place that can be assigned to or have its address taken
+	uint16_t
+		height; // nodes on the longest way down, at most PARSE_MAX_HEIGHT; a recursive walk
+			// needs stack for that many
 	span where;
 	struct type *type; // sema; never NULL afterwards
 	uint64_t value; // sema, if is_const: sign- or zero-extended according to type; bool is 0 or
