@@ -231,12 +231,20 @@ static void print_match(struct printer *p, const struct expr *e)
 
 static void print_if_expr(struct printer *p, const struct expr *e)
 {
-	text(p, "if (");
-	print_expr(p, e->conditional.condition, STRENGTH_ANY);
-	text(p, ") ");
-	print_block(p, e->conditional.then);
-	text(p, " else ");
-	print_block(p, e->conditional.otherwise);
+	for (;;) {
+		text(p, "if (");
+		print_expr(p, e->conditional.condition, STRENGTH_ANY);
+		text(p, ") ");
+		print_block(p, e->conditional.then);
+		text(p, " else ");
+		const struct block *b = e->conditional.otherwise;
+		if (b->stmts.len != 1 || b->stmts.data[0]->kind != STMT_EXPR ||
+		    b->stmts.data[0]->expr->kind != EXPR_IF) {
+			print_block(p, b);
+			return;
+		}
+		e = b->stmts.data[0]->expr;
+	}
 }
 
 static unsigned strength_of(const struct expr *e)

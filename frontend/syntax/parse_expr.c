@@ -314,30 +314,35 @@ static void parse_patterns(struct parser *p, struct match_arm *arm)
 	} while (!p->panic && parser_accept(p, TOK_OR));
 }
 
-static bool has_value(const struct block *b)
+static struct expr *if_as_value(struct parser *p, struct stmt *s);
+
+/* True when a block ends in a value. An `if` statement at its end becomes an expression if it can. */
+static bool has_value(struct parser *p, struct block *b)
 {
-	return b->stmts.len && vec_last(&b->stmts)->kind == STMT_EXPR;
+	if (!b->stmts.len)
+		return false;
+	struct stmt *last = vec_last(&b->stmts);
+	struct expr *e = last->kind == STMT_IF ? if_as_value(p, last) : NULL;
+	if (e) {
+		last->kind = STMT_EXPR;
+		last->expr = e;
+	}
+	return last->kind == STMT_EXPR;
 }
 
-/* An `if` statement of which every branch ends in a value is an if-expression; NULL for others. */
+/* An `if` statement of which every branch ends in a value, as an if-expression; NULL for others. */
 static struct expr *if_as_value(struct parser *p, struct stmt *s)
 {
 	struct block *otherwise = NULL;
 
 	if (s->kind != STMT_IF || s->conditional.binding || !s->conditional.otherwise ||
-	    !has_value(s->conditional.then))
+	    !has_value(p, s->conditional.then))
 		return NULL;
-	if (s->conditional.otherwise->kind == STMT_BLOCK) {
+	if (s->conditional.otherwise->kind == STMT_BLOCK)
 		otherwise = s->conditional.otherwise->block;
-	} else {
-		struct expr *chained = if_as_value(p, s->conditional.otherwise);
-		if (!chained)
-			return NULL;
-		struct stmt *value = parser_new_stmt(p, STMT_EXPR, chained->where);
-		value->expr = chained;
-		otherwise = parser_wrap(p, value);
-	}
-	if (!has_value(otherwise))
+	else
+		otherwise = parser_wrap(p, s->conditional.otherwise);
+	if (!has_value(p, otherwise))
 		return NULL;
 	struct expr *e = parser_new_expr(p, EXPR_IF, s->where);
 	e->conditional.condition = s->conditional.condition;
@@ -447,6 +452,8 @@ static struct expr *parse_if(struct parser *p)
 	} else {
 		e->conditional.otherwise = parse_block(p);
 	}
+	has_value(p, e->conditional.then);
+	has_value(p, e->conditional.otherwise);
 	end_parts(p, e, tall);
 	return e;
 }
