@@ -134,9 +134,9 @@ struct expr {
 	enum expr_kind kind;
 	bool is_const;  // sema: `value` is known at compile time
 	bool is_lvalue; // sema: names a place that can be assigned to or have its address taken
-	uint16_t
-		height; // nodes on the longest way down, at most PARSE_MAX_HEIGHT; a recursive walk
-			// needs stack for that many
+	uint16_t height; // nodes on the longest way down, at most PARSE_MAX_HEIGHT: the stack that a
+			 // recursive walk needs
+	bool is_literal; // sema: a constant made of integer literals only; takes the other operand's type
 	span where;
 	struct type *type; // sema; never NULL afterwards
 	uint64_t value; // sema, if is_const: sign- or zero-extended according to type; bool is 0 or
@@ -329,6 +329,7 @@ struct decl {
 			struct type_node *node; // TYPE_NODE_MAP
 			bool is_pinned;
 			VEC(struct expr *) flags; // EXPR_NAME or EXPR_CALL (numa_node(n))
+			uint32_t flag_bits;       // sema: BPF_F_* bits of the flags
 		} map;
 		struct {
 			decl_list params;         // DECL_PARAM

@@ -15,7 +15,7 @@
 enum { PARSE_MAX_DEPTH = 256 };
 /* Height of an expression tree: `1+1+1+...` nests in the tree although not in the text. Later stages
  * walk trees recursively; with this limit an 8 MiB stack leaves them 4 KiB per node. */
-enum { PARSE_MAX_HEIGHT = 1024 };
+enum { PARSE_MAX_HEIGHT = 1000 };
 /* Files that include each other in a row. */
 enum { PARSE_MAX_INCLUDE_DEPTH = 200 };
 
