@@ -321,11 +321,13 @@ static void print_fn_head(struct printer *p, uint32_t index)
 {
 	const struct ir_fn *fn = p->fn;
 
-	buf_add_text(p->out, "fn @");
-	if (index == UINT32_MAX)
+	buf_add_text(p->out, "fn ");
+	if (index == UINT32_MAX) {
+		buf_add_char(p->out, '@');
 		print_name(p, fn->name);
-	else
+	} else {
 		print_fn_ref(p, index);
+	}
 	buf_add_char(p->out, '(');
 	for (uint32_t i = 0; i < fn->param_count; i++)
 		buf_printf(p->out, "%s%s", i ? ", " : "", ir_type_words[fn->params[i]]);
