@@ -10,8 +10,10 @@
 
 /* Appends the ELF file to `out`. */
 void object_write(const struct compile *compile, const struct bpf_object *object, struct buf *out);
-/* Disassembly of every program section with symbols, relocations and source lines. `path` is only
- * for messages. 0, or a negative errno and *why when the file is no BPF object. */
-int object_dump(const uint8_t *data, size_t len, struct buf *out, const char **why);
+/* Disassembly of every program section with symbols, relocations and source lines. `helper_name`
+ * gives the name of a BPF helper by number, or NULL; the object writer knows no kernel table.
+ * 0, or a negative errno and *why (static text) when the file is no BPF object. */
+int object_dump(const uint8_t *data, size_t len, const char *(*helper_name)(uint32_t id),
+		struct buf *out, const char **why);
 
 #endif

@@ -4,6 +4,132 @@
  * fields marked "sema" filled and conversions made explicit, plus the lists below. After it returns
  * true, lowering cannot fail for a reason that the author could mend, apart from limits of the
  * target.
+ *
+ * What lowering may rely on when sema_check_program() returned true
+ * -----------------------------------------------------------------
+ *
+ * General
+ *   - Every expression has a type, never TYPE_ERROR; no *_ERROR node and no construct that this
+ *     version cannot compile is left in a function body.
+ *   - A conversion exists only as EXPR_CONVERT or EXPR_CAST. Wherever a value of type T is wanted the
+ *     expression has exactly type T (pointer equality): initialisers, assigned values, arguments,
+ *     returned values, map keys and values, elements, fields, arm values, both bounds of a range.
+ *   - is_const: the value is in `value`, extended according to the type (pointers and handles: 0, that
+ *     is null). Lowering emits that constant and need not look at the children. Only scalar
+ *     expressions are is_const; string, struct and array literals are not.
+ *   - Trees are never deeper than SEMA_MAX_DEPTH, so recursion over them is safe. A chain of `else if`
+ *     counts one level per link.
+ *   - A place is: EXPR_NAME of a variable, EXPR_FIELD, EXPR_INDEX, EXPR_UNARY deref. is_lvalue says that
+ *     it may be assigned.
+ *
+ * Entries (TYPE_ENTRY; `entry_of` is the map, whose type gives key and value types)
+ *   An expression of type TYPE_ENTRY is one of
+ *   - EXPR_INDEX with a base of TYPE_MAP: base is EXPR_NAME of the DECL_MAP, index has the key type;
+ *   - EXPR_NAME of a DECL_LOCAL whose type is TYPE_ENTRY (`var e = m[k]`, `if (var e = m[k])`): the
+ *     entry found when the local was initialised. variable.is_present on the local: known to exist in its
+ *     whole scope. variable.is_assigned: some STMT_ASSIGN gives the local a whole new value; from then on
+ *     it is a local copy, which counts as present.
+ *   It stands only where one of these consumes it:
+ *   - CONV_ENTRY_VALUE: its value, zero when absent; type V, also when V is an aggregate;
+ *   - CONV_ENTRY_PRESENT: bool;
+ *   - EXPR_FIELD base (V a struct; `.` and `->` mean the same), EXPR_INDEX base (V an array or str): a
+ *     place inside the entry, of the field's or element's type. Reading it gives zero when the entry is
+ *     absent, writing does nothing then. Such places nest (`m[k].a.b[2]`) and need no EXPR_CONVERT;
+ *   - target of STMT_ASSIGN: `m[k] = v` and `m[k] op= v` insert or replace; for a local see above (`e op= v`
+ *     is `e = e op v`);
+ *   - initialiser of a DECL_LOCAL of TYPE_ENTRY, also as the binding of an STMT_IF;
+ *   - operand of STMT_DELETE (always the EXPR_INDEX form).
+ *   `e == null` and `m[k] != null` are BINARY_EQ / BINARY_NE over two bools: CONV_ENTRY_PRESENT and the
+ *   constant false. EXPR_IN is `left` of the key type, `right` EXPR_NAME of the map, result bool.
+ *   &e->f, &e.f is accepted only when e is a local with is_present.
+ *
+ * Expressions
+ *   INT CHAR BOOL NULL  constants. NULL has type types.null (*u8) and is normally under CONV_POINTER.
+ *   STRING   type str(len + 1).
+ *   NAME     name.decl is DECL_LOCAL, DECL_PARAM, DECL_GLOBAL, DECL_CONST, DECL_ENUM_CONST; DECL_CONFIG only as
+ *            base of a field; DECL_MAP only as base of EXPR_INDEX, right side of EXPR_IN, receiver, subject of
+ *            STMT_FOR_MAP or argument of a helper; DECL_FUNC, DECL_EXTERN, DECL_BUILTIN as callee; DECL_FUNC also
+ *            under CONV_FUNC; DECL_ENUM only as base of a qualified constant. Scalar consts are is_const. A const
+ *            of aggregate type (string, array, struct) is not: decl->variable.init is its literal.
+ *   UNARY    NOT: bool to bool. NEG, BITNOT: type of the operand, TYPE_INT. DEREF: pointer to its element (a place).
+ *            ADDR: pointer to the type of the operand, which is a place in memory (never a ctx field).
+ *   BINARY   MUL DIV REM ADD SUB AND XOR OR: both operands and result of the same TYPE_INT (enums and chars have been
+ *            converted to their integer type; char is u8). SHL SHR: likewise; the type is that of the left
+ *            operand, the count was converted to it.
+ *            ADD with a pointer: one operand is the pointer, the other i64 or u64, not scaled; result the pointer type.
+ *            SUB: pointer - i64/u64 gives the pointer type; pointer - pointer (same type) gives u64, in elements.
+ *            LT LE GT GE: both of one type: TYPE_INT, CHAR, ENUM, or pointer. Result bool.
+ *            EQ NE: the same, or BOOL, TYPE_BE, handles; or both TYPE_STR of possibly different capacities, or
+ *            a str and EXPR_STRING. Result bool.
+ *            LOGAND LOGOR: bool, bool, gives bool; short-circuit.
+ *   CALL     call.target says what is called.
+ *            DECL_FUNC, DECL_EXTERN: args have the parameter types. callee is EXPR_NAME. The type of the target is
+ *              TYPE_FUNC. A DECL_EXTERN is a BPF helper (owner NULL when it was not declared in source): its name is
+ *              known to info->find_helper. Arguments by letter: i u64, p any pointer, c pointer to the context,
+ *              m EXPR_NAME of a DECL_MAP.
+ *            DECL_BUILTIN: builtin.id is an enum builtin; args as its row says. For a method callee is EXPR_FIELD whose
+ *              base is the receiver (ctx: the pointer; map: EXPR_NAME; str: a value or a place of TYPE_STR); args leave
+ *              the receiver out. A type argument is EXPR_TYPE; its type is the type meant, not a value.
+ *            print: any values; every argument is a scalar or str (entries became values). The first one is a format
+ *              when it is EXPR_STRING with a `%`; conversions and arguments then agree in number and kind: integers,
+ *              bool, char, enums for d i u x X o c, str for s, pointers for p.
+ *            load: args[0] is CONV_FUNC of the program's EXPR_NAME, type types.program_ref.
+ *            Programs are never called (tail calls cannot be compiled by this version).
+ *   INDEX    base TYPE_MAP or TYPE_ENTRY: see above. Else base is a pointer, an array or a str and the index is u64, or
+ *            i64 when the source was signed. A constant index of an array or str is within it. base of an array type
+ *            is a place, a field of one, a call or a literal. Field `cb` of a context: constant index only.
+ *   FIELD    base is a struct (place or value), a pointer to one (arrow), an entry, EXPR_NAME of DECL_CONFIG, or
+ *            EXPR_NAME of DECL_ENUM (then is_const and field.decl is the DECL_ENUM_CONST). field.decl is the DECL_FIELD; its
+ *            field.ctx is set when base points to a program context: the access is then row field.ctx, type *u8 for
+ *            packet pointers. A ctx field is assigned only when its row has can_write.
+ *   CAST     cast.conversion as for EXPR_CONVERT (a cast to the type it has: CONV_INT or CONV_POINTER).
+ *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero.
+ *   ARRAY    type is T[N], items of type T. No item: all zero. One item: every element. Else the first ones; the
+ *            rest is zero. Array literals nest.
+ *   MATCH    subject is an integer, char, enum, bool, be or str value. Patterns are is_const of the subject's type
+ *            (EXPR_STRING for a str, compared by contents); a range's `high` is excluded. Arms are tried in order,
+ *            at most one is `default` and it may stand anywhere (it is tried last). Without one, an integer
+ *            match whose value is unused may match nothing; an enum match that covers every constant and is
+ *            used as a value still needs a way out for other numbers: zero of the type.
+ *            Type void: used as a statement, arm values are dropped (their types differ). Else every arm that can
+ *            finish yields exactly the type: `value`, or the last statement of `body`, an STMT_EXPR.
+ *   IF       the same for its two blocks (`otherwise` is then present).
+ *   SIZEOF, OFFSETOF  is_const, u32.
+ *   CONVERT  CONV_INT: INT, CHAR, ENUM, BOOL to INT, CHAR, ENUM (BOOL operands only below EXPR_CAST).
+ *            CONV_TRUTH: to bool from INT, CHAR, ENUM, BE, STR, pointer, handle. CONV_ENTRY_*: above.
+ *            CONV_STR: str (or EXPR_STRING) to str of another capacity, cut and NUL-terminated; EXPR_STRING to u8[N] or
+ *            char[N], zero-padded. CONV_POINTER: between pointers, null to pointer or handle.
+ *            CONV_POINTER_INT: pointer to u64. CONV_FUNC: function name to program reference.
+ *
+ * Statements
+ *   VAR      decl->type; init of that type or NULL (zeroed). A local that is `const` and whose init is is_const is never
+ *            read by name in another way than as a constant. Name `_`: evaluate and drop.
+ *   ASSIGN   plain: value has the type of the target (of V for an entry). `op=`: value has the target's type (V) and
+ *            the operation is done in it (TYPE_INT, CHAR or ENUM; an enum or char works like its integer);
+ *            pointer += and -= take i64/u64. The target is evaluated once.
+ *   EXPR     any type; a value is dropped. A MATCH or IF here has type void.
+ *   IF WHILE condition is bool. IF with a binding: the local is TYPE_ENTRY with is_present, or a pointer or handle with
+ *            is_present; the branch is taken when the entry exists or the value is not null.
+ *   FOR_RANGE  begin, end, step and var have one TYPE_INT; var is never assigned by the body. A constant step is
+ *            not 0; a variable step of 0 ends the loop.
+ *   FOR_MAP  userspace only. key has type K, value V (a copy). Either may be named `_`.
+ *   RETURN   value of the function's result type; NULL in a void function or for the named result (result_var).
+ *   BREAK, CONTINUE  always inside a loop of the function.
+ *   Statements after a return, break or continue may be present (a warning was given).
+ *
+ * Functions
+ *   func.target; func.program and program_arg for programs: exactly one parameter of type pointer to a struct with
+ *   record.is_ctx, result of the kind's type. type is TYPE_FUNC. A function with a result returns on every path.
+ *   used_from[t]: called, directly or through other functions, from code that runs on target t. Lower a plain fn
+ *   for TARGET_BPF when used_from[TARGET_BPF]. eBPF functions never recurse. main has no parameter or one struct
+ *   parameter by value whose fields are bool, integers or str; result i32.
+ *   variable.is_address_taken on locals and parameters whose address is used (`&x`).
+ *
+ * Globals: DECL_GLOBAL init is a constant initialiser: is_const, EXPR_STRING, CONV_STR of one, or EXPR_STRUCT / EXPR_ARRAY
+ * of such; so are fields of a DECL_CONFIG (DECL_FIELD init, may be NULL) and aggregate consts. variable.is_local:
+ * only used in eBPF code. DECL_MAP: type->map, map.flag_bits.
+ *
+ * Layout: type->size and align, field.offset. Bit-fields do not occur.
  */
 #ifndef KS_SEMA_SEMA_H
 #define KS_SEMA_SEMA_H
@@ -11,6 +137,9 @@
 #include "frontend/sema/target_info.h"
 #include "frontend/sema/type.h"
 #include "frontend/syntax/parse.h"
+
+/* Deepest nesting of expressions and statements in a checked tree. */
+enum { SEMA_MAX_DEPTH = 1000 };
 
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {

@@ -134,6 +134,7 @@ struct expr {
 	enum expr_kind kind;
 	bool is_const;  // sema: `value` is known at compile time
 	bool is_lvalue; // sema: names a place that can be assigned to or have its address taken
+	bool is_literal; // sema: a constant made of integer literals only; takes the other operand's type
 	span where;
 	struct type *type; // sema; never NULL afterwards
 	uint64_t value; // sema, if is_const: sign- or zero-extended according to type; bool is 0 or
@@ -166,7 +167,7 @@ struct expr {
 			VEC(symbol)
 			arg_names; // parallel to args when any was written `name: e`; else empty
 			struct decl *target; // sema: function, extern, builtin or method called;
-				// NULL for a function value
+					     // NULL for a function value
 		} call;
 		struct {
 			struct expr *base, *index;
@@ -236,7 +237,7 @@ struct stmt {
 		struct expr *expr; // return: NULL when bare
 		struct {
 			struct decl *binding; // `if (var x = e)`: DECL_LOCAL with its initialiser;
-				// else NULL
+					      // else NULL
 			struct expr *condition; // NULL when there is a binding
 			struct block *then;
 			struct stmt *otherwise; // STMT_IF or STMT_BLOCK, NULL when absent
@@ -326,6 +327,7 @@ struct decl {
 			struct type_node *node; // TYPE_NODE_MAP
 			bool is_pinned;
 			VEC(struct expr *) flags; // EXPR_NAME or EXPR_CALL (numa_node(n))
+			uint32_t flag_bits;       // sema: BPF_F_* bits of the flags
 		} map;
 		struct {
 			decl_list params;         // DECL_PARAM

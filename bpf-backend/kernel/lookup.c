@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables of kernel programs, contexts, maps and features, and their queries. A name is found by
+ * walking a table of a few rows; helpers, of which there are hundreds, are in helpers.c.
+ */
+#include "bpf-backend/kernel/kernel.h"
+
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+
+static const struct kernel_program programs[] = {
+#define PROGRAM(name, attribute, arg, context, result, section, on_failure, type, attach, min,     \
+		max, helpers, kernel)                                                              \
+	{{name, attribute, arg, context, result, section, on_failure},                             \
+	 type,                                                                                     \
+	 attach,                                                                                   \
+	 min,                                                                                      \
+	 max,                                                                                      \
+	 KERNEL_SET_##helpers,                                                                     \
+	 kernel},
+#include "bpf-backend/kernel/prog_types.def"
+#undef PROGRAM
+};
+
+const struct kernel_program *kernel_program_at(uint32_t index)
+{
+	return index < COUNT(programs) ? &programs[index] : NULL;
+}
+
+const struct kernel_program *kernel_find_program(const char *name)
+{
+	for (uint32_t i = 0; i < COUNT(programs); i++) {
+		if (!strcmp(programs[i].kind.name, name))
+			return &programs[i];
+	}
+	return NULL;
+}
+
+const struct program_kind *kernel_program_kind_at(uint32_t index)
+{
+	return index < COUNT(programs) ? &programs[index].kind : NULL;
+}
+
+enum { HIDDEN, READ, READ_WRITE };
+
+static const struct ctx_row {
+	struct ctx_field field; // first, so that a field's address is its row's
+	uint32_t kernel;
+} ctx_fields[] = {
+#define CTX_FIELD(context, name, offset, width, count, value, access, kernel)                      \
+	{{#context, #name, offset, width, count, CTX_##value, access >= READ,                      \
+	  access == READ_WRITE},                                                                   \
+	 kernel},
+#include "bpf-backend/kernel/ctx_fields.def"
+#undef CTX_FIELD
+};
+
+const struct ctx_field *kernel_ctx_field_at(const char *context, uint32_t index)
+{
+	for (uint32_t i = 0; i < COUNT(ctx_fields); i++) {
+		if (!strcmp(ctx_fields[i].field.context, context) && index-- == 0)
+			return &ctx_fields[i].field;
+	}
+	return NULL;
+}
+
+uint32_t kernel_ctx_field_version(const struct ctx_field *field)
+{
+	return ((const struct ctx_row *)(const void *)field)->kernel;
+}
+
+enum { SHARED, PERCPU };
+
+static const struct kernel_map_type map_types[] = {
+#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
+	[number] = {#name, number, cpus == PERCPU, kernel},
+#include "bpf-backend/kernel/map_types.def"
+#undef MAP_TYPE
+};
+
+const struct kernel_map_type *kernel_find_map_type(uint32_t type)
+{
+	return type < COUNT(map_types) && map_types[type].name ? &map_types[type] : NULL;
+}
+
+static const struct map_kind map_kinds[] = {
+#define MAP_YES(number, name, shape, cpus) {#name, number, MAP_SHAPE_##shape, cpus == PERCPU},
+#define MAP_NO(number, name, shape, cpus)
+#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
+	MAP_##language(number, name, shape, cpus)
+#include "bpf-backend/kernel/map_types.def"
+#undef MAP_TYPE
+};
+
+const struct map_kind *kernel_map_kind_at(uint32_t index)
+{
+	return index < COUNT(map_kinds) ? &map_kinds[index] : NULL;
+}
+
+bool kernel_has(uint32_t version, enum kernel_feature feature)
+{
+	static const uint32_t since[KERNEL_FEATURE_COUNT] = {
+#define FEATURE(id, kernel) [id] = kernel,
+#include "bpf-backend/kernel/features.def"
+#undef FEATURE
+	};
+	return version >= since[feature];
+}

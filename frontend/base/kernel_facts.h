@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records of kernel facts that two folders share which may not include each other: the tables of
+ * bpf-backend/kernel give them out, the checker takes them through struct target_info. Plain data;
+ * the pointers are to constants that live forever.
+ */
+#ifndef KS_BASE_KERNEL_FACTS_H
+#define KS_BASE_KERNEL_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a load of a context field gives; also kept in the IR (ir.h, IR_CTX_LOAD). */
+enum ctx_value {
+	CTX_SCALAR,
+	CTX_PACKET,
+	CTX_PACKET_END,
+	CTX_PACKET_META,
+};
+
+struct ctx_field {
+	const char *context; // "xdp_md"
+	const char *name;    // "data_end"
+	uint16_t offset;     // bytes in the UAPI struct
+	uint8_t width;       // bytes of one element
+	uint8_t count;       // elements of an array field (`cb`), else 1
+	uint8_t value;       // enum ctx_value
+	bool can_read, can_write;
+};
+
+/* A kind of eBPF program, chosen by an attribute. */
+struct program_kind {
+	const char *name;      // key shared by all stages: "xdp", "tc/ingress"
+	const char *attribute; // "xdp", "tc"
+	const char *arg;       // required argument, "" when it takes none
+	const char *context;   // struct of the single parameter: "xdp_md"
+	const char *result; // type of the return value as the author writes it: "xdp_action", "i32"
+	const char *section; // ELF section that libbpf understands
+	int32_t on_failure;  // what a program returns when it cannot go on (XDP_ABORTED,
+		// TC_ACT_SHOT)
+};
+
+enum map_shape {
+	MAP_SHAPE_HASH,  // entries come and go
+	MAP_SHAPE_ARRAY, // all entries exist, zero at first; integer keys
+};
+
+struct map_kind {
+	const char *name; // "percpu_array"
+	uint32_t type;    // enum bpf_map_type
+	enum map_shape shape;
+	bool is_percpu;
+};
+
+/* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, c context, m
+ * map. */
+struct helper_info {
+	const char *name; // "bpf_ktime_get_ns"
+	uint32_t id;
+	const char *args;   // one letter per argument
+	const char *result; // type as the author writes it
+	bool moves_packet;  // packet pointers are invalid after the call (IR_EFFECT_PACKET)
+};
+
+#endif
