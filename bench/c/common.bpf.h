@@ -14,7 +14,7 @@
 #include <bpf/bpf_helpers.h>
 #include <stdbool.h>
 
-#define MAP(name, kind, key_type, value_type, entries)                                            \
+#define MAP(name, kind, key_type, value_type, entries)                                             \
 	struct {                                                                                   \
 		__uint(type, kind);                                                                \
 		__uint(max_entries, entries);                                                      \

@@ -20,7 +20,8 @@ int main(int argc, char **argv)
 			unsigned long long packets, bytes;
 		} traffic = {0};
 		bpf_map_lookup_elem(bpf_map__fd(bpf->maps.traffic), &row, &traffic);
-		printf("%-5s %llu packets %llu bytes\n", names[row], traffic.packets, traffic.bytes);
+		printf("%-5s %llu packets %llu bytes\n", names[row], traffic.packets,
+		       traffic.bytes);
 	}
 	detach_xdp(interface);
 	protocol_counter_bpf__destroy(bpf);
