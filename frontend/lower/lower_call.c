@@ -8,39 +8,6 @@
 
 #include "frontend/lower/lower_internal.h"
 
-/* Helpers after which packet pointers are invalid (bpf_helper_changes_pkt_data, Linux 6.12
- * net/core/filter.c). */
-static const char *const packet_movers[] = {
-	"bpf_clone_redirect",
-	"bpf_l3_csum_replace",
-	"bpf_l4_csum_replace",
-	"bpf_lwt_push_encap",
-	"bpf_lwt_seg6_action",
-	"bpf_lwt_seg6_adjust_srh",
-	"bpf_lwt_seg6_store_bytes",
-	"bpf_msg_pop_data",
-	"bpf_msg_pull_data",
-	"bpf_msg_push_data",
-	"bpf_reserve_hdr_opt",
-	"bpf_sk_skb_adjust_room",
-	"bpf_sk_skb_change_head",
-	"bpf_sk_skb_change_tail",
-	"bpf_sk_skb_pull_data",
-	"bpf_skb_adjust_room",
-	"bpf_skb_change_head",
-	"bpf_skb_change_proto",
-	"bpf_skb_change_tail",
-	"bpf_skb_pull_data",
-	"bpf_skb_store_bytes",
-	"bpf_skb_vlan_pop",
-	"bpf_skb_vlan_push",
-	"bpf_store_hdr_opt",
-	"bpf_tail_call",
-	"bpf_xdp_adjust_head",
-	"bpf_xdp_adjust_meta",
-	"bpf_xdp_adjust_tail",
-};
-
 /* Helpers whose result stays the same during a run of a program and that change nothing. */
 static const char *const pure_helpers[] = {
 	"bpf_get_smp_processor_id",
@@ -49,16 +16,13 @@ static const char *const pure_helpers[] = {
 	"bpf_get_numa_node_id",
 };
 
-static uint32_t helper_effects(const char *name)
+static uint32_t helper_effects(const struct helper_info *helper)
 {
 	for (size_t i = 0; i < sizeof pure_helpers / sizeof *pure_helpers; i++)
-		if (!strcmp(name, pure_helpers[i]))
+		if (helper && !strcmp(helper->name, pure_helpers[i]))
 			return IR_EFFECT_PURE;
-	uint32_t effects = IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER;
-	for (size_t i = 0; i < sizeof packet_movers / sizeof *packet_movers; i++)
-		if (!strcmp(name, packet_movers[i]))
-			return effects | IR_EFFECT_PACKET;
-	return effects;
+	uint32_t moves = helper && helper->moves_packet ? IR_EFFECT_PACKET : 0;
+	return IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER | moves;
 }
 
 /* ---- functions of the program ---- */
@@ -127,11 +91,12 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, count + 1);
 	for (uint32_t i = 0; i < count; i++)
 		args[i] = lower_argument(f, call->call.args.data[i]);
-	bool is_helper = f->lw->info->find_helper(name, f->lw->info->kernel) != NULL;
+	const struct target_info *info = f->lw->info;
+	const struct helper_info *helper = info->find_helper(name, info->kernel);
 	f->b.where = call->where;
 	enum ir_type result = value_type(call->type);
-	uint32_t index = ir_add_extern(f->m, is_helper ? IR_EXTERN_HELPER : IR_EXTERN_KFUNC, name,
-				       result, helper_effects(name));
+	uint32_t index = ir_add_extern(f->m, helper ? IR_EXTERN_HELPER : IR_EXTERN_KFUNC, name,
+				       result, helper_effects(helper));
 	return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
 }
 

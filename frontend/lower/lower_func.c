@@ -271,7 +271,7 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
 	begin_unwind(&f);
 	enter_params(&f);
 	if (f.fn->program)
-		pull_headers(&f, decl, local_of(decl->func.params.data[0])->value);
+		pull_headers(&f);
 	if (decl->func.result_var.len)
 		declare_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);

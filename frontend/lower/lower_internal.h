@@ -127,6 +127,7 @@ enum ir_type value_type(const struct type *type); // of a scalar; VOID for anyth
 uint32_t value_width(const struct type *type);    // bytes in memory of a scalar
 bool value_is_signed(const struct type *type);    // compares, divides and widens as signed
 uint32_t lower_dtype(struct lower *lw, const struct type *type);
+uint32_t char_array_dtype(struct lower *lw, uint32_t count);
 uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 
 /* ---- lower_module.c ---- */
@@ -134,8 +135,10 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
+/* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
 uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
 			uint32_t dtype);
+uint32_t literal_text(struct lower *lw, const void *bytes, uint32_t size);
 /* Serialises a constant initialiser; false when it is none. `out` has the size of the type, zero. */
 bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type *type,
 		    uint8_t *out);
@@ -277,7 +280,7 @@ ir_ref lower_in(struct body *f, struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
 ir_ref lower_ctx_len(struct body *f, struct expr *call);
 /* At the start of a classifier: makes the part of the packet linear that ctx.at() will ask for. */
-void pull_headers(struct body *f, struct decl *decl, ir_ref ctx);
+void pull_headers(struct body *f);
 
 /* ---- lower_string.c ---- */
 

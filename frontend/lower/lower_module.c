@@ -96,6 +96,11 @@ uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint
 	return index;
 }
 
+uint32_t literal_text(struct lower *lw, const void *bytes, uint32_t size)
+{
+	return literal_global(lw, bytes, size, 1, char_array_dtype(lw, size));
+}
+
 /* ---- declarations ---- */
 
 static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes, bool is_constant)

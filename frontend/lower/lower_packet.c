@@ -194,19 +194,21 @@ static void search_reach(struct reach_search *search, struct decl *decl)
 	walk_block(&walk, decl->func.body);
 }
 
-void pull_headers(struct body *f, struct decl *decl, ir_ref ctx)
+void pull_headers(struct body *f)
 {
-	const struct type *param = decl->func.params.data[0]->type;
-	if (!ctx || param->kind != TYPE_POINTER || !is_skb(f, param->element))
+	struct decl *param = f->decl->func.params.data[0];
+	const struct type *context = param->type->element;
+	if (!is_skb(f, context))
 		return;
 	struct reach_search search = {0};
 	map_init(&search.seen, f->m->arena);
-	search_reach(&search, decl);
+	search_reach(&search, f->decl);
 	if (!search.most)
 		return;
-	const struct type *context = param->element;
+	const struct local *local = local_of(param);
+	ir_ref ctx = local->value ? local->value : load_slot(f, local->slot, param->type);
 	uint32_t is_short = new_block(f), partial = new_block(f), done = new_block(f);
-	f->b.where = decl->name_where;
+	f->b.where = f->decl->name_where;
 	ir_ref need = const32(f, (uint32_t)search.most);
 	ir_ref data = load_field(f, ctx, context, "data");
 	ir_ref end = load_field(f, ctx, context, "data_end");

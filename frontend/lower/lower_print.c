@@ -223,9 +223,7 @@ static void print_piece(struct body *f, const struct piece *piece)
 {
 	ir_ref args[3];
 	if (!piece->value) {
-		uint32_t dtype = lower_dtype(f->lw, f->lw->program->types.char_);
-		struct place text =
-			global_place(f, literal_global(f->lw, piece->text, piece->len, 1, dtype));
+		struct place text = global_place(f, literal_text(f->lw, piece->text, piece->len));
 		args[0] = text.base;
 		args[1] = const64(f, piece->len);
 		call_runtime(f, "ks_print_text", IR_VOID, IR_EFFECT_OTHER, args, 2);
@@ -292,8 +290,7 @@ static void add_kernel_conversion(struct buf *format, const struct piece *piece)
 static ir_ref bool_text(struct body *f, ir_ref value)
 {
 	static const char texts[] = "false\0true";
-	uint32_t dtype = lower_dtype(f->lw, f->lw->program->types.char_);
-	struct place both = global_place(f, literal_global(f->lw, texts, sizeof texts, 1, dtype));
+	struct place both = global_place(f, literal_text(f->lw, texts, sizeof texts));
 	ir_ref offset = ir_emit_select(&f->b, IR_I64, value, const64(f, 6), const64(f, 0));
 	return ir_emit(&f->b, IR_PTRADD, IR_PTR, both.base, offset);
 }
@@ -356,9 +353,7 @@ static ir_ref print_kernel(struct line *line, struct expr *call)
 		values[count++] = kernel_value(f, piece);
 	}
 	buf_add_char(&format, '\0');
-	uint32_t dtype = lower_dtype(f->lw, f->lw->program->types.char_);
-	struct place text =
-		global_place(f, literal_global(f->lw, format.data, (uint32_t)format.len, 1, dtype));
+	struct place text = global_place(f, literal_text(f->lw, format.data, (uint32_t)format.len));
 	f->b.where = call->where;
 	ir_ref result = trace(f, text.base, (uint32_t)format.len, values, count);
 	buf_fini(&format);

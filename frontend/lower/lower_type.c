@@ -188,3 +188,15 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl)
 {
 	return add_func(lw, decl->type, &decl->func.params);
 }
+
+uint32_t char_array_dtype(struct lower *lw, uint32_t count)
+{
+	/* Beside the numbers of types, which have 32 bits. */
+	uint64_t *known = map_insert(&lw->dtypes, 1ull << 32 | count);
+	if (!*known) {
+		uint32_t index = add_array(lw, lw->program->types.char_, count, count);
+		*map_insert(&lw->dtypes, 1ull << 32 | count) = index + 1;
+		return index;
+	}
+	return (uint32_t)*known - 1;
+}

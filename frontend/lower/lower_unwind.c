@@ -115,7 +115,10 @@ static uint32_t code_slot(struct body *f)
 static ir_ref zero_result(struct body *f)
 {
 	enum ir_type type = value_type(f->result);
-	return type == IR_VOID ? IR_REF_NONE : zero_of(f, type);
+	const struct program_kind *program = f->decl->func.program;
+	if (type == IR_VOID)
+		return IR_REF_NONE;
+	return ir_const(f->fn, type, program ? (uint64_t)(int64_t)program->on_failure : 0);
 }
 
 /* Ends a function that a throw leaves. */
