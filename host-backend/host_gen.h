@@ -31,4 +31,10 @@ host_generate_fn host_generate;
 #define HOST_GENERATE_SYMBOL "host_generate"
 #define HOST_PLUGIN_NAME "libks-host.so"
 
+/* Names in the object, for image_link(): main, and words that hold the bases of the shared sections
+ * (followed by "data", "bss" or "rodata"). Functions of the module have the first prefix. */
+#define HOST_FN_PREFIX "fn."
+#define HOST_MAIN_SYMBOL HOST_FN_PREFIX "main"
+#define HOST_BASE_PREFIX "ks_base_"
+
 #endif

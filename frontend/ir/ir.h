@@ -309,7 +309,8 @@ struct ir_builder {
 uint32_t ir_add_block(struct ir_fn *fn);
 uint32_t ir_add_slot(struct ir_fn *fn, struct ir_slot slot);
 ir_ref ir_const(struct ir_fn *fn, enum ir_type type, uint64_t bits); // cuts bits to 32 for I32
-/* Appends an instruction to the builder's block. */
+/* Appends an instruction to the builder's block; after a block end, to a new block that nothing
+ * reaches (it is removed by the first pass). */
 ir_ref ir_emit(struct ir_builder *b, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b_operand);
 ir_ref ir_emit_full(struct ir_builder *b, struct ir_insn insn);
 ir_ref ir_emit_select(struct ir_builder *b, enum ir_type type, ir_ref cond, ir_ref yes, ir_ref no);
@@ -320,16 +321,29 @@ ir_ref ir_emit_load(struct ir_builder *b, enum ir_type type, ir_ref addr, int32_
 void ir_emit_store(struct ir_builder *b, ir_ref addr, int32_t offset, ir_ref value, uint16_t aux);
 ir_ref ir_emit_call(struct ir_builder *b, enum ir_op op, enum ir_type type, uint32_t index,
 		    const ir_ref *args,
-		    uint32_t count); // CALL, CALL_EXTERN
+		    uint32_t count); // CALL, CALL_EXTERN; CALL_PTR through ir_emit_full
 /* Block ends: add the edge(s) and leave the builder without a block. */
 void ir_emit_jump(struct ir_builder *b, uint32_t to);
 void ir_emit_branch(struct ir_builder *b, ir_ref cond, uint32_t yes, uint32_t no);
 void ir_emit_switch(struct ir_builder *b, ir_ref value, const uint64_t *values,
 		    const uint32_t *targets, uint32_t count, uint32_t otherwise);
-void ir_emit_return(struct ir_builder *b, ir_ref value);
-/* A phi with `count` operands still IR_REF_NONE, at the head of `block`; set them with
- * ir_phi_args(). */
+void ir_emit_loop_guard(struct ir_builder *b, uint32_t go_on, uint32_t spent);
+void ir_emit_return(struct ir_builder *b, ir_ref value); // IR_REF_NONE: nothing
+void ir_emit_unreachable(struct ir_builder *b);
+/* A phi at the head of `block`, one operand for each present predecessor, all IR_REF_NONE; set them
+ * with ir_phi_args(). An edge added later appends an operand IR_REF_NONE. Operands of two edges
+ * from the same predecessor must be equal. */
 ir_ref ir_add_phi(struct ir_fn *fn, uint32_t block, enum ir_type type, span where);
+void ir_phi_args(struct ir_fn *fn, ir_ref phi, const ir_ref *args); // as many as predecessors
+
+/* The pieces that the calls above are made of. */
+ir_ref ir_new_insn(struct ir_fn *fn, struct ir_insn insn, span where);      // in no block yet
+void ir_append(struct ir_fn *fn, uint32_t block, ir_ref r);                 // links it at the end
+uint32_t ir_add_pool(struct ir_fn *fn, const ir_ref *refs, uint32_t count); // NULL: all none
+uint32_t ir_add_switch(struct ir_fn *fn, const uint64_t *values, uint32_t count);
+void ir_add_pred(struct ir_fn *fn, uint32_t to, uint32_t from);
+/* Sets the successors of a block that has none and adds it to their predecessors. */
+void ir_set_succs(struct ir_fn *fn, uint32_t block, const uint32_t *succs, uint32_t count);
 
 /* ---- access and editing (ir_edit.c) ---- */
 
@@ -349,7 +363,11 @@ enum ir_type ir_type_of(const struct ir_fn *fn, ir_ref r);
 /* Operands in the pool of a call or phi. */
 ir_ref *ir_args(const struct ir_fn *fn, ir_ref r);
 uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r);
-/* Calls visit for the place of every operand: a, b, c and the pool, as the op table says. */
+/* Places of the operands, in the order a, b, c, pool as far as the op table gives them; a place may
+ * hold IR_REF_NONE (return). Valid until the pool or the instructions grow. */
+uint32_t ir_operand_count(const struct ir_fn *fn, ir_ref r);
+ir_ref *ir_operand(const struct ir_fn *fn, ir_ref r, uint32_t k);
+/* Calls visit for each of them. */
 void ir_each_operand(const struct ir_fn *fn, ir_ref r, void (*visit)(ir_ref *operand, void *data),
 		     void *data);
 /* New instruction before/after `at`; span copied from it. */
@@ -359,11 +377,12 @@ ir_ref ir_insert_after(struct ir_fn *fn, ir_ref at, struct ir_insn insn);
 void ir_remove(struct ir_fn *fn, ir_ref r);
 /* Unlinks and puts elsewhere, before `at`. */
 void ir_move_before(struct ir_fn *fn, ir_ref r, ir_ref at);
-/* Rewrites every operand through `replacement` (indexed by instruction ref; IR_REF_NONE keeps). One
- * walk for any number of replacements; chains are followed. */
+/* Rewrites every operand through `replacement` (indexed by instruction ref, as long as fn->insns;
+ * IR_REF_NONE keeps). One walk for any number of replacements; chains are followed. */
+ir_ref ir_replacement_of(ir_ref *replacement, ir_ref r); // the end of one chain
 void ir_replace_all(struct ir_fn *fn, ir_ref *replacement);
 /* Cuts block `b` after instruction `at`; the rest, with the block end, moves to a new block, whose
- * index is returned. b is left without an end. */
+ * index is returned. b is left without an end and without successors; no phi may follow `at`. */
 uint32_t ir_split_block(struct ir_fn *fn, uint32_t b, ir_ref at);
 /* Removes one edge from -> to (the succ_index-th successor): preds and phis of `to` are kept right.
  * The caller then changes the end of `from`. */

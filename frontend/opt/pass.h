@@ -25,6 +25,10 @@ struct opt_context {
 	struct arena *scratch; // reset after every pass
 };
 
+/* Every pass over functions has this form: opt_NAME(ctx, fn), declared in passes.h. True unless it
+ * reported an error. A pass that needs dominators and the like computes them into ctx->scratch. */
+typedef bool opt_pass(struct opt_context *ctx, struct ir_fn *fn);
+
 /* False when a pass reported an error (a loop that cannot be bounded, an unguarded packet write).
  */
 bool opt_run(struct ir_module *m, const struct opt_options *options);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes the metadata payload from a module, and the built program: the runtime executable with the
+ * three payloads behind it, named by section headers so that the runtime (and readelf) find them.
+ * The runtime's own segments are not touched; what runs is byte for byte the runtime.
+ */
+#include "host-backend/image.h"
+
+#include <elf.h>
+#include <string.h>
+
+#include "ks/rt.h"
+
+/* ---- metadata ---- */
+
+/* Tables and strings grow apart; string offsets are made final when both are known. */
+struct meta {
+	const struct ir_module *module;
+	struct buf tables, strings;
+	uint32_t string_base;
+};
+
+static uint32_t add_string(struct meta *w, const char *text)
+{
+	size_t at = w->strings.len;
+	buf_add(&w->strings, text, strlen(text) + 1);
+	return w->string_base + (uint32_t)at;
+}
+
+static uint32_t add_name(struct meta *w, symbol name)
+{
+	return add_string(w, intern_text(&w->module->compile->names, name));
+}
+
+static enum ks_option_kind option_kind(const struct ir_module *m, const struct ir_option *o)
+{
+	const struct ir_dtype *t = &m->dtypes.data[o->dtype];
+	if (t->kind == IR_DTYPE_ARRAY)
+		return KS_OPTION_STR;
+	if (t->encoding & IR_DTYPE_BOOL)
+		return KS_OPTION_BOOL;
+	return t->encoding & IR_DTYPE_SIGNED ? KS_OPTION_SIGNED : KS_OPTION_UNSIGNED;
+}
+
+static void add_programs(struct meta *w)
+{
+	for (uint32_t i = 0; i < w->module->fns.len; i++) {
+		const struct ir_fn *fn = w->module->fns.data[i];
+		if (!fn->program)
+			continue;
+		struct ks_meta_program row = {
+			.name = add_name(w, fn->name),
+			.kind = add_string(w, fn->program),
+			.target = add_string(w, ""),
+		};
+		buf_add(&w->tables, &row, sizeof row);
+	}
+}
+
+static void add_maps(struct meta *w)
+{
+	for (uint32_t i = 0; i < w->module->maps.len; i++) {
+		const struct ir_map *map = &w->module->maps.data[i];
+		struct ks_meta_map row = {
+			.name = add_name(w, map->name),
+			.key_size = map->key_size,
+			.value_size = map->value_size,
+			.is_percpu = map->is_percpu,
+			.is_pinned = map->is_pinned,
+			.value_is_int = map->value_is_scalar,
+		};
+		buf_add(&w->tables, &row, sizeof row);
+	}
+}
+
+static void add_options(struct meta *w)
+{
+	for (uint32_t i = 0; i < w->module->options.len; i++) {
+		const struct ir_option *o = &w->module->options.data[i];
+		struct ks_meta_option row = {
+			.name = add_name(w, o->name),
+			.kind = option_kind(w->module, o),
+			.offset = o->offset,
+			.size = o->size,
+		};
+		buf_add(&w->tables, &row, sizeof row);
+	}
+}
+
+void image_write_meta(const struct ir_module *m, const char *source_name, struct buf *out)
+{
+	struct ks_meta_header h = {
+		.magic = KS_META_MAGIC,
+		.version = KS_RT_VERSION,
+		.map_count = m->maps.len,
+		.option_count = m->options.len,
+		.options_size = m->options_size,
+	};
+	for (uint32_t i = 0; i < m->fns.len; i++)
+		h.program_count += m->fns.data[i]->program != NULL;
+	for (int i = 0; i < IR_SECTION_COUNT; i++)
+		h.section_size[i] = m->section_size[i];
+	h.programs = sizeof h;
+	h.maps = h.programs + h.program_count * (uint32_t)sizeof(struct ks_meta_program);
+	h.options = h.maps + h.map_count * (uint32_t)sizeof(struct ks_meta_map);
+	struct meta w = {.module = m};
+	w.string_base = h.options + h.option_count * (uint32_t)sizeof(struct ks_meta_option);
+	buf_init(&w.tables);
+	buf_init(&w.strings);
+	h.source_name = add_string(&w, source_name);
+	add_programs(&w);
+	add_maps(&w);
+	add_options(&w);
+	buf_add(out, &h, sizeof h);
+	buf_add(out, w.tables.data, w.tables.len);
+	buf_add(out, w.strings.data, w.strings.len);
+	buf_fini(&w.tables);
+	buf_fini(&w.strings);
+}
+
+/* ---- container ---- */
+
+enum { PAYLOAD_COUNT = 3 };
+
+struct payload {
+	const char *name;
+	const struct buf *data;
+	size_t align;
+};
+
+static bool fail(const char **why, const char *text)
+{
+	*why = text;
+	return false;
+}
+
+/* The runtime is our own file, but may be cut short or be something else altogether. */
+static bool check_runtime(const uint8_t *file, size_t len, Elf64_Ehdr *e, const char **why)
+{
+	if (len < sizeof *e)
+		return fail(why, "the runtime executable is too short");
+	memcpy(e, file, sizeof *e);
+	if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 || e->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    e->e_ident[EI_DATA] != ELFDATA2LSB || e->e_shentsize != sizeof(Elf64_Shdr) ||
+	    e->e_shnum == 0 || e->e_shnum + PAYLOAD_COUNT >= SHN_LORESERVE ||
+	    e->e_shstrndx >= e->e_shnum)
+		return fail(why, "the runtime executable is not a 64-bit ELF file with sections");
+	if (e->e_shoff > len || (len - e->e_shoff) / sizeof(Elf64_Shdr) < e->e_shnum)
+		return fail(why, "the runtime executable has its section table outside the file");
+	return true;
+}
+
+static size_t page_of(uint16_t machine)
+{
+	return machine == EM_AARCH64 ? 65536 : 4096;
+}
+
+/* Appends the payloads and their headers, and their names to the section names. */
+static void add_payloads(const struct payload *payloads, struct buf *out, size_t start,
+			 struct buf *names, Elf64_Shdr *headers)
+{
+	for (int i = 0; i < PAYLOAD_COUNT; i++) {
+		const struct payload *p = &payloads[i];
+		size_t misfit = (out->len - start) & (p->align - 1);
+		if (misfit)
+			buf_add_zeros(out, p->align - misfit);
+		headers[i] = (Elf64_Shdr){
+			.sh_name = (Elf64_Word)names->len,
+			.sh_type = SHT_PROGBITS,
+			.sh_offset = out->len - start,
+			.sh_size = p->data->len,
+			.sh_addralign = p->align,
+		};
+		buf_add(names, p->name, strlen(p->name) + 1);
+		buf_add(out, p->data->data, p->data->len);
+	}
+}
+
+bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struct buf *bpf,
+			 const struct buf *image, const struct buf *meta, struct arena *arena,
+			 struct buf *out, const char **why)
+{
+	Elf64_Ehdr e;
+	if (!check_runtime(runtime, runtime_len, &e, why))
+		return false;
+	uint32_t count = e.e_shnum + PAYLOAD_COUNT;
+	Elf64_Shdr *headers = ARENA_ARRAY(arena, Elf64_Shdr, count);
+	memcpy(headers, runtime + e.e_shoff, e.e_shnum * sizeof *headers);
+	Elf64_Shdr *strings = &headers[e.e_shstrndx];
+	if (strings->sh_offset > runtime_len || strings->sh_size > runtime_len - strings->sh_offset)
+		return fail(why, "the runtime executable has its section names outside the file");
+	/* The old section table is not copied when it is the end of the file, as linkers have it. */
+	size_t kept = runtime_len;
+	if (e.e_shoff + e.e_shnum * sizeof *headers == runtime_len)
+		kept = e.e_shoff;
+
+	size_t start = out->len;
+	buf_add(out, runtime, kept);
+	struct buf names;
+	buf_init(&names);
+	buf_add(&names, runtime + strings->sh_offset, strings->sh_size);
+	const struct payload payloads[PAYLOAD_COUNT] = {
+		{KS_SECTION_IMAGE, image, page_of(e.e_machine)},
+		{KS_SECTION_BPF, bpf, 8},
+		{KS_SECTION_META, meta, 8},
+	};
+	add_payloads(payloads, out, start, &names, headers + e.e_shnum);
+	strings->sh_offset = out->len - start;
+	strings->sh_size = names.len;
+	buf_add(out, names.data, names.len);
+	buf_fini(&names);
+	size_t misfit = (out->len - start) & 7;
+	if (misfit)
+		buf_add_zeros(out, 8 - misfit);
+	e.e_shoff = out->len - start;
+	e.e_shnum = (Elf64_Half)count;
+	buf_add(out, headers, count * sizeof *headers);
+	memcpy(out->data + start, &e, sizeof e);
+	return true;
+}

@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The `ks` command: what it writes and leaves, what it needs, how it ends.
+#   tests/command/run.sh [FILTER…]
+. "$(dirname "$0")/../cases.sh"
+
+quota=$ROOT/examples/packet_quota.ks
+
+# refuses STATUS ARGUMENT…: ks ends with that status and says something
+refuses() {
+	local status=0 want=$1
+	shift
+	"$KS" "$@" >out 2>err </dev/null || status=$?
+	expect_equal "status of ks $*" $status "$want"
+	[ -s err ] || fail "ks $*: no message"
+}
+
+# The compiler and what it needs, in $1, as an installation would hold it.
+install_ks() {
+	mkdir -p "$1/bin" "$1/lib"
+	cp "$KS" "$1/bin/ks"
+	[ ! -d "$BUILD/lib/ks" ] || cp -rL "$BUILD/lib/ks" "$1/lib/ks"
+}
+
+# Shared libraries that the programs in $@ are loaded with.
+libraries_of() {
+	local file
+	for file in "$@"; do ldd "$file" 2>/dev/null; done | grep -o '/[^ ]*' | sort -u
+}
+
+test_every_example_builds() {
+	local file name
+	for file in "$ROOT"/examples/*.ks; do
+		name=$(basename "$file" .ks)
+		"$KS" build -o "$name" "$file"
+		[ -x "$name" ] || fail "$name is not executable"
+		"$KS" build --emit=bpf -o "$name.o" "$file"
+	done
+}
+
+test_every_example_is_free_of_warnings() {
+	local file
+	for file in "$ROOT"/examples/*.ks; do
+		"$KS" check -Werror "$file"
+	done
+}
+
+test_two_builds_are_equal_byte_by_byte() {
+	"$KS" build -o one "$quota"
+	"$KS" build -o two "$quota"
+	cmp one two
+	"$KS" build --emit=bpf -o one.o "$quota"
+	"$KS" build --emit=bpf -o two.o "$quota"
+	cmp one.o two.o
+}
+
+test_wrong_command_lines_exit_2() {
+	refuses 2
+	refuses 2 nosuchcommand
+	refuses 2 build
+	refuses 2 build --nosuchoption "$quota"
+	refuses 2 build -o
+	refuses 2 build --emit=nonsense "$quota"
+	refuses 2 check --kernel nonsense "$quota"
+}
+
+test_help_and_version_exit_0() {
+	"$KS" --help | grep -q build
+	"$KS" --version | grep -q '[0-9]'
+}
+
+test_errors_as_json_are_one_object_each() {
+	printf 'fn main() -> i32 {\n    return nosuch\n}\n' >bad.ks
+	local status=0
+	"$KS" check --error-format=json bad.ks >out 2>&1 || status=$?
+	expect_equal status $status 1
+	expect_line "the error" out '^\{.*"bad.ks".*\}$'
+}
+
+test_a_failing_build_leaves_no_file() {
+	printf 'fn main() -> i32 {\n    return nosuch\n}\n' >bad.ks
+	refuses 1 build -o program bad.ks
+	refuses 1 build --emit=bpf -o program.o bad.ks
+	expect_equal files "$(ls -A | grep -v '^\.' | sort | tr '\n' ' ')" "bad.ks err out "
+	refuses 1 build -o /nosuchfolder/program "$quota"
+	mkdir folder
+	refuses 1 build -o folder "$quota"
+	expect_equal "files in folder" "$(ls -A folder)" ""
+}
+
+test_an_interrupted_build_leaves_no_file() {
+	local i signal pid
+	mkdir out
+	for signal in INT TERM KILL; do
+		for i in 0 0.002 0.005 0.01 0.02 0.03 0.05; do
+			# set -m: a background job would otherwise ignore SIGINT
+			set -m
+			"$KS" build -o out/program "$quota" >/dev/null 2>&1 &
+			pid=$!
+			set +m
+			sleep $i
+			kill -$signal $pid 2>/dev/null || true
+			wait $pid 2>/dev/null || true
+			if [ -e out/program ]; then
+				out/program --help >/dev/null || fail "an incomplete file after SIG$signal"
+				rm out/program
+			fi
+			[ $signal = KILL ] || expect_equal "left behind by SIG$signal" "$(ls -A out)" ""
+			rm -rf out/* out/.[!.]*
+		done
+	done
+}
+
+test_check_and_bpf_output_do_not_load_llvm() {
+	[ "$(basename "$BUILD")" != asan ] || skip "the sanitizers load libraries of their own"
+	LD_DEBUG=libs "$KS" check "$quota" 2>libs
+	! grep -qi llvm libs || fail "check loads LLVM"
+	LD_DEBUG=libs "$KS" build --emit=bpf -o quota.o "$quota" 2>libs
+	! grep -qi llvm libs || fail "--emit=bpf loads LLVM"
+	LD_DEBUG=libs "$KS" build -o quota "$quota" 2>libs
+	grep -qi llvm libs || fail "build does not load LLVM, so this test shows nothing"
+}
+
+# The proof that no compiler, assembler or linker takes part: there is none, nor a shell.
+test_build_in_an_empty_root_needs_no_other_program() {
+	need_root
+	local library
+	install_ks root
+	while read -r library; do
+		mkdir -p "root$(dirname "$library")"
+		cp -L "$library" "root$library"
+	done < <(libraries_of root/bin/ks root/lib/ks/*)
+	mkdir root/tmp
+	cp "$quota" root/quota.ks
+	env -i PATH= "$(command -v chroot)" root /bin/ks build -o /quota /quota.ks
+	"$KS" build -o here "$quota"
+	root/quota --help >/dev/null
+	[ "$(find root -type f -perm /111 ! -name '*.so*' ! -path '*/lib/ks/*' ! -path '*/ld-*' | sort | tr '\n' ' ')" = "root/bin/ks root/quota " ] ||
+		fail "other programs in the root folder: $(find root -type f -perm /111)"
+}
+
+test_build_runs_as_a_normal_user() {
+	need_root
+	need_command setpriv
+	install_ks installed
+	cp "$quota" quota.ks
+	chmod 755 . installed installed/*
+	chmod 644 quota.ks
+	mkdir -m 777 out
+	setpriv --reuid 65534 --regid 65534 --clear-groups installed/bin/ks build -o out/quota quota.ks
+	setpriv --reuid 65534 --regid 65534 --clear-groups installed/bin/ks check quota.ks
+	out/quota --help >help
+	expect_line "options" help '--limit'
+}
+
+test_wrong_options_of_a_program_exit_2_with_one_line() {
+	"$KS" build -o quota "$quota"
+	local option
+	for option in --nosuch=1 --limit=x --limit=-1 --limit=4294967296 --limit \
+		--interface=a-name-of-more-than-sixteen-bytes stray; do
+		local status=0
+		./quota $option >out 2>err || status=$?
+		expect_equal "status of quota $option" $status 2
+		expect_equal "lines of quota $option" "$(wc -l <err)" 1
+	done
+}
+
+test_object_holds_btf_and_source_lines() {
+	need_command bpftool
+	"$KS" build --emit=bpf -o quota.o "$quota"
+	bpftool btf dump file quota.o >types
+	expect_line function types "FUNC 'packet_quota'"
+	expect_line map types "VAR 'packet_counts'"
+	"$KS" dump quota.o >dump
+	expect_line "disassembly" dump 'exit'
+	expect_line "source line" dump 'network.limit'
+}
+
+run_cases command "$@"

@@ -1,0 +1,330 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Built programs on the running kernel, with real traffic between two network namespaces.
+#   tests/kernel/run.sh [FILTER…]
+. "$(dirname "$0")/../cases.sh"
+. "$ROOT/tests/network.sh"
+trap network_remove EXIT
+trap 'exit 130' INT TERM
+
+end_case() { network_remove; }
+
+# start EXAMPLE OPTION…: builds the example, runs it here with its output in ./log, as $PROGRAM
+start() {
+	need_root
+	"$KS" build -o "$1" "$ROOT/examples/$1.ks"
+	[ -n "${HERE_MAC:-}" ] || network_make
+	here "./$1" --interface ks1 "${@:2}" >log 2>errors &
+	PROGRAM=$!
+}
+
+# finish [SIGNAL]: ends it, or waits for its end; its exit status
+finish() {
+	[ -z "${1:-}" ] || kill -"$1" $PROGRAM
+	local status=0
+	wait $PROGRAM || status=$?
+	cat errors >&2
+	return $status
+}
+
+# The program has said that it is attached.
+ready() { wait_for log "${1:-.}"; }
+
+attached_here() { here ip -details link show ks1 | grep -c 'prog/xdp' || true; }
+
+test_xdp_counts_are_exact_for_each_source() {
+	start packet_quota --limit 1000000 --seconds 3
+	ready limit
+	count_start here udp
+	count_start here icmp
+	send 10.77.0.1 1000 udp 64
+	send 10.77.0.3 777 udp 1400
+	send 192.168.5.6 500 icmp 333
+	expect_equal "UDP arrived" "$(count_stop here udp)" $'10.77.0.1 1000\n10.77.0.3 777'
+	expect_equal "ICMP arrived" "$(count_stop here icmp)" "192.168.5.6 500"
+	finish
+	expect_line counter log '^10.77.0.1 sent 1000 packets$'
+	expect_line counter log '^10.77.0.3 sent 777 packets$'
+	expect_line counter log '^192.168.5.6 sent 500 packets$'
+}
+
+test_xdp_packets_beyond_the_limit_do_not_arrive() {
+	start packet_quota --limit 10 --seconds 3
+	ready limit
+	count_start here udp
+	send 10.77.0.1 25 udp 64
+	send 10.77.0.3 10 udp 64
+	send 10.77.0.4 11 udp 1500
+	expect_equal arrived "$(count_stop here udp)" $'10.77.0.1 10\n10.77.0.3 10\n10.77.0.4 10'
+	finish
+	expect_line counter log '^10.77.0.1 sent 25 packets$'
+	expect_line counter log '^10.77.0.4 sent 11 packets$'
+}
+
+test_config_changed_while_running_takes_effect() {
+	start packet_quota --limit 10 --next-limit 15 --seconds 4
+	ready limit
+	count_start here udp
+	send 10.77.0.1 12
+	wait_for log 'limit: 15'
+	send 10.77.0.1 12
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 13"
+	finish
+	expect_line counter log '^10.77.0.1 sent 24 packets$'
+}
+
+test_xdp_counts_are_exact_with_two_cpus_sending() {
+	[ "$(nproc)" -ge 2 ] || skip "needs two CPUs"
+	start packet_quota --limit 1000000 --seconds 5
+	ready limit
+	count_start here udp
+	send 10.77.0.1 20000 udp 64 2
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 40000"
+	finish
+	expect_line counter log '^10.77.0.1 sent 40000 packets$'
+}
+
+test_tc_ingress_counts_are_exact_and_the_limit_holds() {
+	start tc_counter --seconds 3 --drop-ingress-above 300
+	ready counting
+	count_start here udp
+	send 10.77.0.1 200
+	send 10.77.0.3 200 udp 1400
+	expect_equal arrived "$(count_stop here udp)" $'10.77.0.1 200\n10.77.0.3 100'
+	finish
+	expect_line counter log '^in 400 out [0-9]+$'
+}
+
+test_tc_egress_counts_are_exact_and_the_limit_holds() {
+	start tc_counter --seconds 3 --drop-egress-above 300
+	ready counting
+	count_start there udp
+	send_back 450 udp 200
+	expect_equal arrived "$(count_stop there udp)" "10.77.0.2 300"
+	finish
+	expect_line counter log '^in [0-9]+ out 450$'
+}
+
+test_tc_counts_are_exact_with_two_cpus_sending() {
+	[ "$(nproc)" -ge 2 ] || skip "needs two CPUs"
+	start tc_counter --seconds 5
+	ready counting
+	count_start here udp
+	send 10.77.0.1 10000 udp 64 2
+	send_back 10000 udp 64 2
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 20000"
+	finish
+	expect_line counter log '^in 20000 out 20000$'
+}
+
+test_match_sorts_protocols() {
+	start protocol_counter --seconds 2
+	ready counting
+	send 10.77.0.1 30 udp 100
+	send 10.77.0.1 20 icmp 100
+	send 10.77.0.1 10 tcp 100
+	finish
+	expect_line udp log '^udp   30 packets 3420 bytes$'
+	expect_line icmp log '^icmp  20 packets 2280 bytes$'
+	expect_line tcp log '^tcp   10 packets 1140 bytes$'
+}
+
+test_firewall_applies_its_rules() {
+	start firewall --seconds 3 --close-port 4001 --max-icmp 100
+	ready filtering
+	count_start here udp
+	count_start here icmp
+	send 10.77.0.1 10 udp 64
+	send 10.77.0.1 5 icmp 100
+	send 10.77.0.1 7 icmp 101
+	expect_equal "UDP arrived" "$(count_stop here udp)" ""
+	expect_equal "ICMP arrived" "$(count_stop here icmp)" "10.77.0.1 5"
+	finish
+	expect_line verdicts log 'closed port 10, large icmp 7, fragment 0, broken 0'
+}
+
+test_map_idioms_do_what_they_say() {
+	start map_idioms --seconds 2
+	ready counting
+	send 10.77.0.1 40 udp 50
+	send 10.77.0.3 1000 udp 28
+	finish
+	expect_line "counted and summed" log '^10.77.0.1: 40 packets, 2000 bytes$'
+	! grep -q '^10.77.0.3' log || fail "the entry of 10.77.0.3 was not deleted"
+}
+
+test_two_programs_share_one_map() {
+	start shared_counter --seconds 1
+	ready running
+	send 10.77.0.1 1
+	finish
+	expect_line values log 'shared_counter\[1\] = 100, shared_counter\[2\] = 200'
+}
+
+test_headers_are_parsed_with_plain_pointers() {
+	start header_parser --seconds 1
+	ready parsing
+	send 10.77.0.1 9
+	finish
+	expect_line values log '^plain 9, tagged 0, ipv4 9, ipv6 0, too short 0$'
+}
+
+test_signals_remove_what_was_attached() {
+	local signal
+	for signal in INT TERM; do
+		start packet_quota --limit 10 --seconds 60
+		ready limit
+		expect_equal "attached before SIG$signal" "$(attached_here)" 1
+		local status=0
+		finish $signal || status=$?
+		[ $status != 0 ] || fail "exit status 0 after SIG$signal"
+		expect_equal "attached after SIG$signal" "$(attached_here)" 0
+	done
+}
+
+test_tc_programs_go_with_a_signal() {
+	start tc_counter --seconds 60
+	ready counting
+	finish INT || true
+	expect_equal "programs on ks1" "$(here bpftool net show dev ks1 | grep -c count_)" 0
+}
+
+# Builds ./NAME from the source on standard input.
+build_source() {
+	cat >"$1.ks"
+	"$KS" build -o "$1" "$1.ks"
+}
+
+test_attachments_outlive_a_main_that_returns_0() {
+	need_root
+	network_make
+	build_source stays <<-'END'
+		@xdp fn keep(ctx: *xdp_md) -> xdp_action { return XDP_DROP }
+		fn main() -> i32 {
+		    var prog = load(keep)
+		    if (attach(prog, "ks1", 0) != 0) { return 1 }
+		    return 0
+		}
+	END
+	here ./stays >log 2>&1
+	expect_equal attached "$(attached_here)" 1
+	expect_line "how to remove it" log 'ks detach stays'
+	count_start here udp
+	send 10.77.0.1 3
+	expect_equal arrived "$(count_stop here udp)" ""
+}
+
+test_a_main_that_fails_leaves_nothing_attached() {
+	need_root
+	network_make
+	build_source fails <<-'END'
+		@xdp fn keep(ctx: *xdp_md) -> xdp_action { return XDP_DROP }
+		fn main() -> i32 {
+		    attach(load(keep), "ks1", 0)
+		    return 3
+		}
+	END
+	local status=0
+	here ./fails >log 2>&1 || status=$?
+	expect_equal "exit status" $status 3
+	expect_equal attached "$(attached_here)" 0
+}
+
+test_attach_to_a_missing_interface_is_a_negative_errno() {
+	need_root
+	network_make
+	build_source missing <<-'END'
+		@xdp fn pass(ctx: *xdp_md) -> xdp_action { return XDP_PASS }
+		fn main() -> i32 {
+		    var e = attach(load(pass), "nosuch0", 0)
+		    print(e)
+		    return 7
+		}
+	END
+	local status=0
+	here ./missing >log 2>errors || status=$?
+	expect_equal "exit status" $status 7
+	expect_line errno log '^-19$'
+}
+
+test_bpftool_shows_names_types_and_lines() {
+	need_command bpftool
+	start packet_quota --limit 5 --seconds 4
+	ready limit
+	send 10.77.0.1 3
+	local id map btf
+	id=$(here ip -details link show ks1 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
+	bpftool prog show id "$id" >prog
+	expect_line "program name" prog 'name packet_quota'
+	map=$(sed -n 's/.*map_ids \([0-9,]*\).*/\1/p' prog)
+	btf=$(sed -n 's/.*btf_id \([0-9]*\).*/\1/p' prog)
+	bpftool prog dump xlated id "$id" linum >dump
+	expect_line "source line" dump 'packet_counts\[src_ip\] \+= 1'
+	expect_line "file name" dump 'packet_quota.ks'
+	for m in ${map//,/ }; do bpftool map show id "$m"; bpftool map dump id "$m"; done >maps
+	expect_line "map name" maps 'name packet_counts'
+	expect_line "formatted value" maps '"value": 3'
+	bpftool btf dump id "$btf" >types
+	expect_line "function type" types "FUNC 'packet_quota'"
+	expect_line "map type" types "VAR 'packet_counts'"
+	bpftool btf dump id "$btf" format c >types.h
+	finish TERM || true
+}
+
+test_the_program_needs_nothing_but_a_kernel() {
+	start packet_quota --limit 10 --seconds 0
+	finish
+	mkdir empty
+	cp packet_quota empty/
+	expect_equal "dynamic sections" "$(readelf -d packet_quota | grep -c NEEDED)" 0
+	env -i ip netns exec "$HERE" chroot empty /packet_quota --interface ks1 --limit 3 --seconds 2 >log 2>errors &
+	PROGRAM=$!
+	ready limit
+	count_start here udp
+	send 10.77.0.1 5
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 3"
+	finish
+	expect_line counter log '^10.77.0.1 sent 5 packets$'
+}
+
+test_without_privilege_one_line_says_what_is_missing() {
+	need_root
+	need_command setpriv
+	"$KS" build -o quota "$ROOT/examples/packet_quota.ks"
+	chmod 755 . quota
+	local status=0
+	setpriv --reuid 65534 --regid 65534 --clear-groups ./quota --interface lo >log 2>errors || status=$?
+	expect_equal "exit status" $status 1
+	expect_equal "lines on standard error" "$(wc -l <errors)" 1
+	expect_line "what is missing" errors 'CAP_BPF|root|CAP_NET_ADMIN'
+}
+
+# Programs that strain the compiler: the kernel accepts them and they compute what they should.
+test_programs_at_the_limits_load_and_compute() {
+	need_root
+	local file
+	for file in "$ROOT"/tests/limits/loads_*.ks; do
+		"$KS" build --emit=bpf -o limit.o "$file"
+		"$TOOLS/prog_run" limit.o --repeat 1 >out 2>err || fail "$(basename "$file"): $(tail -3 err)" || continue
+		grep -q 'retval=2 ' out || fail "$(basename "$file"): $(cat out)" || true
+	done
+}
+
+test_every_example_loads() {
+	need_root
+	local file
+	for file in "$ROOT"/examples/*.ks; do
+		"$KS" build --emit=bpf -o example.o "$file"
+		"$TOOLS/prog_run" example.o --repeat 1 >out 2>err || fail "$(basename "$file"): $(tail -3 err)" || true
+	done
+}
+
+test_nothing_stays_after_all_of_this() {
+	need_root
+	need_command bpftool
+	network_make
+	network_remove
+	expect_equal namespaces "$(ip netns list | grep -c -- "-$$")" 0
+}
+
+run_cases kernel "$@"

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads a BPF object with libbpf, whoever made it, and says what the kernel thinks of it: instruction
+ * counts before and after loading, instructions the verifier processed, and, per BPF_PROG_TEST_RUN,
+ * result and time of a run on a given packet. Tests and bench/ read its output:
+ *
+ *	prog_run OBJECT [--prog NAME] [--packet HEX | --size N] [--repeat N] [--maps]
+ *	program NAME section=S insns=N xlated=N jited=BYTES processed=N stack=BYTES
+ *	run NAME retval=N ns=N
+ *	map NAME key=HEX value=HEX
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOG_SIZE = 1 << 20, MAX_PACKET = 4096, LOG_STATS = 4 };
+
+struct options {
+	const char *object, *prog;
+	unsigned char packet[MAX_PACKET];
+	size_t packet_len;
+	int repeat; // 0: do not run
+	bool maps;
+};
+
+static bool parse_packet(struct options *o, const char *hex)
+{
+	o->packet_len = strlen(hex) / 2;
+	if (o->packet_len > MAX_PACKET)
+		return false;
+	for (size_t i = 0; i < o->packet_len; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &o->packet[i]) != 1)
+			return false;
+	return true;
+}
+
+static bool parse_options(struct options *o, char **argv)
+{
+	*o = (struct options){.packet_len = 64};
+	if (!*argv)
+		return false;
+	for (o->object = *argv++; *argv; argv++) {
+		if (!strcmp(*argv, "--maps"))
+			o->maps = true;
+		else if (!argv[1])
+			return false;
+		else if (!strcmp(*argv, "--prog"))
+			o->prog = *++argv;
+		else if (!strcmp(*argv, "--repeat"))
+			o->repeat = atoi(*++argv);
+		else if (!strcmp(*argv, "--size"))
+			o->packet_len = strtoul(*++argv, NULL, 0);
+		else if (strcmp(*argv, "--packet") || !parse_packet(o, *++argv))
+			return false;
+	}
+	return o->packet_len <= MAX_PACKET;
+}
+
+static unsigned long number_after(const char *log, const char *word)
+{
+	const char *at = strstr(log, word);
+	return at ? strtoul(at + strlen(word), NULL, 10) : 0;
+}
+
+static void print_program(const struct bpf_program *prog, const char *log)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		perror("bpf_obj_get_info_by_fd");
+	printf("program %s section=%s insns=%zu xlated=%zu jited=%u processed=%lu stack=%lu\n",
+	       bpf_program__name(prog), bpf_program__section_name(prog),
+	       bpf_program__insn_cnt(prog), (size_t)info.xlated_prog_len / 8, info.jited_prog_len,
+	       number_after(log, "processed "), number_after(log, "stack depth "));
+}
+
+static int run_program(const struct options *o, const struct bpf_program *prog)
+{
+	unsigned char out[MAX_PACKET + 256];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = o->packet,
+		    .data_size_in = (__u32)o->packet_len, .data_out = out,
+		    .data_size_out = sizeof(out), .repeat = o->repeat);
+	if (bpf_prog_test_run_opts(bpf_program__fd(prog), &run)) {
+		fprintf(stderr, "%s: cannot run: %s\n", bpf_program__name(prog), strerror(errno));
+		return 1;
+	}
+	printf("run %s retval=%d ns=%u\n", bpf_program__name(prog), (int)run.retval, run.duration);
+	return 0;
+}
+
+static void print_bytes(const char *label, const unsigned char *bytes, size_t len)
+{
+	printf(" %s=", label);
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", bytes[i]);
+}
+
+static void print_map(const struct bpf_map *map)
+{
+	int fd = bpf_map__fd(map);
+	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
+	bool is_percpu = strstr(libbpf_bpf_map_type_str(bpf_map__type(map)), "percpu");
+	size_t copies = is_percpu ? (size_t)libbpf_num_possible_cpus() : 1;
+	size_t stride = is_percpu ? (value_size + 7) / 8 * 8 : value_size;
+	unsigned char *key = calloc(1, key_size + 1), *value = calloc(copies, stride + 1);
+	void *previous = NULL;
+	while (!bpf_map_get_next_key(fd, previous, key)) {
+		previous = key;
+		if (bpf_map_lookup_elem(fd, key, value))
+			continue;
+		printf("map %s", bpf_map__name(map));
+		print_bytes("key", key, key_size);
+		print_bytes("value", value, copies * stride);
+		putchar('\n');
+	}
+	free(key);
+	free(value);
+}
+
+static int silent(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+/* Loads every wanted program with a log of its own. */
+static struct bpf_object *load_object(const struct options *o)
+{
+	struct bpf_object *object = bpf_object__open_file(o->object, NULL);
+	struct bpf_program *prog;
+	if (!object)
+		return NULL;
+	bpf_object__for_each_program(prog, object)
+	{
+		bool wanted = !o->prog || !strcmp(o->prog, bpf_program__name(prog));
+		bpf_program__set_autoload(prog, wanted);
+		bpf_program__set_log_level(prog, LOG_STATS);
+		bpf_program__set_log_buf(prog, calloc(1, LOG_SIZE), LOG_SIZE);
+	}
+	if (!bpf_object__load(object))
+		return object;
+	bpf_object__close(object);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct options o;
+	if (argc < 2 || !parse_options(&o, argv + 1)) {
+		fprintf(stderr, "usage: prog_run OBJECT [--prog NAME] [--packet HEX | --size N] "
+				"[--repeat N] [--maps]\n");
+		return 2;
+	}
+	libbpf_set_print(silent);
+	struct bpf_object *object = load_object(&o);
+	if (!object)
+		return 1;
+	struct bpf_program *prog;
+	struct bpf_map *map;
+	int result = 0;
+	bpf_object__for_each_program(prog, object)
+	{
+		if (!bpf_program__autoload(prog))
+			continue;
+		size_t size;
+		print_program(prog, bpf_program__log_buf(prog, &size));
+		if (o.repeat)
+			result |= run_program(&o, prog);
+	}
+	if (o.maps)
+		bpf_object__for_each_map(map, object) print_map(map);
+	bpf_object__close(object);
+	return result;
+}
