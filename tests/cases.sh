@@ -19,8 +19,9 @@ skip() {
 	exit $SKIPPED
 }
 
+# Says why and makes the case fail, at once unless the caller goes on with `|| true`.
 fail() {
-	echo "    $*" >&2
+	echo "    $*" | tee -a "$SCRATCH/.failed" >&2
 	return 1
 }
 
@@ -57,12 +58,14 @@ wait_for() {
 run_case() {
 	SCRATCH=$(mktemp -d /tmp/ks-test-XXXXXX)
 	(
+		trap - EXIT
 		set -eE
 		trap 'echo "    line $LINENO: $BASH_COMMAND" >&2' ERR
 		cd "$SCRATCH"
 		"$1"
 	) 2>"$SCRATCH/.log" >&2
 	local status=$?
+	[ $status != 0 ] || [ ! -e "$SCRATCH/.failed" ] || status=1
 	declare -F end_case >/dev/null && end_case
 	case $status in
 	0) passed=$((passed + 1)) ;;

@@ -19,8 +19,10 @@ network_make() {
 	ip -n "$THERE" link add ks0 numrxqueues 2 numtxqueues 2 type veth \
 		peer name ks1 netns "$HERE" numrxqueues 2 numtxqueues 2
 	# No IPv6: its neighbour discovery would be traffic that nobody asked for.
-	there sysctl -qw net.ipv6.conf.all.disable_ipv6=1 2>/dev/null || true
-	here sysctl -qw net.ipv6.conf.all.disable_ipv6=1 2>/dev/null || true
+	local side
+	for side in here there; do
+		$side sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6' 2>/dev/null || true
+	done
 	ip -n "$HERE" addr add $HERE_IP/24 dev ks1
 	ip -n "$THERE" addr add $THERE_IP/24 dev ks0
 	ip -n "$HERE" link set lo up

@@ -299,6 +299,26 @@ test_without_privilege_one_line_says_what_is_missing() {
 	expect_line "what is missing" errors 'CAP_BPF|root|CAP_NET_ADMIN'
 }
 
+# Programs that strain the compiler: the kernel accepts them and they compute what they should.
+test_programs_at_the_limits_load_and_compute() {
+	need_root
+	local file
+	for file in "$ROOT"/tests/limits/loads_*.ks; do
+		"$KS" build --emit=bpf -o limit.o "$file"
+		"$TOOLS/prog_run" limit.o --repeat 1 >out 2>err || fail "$(basename "$file"): $(tail -3 err)" || continue
+		grep -q 'retval=2 ' out || fail "$(basename "$file"): $(cat out)" || true
+	done
+}
+
+test_every_example_loads() {
+	need_root
+	local file
+	for file in "$ROOT"/examples/*.ks; do
+		"$KS" build --emit=bpf -o example.o "$file"
+		"$TOOLS/prog_run" example.o --repeat 1 >out 2>err || fail "$(basename "$file"): $(tail -3 err)" || true
+	done
+}
+
 test_nothing_stays_after_all_of_this() {
 	need_root
 	need_command bpftool

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing on Debian 12, builds ks, compiles examples/packet_quota.ks and shows it at work
+# between two network namespaces: as root, or with sudo. Leaves nothing behind but the build folder.
+set -euo pipefail
+cd "$(dirname "$0")"
+. tests/setup.sh
+
+if [ "${1:-}" != --built ]; then
+	install_packages "${BUILD_PACKAGES[@]}"
+	mount_kernel_filesystems
+	build_preset release
+	[ -z "$SUDO" ] || exec sudo "$0" --built
+fi
+
+. tests/cases.sh
+. tests/network.sh
+KS=$PWD/build/release/bin/ks
+TOOLS=$PWD/build/release/tests
+SCRATCH=$(mktemp -d /tmp/ks-demo-XXXXXX)
+trap 'network_remove; rm -rf "$SCRATCH"' EXIT
+trap 'exit 130' INT TERM
+
+# traffic: the same mixture each time, sent to the program's interface
+traffic() {
+	send 10.77.0.1 10 udp 64
+	send 10.77.0.3 10 udp 1400
+	send 10.77.0.4 10 icmp 100
+	send 192.168.7.7 3 icmp 1000
+}
+
+sent_so_far() {
+	case $1 in
+	192.168.7.7) echo $((3 * $2)) ;;
+	*) echo $((10 * $2)) ;;
+	esac
+}
+
+# arrived ROUND: a table of what came through, from the counters behind the XDP program
+arrived() {
+	local source sent got
+	count_stop here udp >arrived
+	count_stop here icmp >>arrived
+	printf '   %-14s %8s %8s %8s\n' source sent passed dropped
+	for source in 10.77.0.1 10.77.0.3 10.77.0.4 192.168.7.7; do
+		sent=$(sent_so_far $source 1)
+		got=$(sed -n "s/^$source //p" arrived)
+		printf '   %-14s %8d %8d %8d\n' $source "$sent" "${got:-0}" $((sent - ${got:-0}))
+	done
+}
+
+round() {
+	count_start here udp
+	count_start here icmp
+	traffic
+	arrived
+}
+
+step "Compiling: ks build packet_quota.ks   (one file: the part for the kernel and the program that drives it)"
+cp examples/packet_quota.ks "$SCRATCH"
+cd "$SCRATCH"
+"$KS" build packet_quota.ks
+ls -l packet_quota | awk '{print "   " $5 " bytes, nothing else needed to run it: " $9}'
+
+step "Two network namespaces with a veth pair between them"
+network_make
+
+step "Starting: ./packet_quota --interface ks1 --limit 5 --next-limit 12 --seconds 6"
+here ./packet_quota --interface ks1 --limit 5 --next-limit 12 --seconds 6 >log 2>&1 &
+program=$!
+wait_for log 'limit: 5 '
+sed 's/^/   it prints: /' log
+
+step "Sending UDP and ICMP packets of 64 to 1400 bytes from four addresses: 5 of each may pass"
+round
+
+wait_for log 'limit: 12 '
+step "The running program has changed the limit"
+tail -1 log | sed 's/^/   it prints: /'
+
+step "Sending the same again: 12 of each may have passed in all, so up to 7 more"
+round
+
+wait $program
+step "What the program read back from its map"
+grep sent log | sed 's/^/   it prints: /'
+step "Done: namespaces, programs and files are removed"
