@@ -105,6 +105,12 @@ uint32_t mir_add_slot(struct mir_fn *fn, symbol name, uint32_t size, uint32_t al
 void mir_find_preds(struct mir_fn *fn);
 /* Reachable blocks in reverse post-order. */
 uint32_t *mir_reverse_postorder(const struct mir_fn *fn, struct arena *arena, uint32_t *count);
+/* The instruction depends on nothing, so it can be repeated instead of keeping its result. */
+static inline bool mir_is_remade(const struct mir_insn *in)
+{
+	return in->op == BPF_OP_MOV64_IMM || in->op == BPF_OP_MOV32_IMM ||
+	       in->op == BPF_OP_LD_IMM64 || in->op == MIR_FRAME_ADDR;
+}
 void mir_print(const struct mir_fn *fn, struct buf *out);
 
 static inline bool mir_is_vreg(mir_reg r)
@@ -161,8 +167,9 @@ struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn
 			  struct arena *arena);
 /* Brings the number of live registers down to what the machine has. spill.c */
 void mir_spill(struct mir_fn *fn, struct arena *arena);
-/* Keeps the given registers in the frame, with a load or store at every access. spill.c */
-void mir_spill_everywhere(struct mir_fn *fn, const mir_reg *regs, uint32_t count);
+/* Keeps every register with a slot in slot_of (else UINT32_MAX) in the frame, with a load or store at
+ * every access. Constants and addresses are made again instead. spill.c */
+void mir_spill_everywhere(struct mir_fn *fn, const uint32_t *slot_of, struct arena *arena);
 /* Replaces virtual registers by machine registers. regalloc.c */
 void mir_allocate(struct mir_fn *fn, struct arena *arena);
 /* Gives slots their offsets. False after `stack-too-large`. stack.c */
@@ -171,7 +178,7 @@ bool mir_layout_stack(struct mir_fn *fn);
 void mir_peephole(struct mir_fn *fn);
 /* Orders blocks and removes empty ones. layout.c */
 void mir_layout(struct mir_fn *fn, struct arena *arena);
-/* Final records with jumps resolved. False after a diagnostic. encode in layout.c */
+/* Final records with jumps resolved. False after a diagnostic. encode.c */
 bool mir_encode(struct mir_fn *fn, struct bpf_func *out, struct arena *object_arena);
 
 #endif
