@@ -85,7 +85,7 @@ static void spill_copy(struct everywhere *e, struct mir_insn in)
 {
 	bool from = is_spilled(e, in.src), to = is_spilled(e, in.dst);
 	if (from && to) {
-		if (e->slot_of[in.src] == e->slot_of[in.dst])
+		if (e->slot_of[in.src] == e->slot_of[in.dst] && e->made[in.src].dst == MIR_NO_REG)
 			return;
 		mir_reg piece = mir_new_reg(e->fn);
 		fetch(e, piece, in.src, in.where);
