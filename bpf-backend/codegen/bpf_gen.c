@@ -20,7 +20,8 @@ struct generator {
 
 static void add_function(struct generator *g, uint32_t index)
 {
-	if (g->func_index[index] != UINT32_MAX || g->module->fns.data[index]->target != IR_TARGET_BPF)
+	if (g->func_index[index] != UINT32_MAX ||
+	    g->module->fns.data[index]->target != IR_TARGET_BPF)
 		return;
 	g->func_index[index] = g->functions.len;
 	vec_push(g->arena, &g->functions, index);
@@ -47,7 +48,8 @@ static bool generate_function(struct generator *g, uint32_t index)
 {
 	struct ir_fn *fn = g->module->fns.data[index];
 	struct bpf_func *out = ARENA_NEW(g->arena, struct bpf_func);
-	const struct kernel_program *program = fn->program ? kernel_find_program(fn->program) : NULL;
+	const struct kernel_program *program =
+		fn->program ? kernel_find_program(fn->program) : NULL;
 	struct select_context context = {g->module, &g->options, g->func_index};
 	struct arena arena;
 	out->name = fn->name;
@@ -77,7 +79,8 @@ static void fill_sections(struct generator *g)
 	uint8_t *data[IR_SECTION_COUNT] = {NULL};
 	for (uint32_t i = 0; i < IR_SECTION_COUNT; i++) {
 		struct bpf_object_section *s = &g->out->sections[i];
-		*s = (struct bpf_object_section){.name = names[i], .size = m->section_size[i], .align = 8};
+		*s = (struct bpf_object_section){
+			.name = names[i], .size = m->section_size[i], .align = 8};
 		if (s->size && i != IR_SECTION_BSS)
 			s->data = data[i] = ARENA_ARRAY(g->arena, uint8_t, s->size);
 	}
@@ -122,7 +125,8 @@ static const char *reference_text(const struct compile *compile, const struct bp
 	case BPF_RELO_MAP:
 		return intern_text(&compile->names, object->maps.data[relo->index].name);
 	case BPF_RELO_SECTION:
-		return arena_printf(arena, "%s+%u", object->sections[relo->index].name, relo->addend);
+		return arena_printf(arena, "%s+%u", object->sections[relo->index].name,
+				    relo->addend);
 	case BPF_RELO_CALL:
 	case BPF_RELO_FUNC:
 		return intern_text(&compile->names, object->funcs.data[relo->index]->name);

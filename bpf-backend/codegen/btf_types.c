@@ -24,7 +24,8 @@ static const char *name_text(struct btf_types *t, symbol name, const char *fallb
 	if (!name)
 		return fallback;
 	const char *text = intern_text(&t->module->compile->names, name);
-	char *copy = arena_copy_string(t->arena, text, intern_len(&t->module->compile->names, name));
+	char *copy =
+		arena_copy_string(t->arena, text, intern_len(&t->module->compile->names, name));
 	for (char *c = copy; *c; c++)
 		if (!isalnum((unsigned char)*c) && *c != '_')
 			*c = '_';

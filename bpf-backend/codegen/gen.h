@@ -10,7 +10,7 @@ struct btf_types {
 	struct ir_module *module;
 	struct btf_builder *builder;
 	struct arena *arena;
-	uint32_t *id_of;  // BTF id + 1 of each debug type, 0 not made yet
+	uint32_t *id_of;        // BTF id + 1 of each debug type, 0 not made yet
 	VEC(uint32_t) pointers; // debug types whose pointer has no target yet
 };
 

@@ -152,7 +152,10 @@ void select_expand(struct select *s, ir_ref r)
 	case IR_EXT16S:
 	case IR_SEXT32:
 		select_sign_extend(s, dst, select_reg(s, in->a),
-				   in->op == IR_EXT8S ? 8 : in->op == IR_EXT16S ? 16 : 32, width);
+				   in->op == IR_EXT8S    ? 8
+				   : in->op == IR_EXT16S ? 16
+							 : 32,
+				   width);
 		break;
 	case IR_SDIV:
 	case IR_SREM:

@@ -27,9 +27,9 @@ enum {
 	MIR_R0,
 	MIR_R1,
 	MIR_R5 = 5,
-	MIR_FRAME = 10,    // r10, the frame pointer
-	MIR_COLOURS = 10,  // r0 to r9 can hold values
-	MIR_SAVED = 4,     // r6 to r9 survive a call
+	MIR_FRAME = 10,     // r10, the frame pointer
+	MIR_COLOURS = 10,   // r0 to r9 can hold values
+	MIR_SAVED = 4,      // r6 to r9 survive a call
 	MIR_CLOBBER = 0x3f, // mask of the registers that a call destroys
 	MIR_FIRST_VREG = 16,
 	MIR_STACK_BYTES = 512, // what the kernel gives a function (MAX_BPF_STACK)
@@ -56,10 +56,10 @@ enum mir_role { // what an instruction does with its operands
 	MIR_DEF_DST = 1,
 	MIR_USE_DST = 2,
 	MIR_USE_SRC = 4,
-	MIR_DEF_SRC = 8,  // fetching atomics
-	MIR_PURE = 16,    // may be dropped when its result is not used
-	MIR_CALL = 32,    // reads r1.., writes r0, destroys r1-r5
-	MIR_END = 64,     // ends a block
+	MIR_DEF_SRC = 8,   // fetching atomics
+	MIR_PURE = 16,     // may be dropped when its result is not used
+	MIR_CALL = 32,     // reads r1.., writes r0, destroys r1-r5
+	MIR_END = 64,      // ends a block
 	MIR_WIDTH32 = 128, // result has a zero upper half
 };
 
@@ -68,13 +68,13 @@ struct mir_block {
 	VEC(uint32_t) preds;
 	uint32_t succs[2];
 	uint8_t succ_count;
-	uint8_t depth;    // of loops around it
-	uint8_t likely;   // enum ir_likely of a conditional end
-	uint32_t loop;    // innermost loop (index into the IR's loops), UINT32_MAX when none
+	uint8_t depth;  // of loops around it
+	uint8_t likely; // enum ir_likely of a conditional end
+	uint32_t loop;  // innermost loop (index into the IR's loops), UINT32_MAX when none
 };
 
-struct mir_slot { // object in the frame
-	symbol name;  // 0 for temporaries and spills
+struct mir_slot {    // object in the frame
+	symbol name; // 0 for temporaries and spills
 	uint32_t size, align;
 	span where;
 	int32_t offset; // from r10, negative; set by mir_layout_stack
@@ -88,7 +88,7 @@ struct mir_fn {
 	span where;
 	int isa;
 	bool uses_may_goto;
-	uint32_t reg_count; // next virtual register
+	uint32_t reg_count;           // next virtual register
 	VEC(struct mir_block) blocks; // [0] is the entry
 	VEC(struct mir_slot) slots;
 	uint32_t *order; // of blocks, set by mir_layout

@@ -10,8 +10,8 @@ enum known_kind { KNOWN_NOTHING, KNOWN_VALUE, KNOWN_COPY };
 
 struct known { // of a machine register
 	uint8_t kind;
-	bool is_wide;        // upper half is zero
-	uint8_t of;          // KNOWN_COPY: equal to this register
+	bool is_wide;         // upper half is zero
+	uint8_t of;           // KNOWN_COPY: equal to this register
 	struct mir_insn made; // KNOWN_VALUE: by this instruction
 };
 
@@ -43,7 +43,8 @@ static bool is_useless(const struct known *known, const struct mir_insn *in)
 	if (in->op == BPF_OP_MOV32_REG)
 		return in->dst == in->src && known[in->dst].is_wide;
 	if (mir_is_remade(in))
-		return known[in->dst].kind == KNOWN_VALUE && is_same_value(&known[in->dst].made, in);
+		return known[in->dst].kind == KNOWN_VALUE &&
+		       is_same_value(&known[in->dst].made, in);
 	return false;
 }
 
@@ -65,7 +66,8 @@ static void learn(struct known *known, const struct mir_insn *in)
 	if (mir_is_remade(in)) {
 		k->kind = KNOWN_VALUE;
 		k->made = *in;
-		k->is_wide = in->op == BPF_OP_MOV32_IMM || (in->op == BPF_OP_MOV64_IMM && in->imm >= 0);
+		k->is_wide =
+			in->op == BPF_OP_MOV32_IMM || (in->op == BPF_OP_MOV64_IMM && in->imm >= 0);
 	} else if (in->op == MIR_COPY) {
 		if (in->src < MIR_COLOURS) {
 			k->kind = KNOWN_COPY;

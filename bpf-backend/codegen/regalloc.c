@@ -265,7 +265,7 @@ static void scan_insn(struct scan *s, const struct mir_insn *in, uint32_t roles,
 
 static void scan_block(struct scan *s, const struct mir_reg_list *live_in, uint32_t b)
 {
-	static const float frequencies[MAX_DEPTH + 1] = {1,   10,  100, 1e3f, 1e4f,
+	static const float frequencies[MAX_DEPTH + 1] = {1,    10,   100,  1e3f, 1e4f,
 							 1e5f, 1e6f, 1e7f, 1e8f};
 	struct mir_block *block = &s->g->fn->blocks.data[b];
 	s->frequency = frequencies[block->depth];

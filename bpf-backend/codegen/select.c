@@ -84,8 +84,8 @@ void select_const(struct select *s, mir_reg dst, enum ir_type type, uint64_t bit
 	select_emit(s, in);
 }
 
-
-void select_branch(struct select *s, struct mir_insn cond, uint32_t yes, uint32_t no, uint8_t likely)
+void select_branch(struct select *s, struct mir_insn cond, uint32_t yes, uint32_t no,
+		   uint8_t likely)
 {
 	struct mir_block *block;
 	select_emit(s, cond);
@@ -364,7 +364,8 @@ static void want_operands(struct plan *p, ir_ref r)
 	case IR_MAP_UPDATE:
 	case IR_MAP_DELETE:
 		map = &p->s->module->maps.data[in->index];
-		want(p, map->key_is_scalar ? select_stored_value(p->s, in->a, map->key_size) : in->a);
+		want(p,
+		     map->key_is_scalar ? select_stored_value(p->s, in->a, map->key_size) : in->a);
 		if (in->op == IR_MAP_UPDATE)
 			want(p, map->value_is_scalar
 					? select_stored_value(p->s, in->b, map->value_size)
@@ -457,7 +458,8 @@ static struct mir_insn jump_on_bits(struct select *s, ir_ref tested)
 		a = in->b;
 		b = in->a;
 	}
-	struct mir_insn jump = {.op = is32 ? BPF_OP_JSET32_REG : BPF_OP_JSET64_REG, .src = MIR_NO_REG};
+	struct mir_insn jump = {.op = is32 ? BPF_OP_JSET32_REG : BPF_OP_JSET64_REG,
+				.src = MIR_NO_REG};
 	int32_t imm;
 	jump.dst = select_reg(s, a);
 	if (select_immediate(s, b, is32 ? 4 : 8, &imm)) {
@@ -633,7 +635,8 @@ struct case_label {
 
 static int compare_labels(const void *a, const void *b)
 {
-	uint64_t x = ((const struct case_label *)a)->value, y = ((const struct case_label *)b)->value;
+	uint64_t x = ((const struct case_label *)a)->value,
+		 y = ((const struct case_label *)b)->value;
 	return x < y ? -1 : x > y;
 }
 
@@ -644,7 +647,8 @@ struct cases {
 	uint32_t otherwise;
 };
 
-static struct mir_insn case_jump(struct select *s, const struct cases *c, enum ir_op op, uint64_t value)
+static struct mir_insn case_jump(struct select *s, const struct cases *c, enum ir_op op,
+				 uint64_t value)
 {
 	enum ir_type type = c->width == 32 ? IR_I32 : IR_I64;
 	return jump_on(s, op, c->width, c->operand, ir_const(s->ir, type, value));
@@ -753,8 +757,9 @@ static void select_arithmetic(struct select *s, ir_ref r)
 			b = t;
 		}
 	}
-	enum pattern_b kind = !b ? PATTERN_NONE
-			      : select_immediate(s, b, width / 8, &imm) ? PATTERN_IMM : PATTERN_REG;
+	enum pattern_b kind = !b                                        ? PATTERN_NONE
+			      : select_immediate(s, b, width / 8, &imm) ? PATTERN_IMM
+									: PATTERN_REG;
 	bool is_shift = in->op == IR_SHL || in->op == IR_LSHR || in->op == IR_ASHR;
 	bool is_division = in->op == IR_UDIV || in->op == IR_UREM;
 	if (is_shift)

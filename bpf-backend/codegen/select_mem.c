@@ -247,8 +247,8 @@ void select_atomic(struct select *s, ir_ref r)
 	struct address a = select_address(s, in->a, in->imm);
 	mir_reg value;
 	if (!insn_is_available((enum bpf_op)op, s->out->isa, s->context->options->kernel)) {
-		diag_report(&s->compile->diags, D_KERNEL_LACKS_INSN, s->where,
-			    insn_table[op].text, "5.12", NULL);
+		diag_report(&s->compile->diags, D_KERNEL_LACKS_INSN, s->where, insn_table[op].text,
+			    "5.12", NULL);
 		s->failed = true;
 		return;
 	}
@@ -258,6 +258,7 @@ void select_atomic(struct select *s, ir_ref r)
 	} else {
 		value = select_reg(s, in->b);
 	}
-	select_emit(s, (struct mir_insn){
-			       .op = op, .dst = a.base, .src = value, .off = a.off, .index = a.slot});
+	select_emit(s,
+		    (struct mir_insn){
+			    .op = op, .dst = a.base, .src = value, .off = a.off, .index = a.slot});
 }

@@ -22,7 +22,8 @@ static struct mir_insn *find_remade(const struct mir_fn *fn, struct arena *arena
 			for (int k = 0; k < 2; k++) {
 				if (!mir_is_vreg(regs[k]))
 					continue;
-				defs[regs[k]] = (uint8_t)(defs[regs[k]] < 2 ? defs[regs[k]] + 1 : 2);
+				defs[regs[k]] =
+					(uint8_t)(defs[regs[k]] < 2 ? defs[regs[k]] + 1 : 2);
 				made[regs[k]] = *in;
 			}
 		}
@@ -41,8 +42,11 @@ static struct mir_insn make_reload(mir_reg dst, uint32_t slot, span where)
 
 static struct mir_insn make_store(mir_reg src, uint32_t slot, span where)
 {
-	return (struct mir_insn){
-		.op = BPF_OP_STORE64_REG, .dst = MIR_FRAME, .src = src, .index = slot, .where = where};
+	return (struct mir_insn){.op = BPF_OP_STORE64_REG,
+				 .dst = MIR_FRAME,
+				 .src = src,
+				 .index = slot,
+				 .where = where};
 }
 
 /* ---- everywhere ---- */
@@ -116,7 +120,8 @@ static void spill_insn(struct everywhere *e, struct mir_insn in)
 		fetch(e, in.src, src, in.where);
 	}
 	if (spilled_dst) {
-		in.dst = dst == src && spilled_src && roles & MIR_USE_DST ? in.src : mir_new_reg(e->fn);
+		in.dst = dst == src && spilled_src && roles & MIR_USE_DST ? in.src
+									  : mir_new_reg(e->fn);
 		if (roles & MIR_USE_DST && in.dst != in.src)
 			fetch(e, in.dst, dst, in.where);
 	}

@@ -17,7 +17,8 @@ static void mark_used(struct mir_fn *fn)
 		const struct mir_block *block = &fn->blocks.data[b];
 		for (uint32_t i = 0; i < block->insns.len; i++) {
 			const struct mir_insn *in = &block->insns.data[i];
-			if (in->op == MIR_FRAME_ADDR || in->dst == MIR_FRAME || in->src == MIR_FRAME)
+			if (in->op == MIR_FRAME_ADDR || in->dst == MIR_FRAME ||
+			    in->src == MIR_FRAME)
 				fn->slots.data[in->index].is_used = true;
 		}
 	}
@@ -44,7 +45,8 @@ static int compare_size(const void *a, const void *b)
 	return x->index < y->index ? -1 : 1;
 }
 
-static void report_too_large(struct mir_fn *fn, uint32_t size, struct placed *placed, uint32_t count)
+static void report_too_large(struct mir_fn *fn, uint32_t size, struct placed *placed,
+			     uint32_t count)
 {
 	struct diags *diags = &fn->compile->diags;
 	char text[16];

@@ -101,7 +101,8 @@ static void make_maps(struct unit *u)
 	u->map_fd = calloc(u->module.maps.len + 1, sizeof *u->map_fd);
 	for (uint32_t i = 0; i < u->module.maps.len; i++) {
 		const struct ir_map *m = &u->module.maps.data[i];
-		u->map_fd[i] = make_map(m->type, m->key_size, m->value_size, m->max_entries, m->flags);
+		u->map_fd[i] =
+			make_map(m->type, m->key_size, m->value_size, m->max_entries, m->flags);
 	}
 	for (int i = 0; i < IR_SECTION_COUNT; i++) {
 		const struct bpf_object_section *s = &u->object.sections[i];
@@ -208,7 +209,8 @@ static void expect_result(const char *ir, uint32_t expected)
 		generate(&u, ir, KERNEL_AT(6, 18), sets[i]);
 		if (load(&u)) {
 			uint32_t got = run(&u);
-			cr_expect(got == expected, "isa v%d gives %u, not %u", sets[i], got, expected);
+			cr_expect(got == expected, "isa v%d gives %u, not %u", sets[i], got,
+				  expected);
 		}
 		finish(&u);
 	}
@@ -217,9 +219,33 @@ static void expect_result(const char *ir, uint32_t expected)
 /* ---- every integer operation, edge values, both operand kinds, both instruction sets ---- */
 
 static const uint64_t edges[] = {
-	0, 1, 2, 3, 7, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x12345678,
-	0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0x100000000, 0x123456789abcdef0,
-	0x7fffffffffffffff, 0x8000000000000000, 0x8000000000000001, 0xfffffffffffffff6,
+	0,
+	1,
+	2,
+	3,
+	7,
+	31,
+	32,
+	33,
+	63,
+	64,
+	0x7f,
+	0x80,
+	0xff,
+	0x7fff,
+	0x8000,
+	0xffff,
+	0x12345678,
+	0x7fffffff,
+	0x80000000,
+	0x80000001,
+	0xffffffff,
+	0x100000000,
+	0x123456789abcdef0,
+	0x7fffffffffffffff,
+	0x8000000000000000,
+	0x8000000000000001,
+	0xfffffffffffffff6,
 	0xffffffffffffffff,
 };
 enum { EDGES = sizeof edges / sizeof *edges, PAIRS = EDGES * EDGES };
@@ -243,14 +269,17 @@ static bool is_compare(enum ir_op op)
 enum shape { SHAPE_REG, SHAPE_CONST_B, SHAPE_CONST_A, SHAPE_COUNT };
 
 /* Program that applies one operation to all pairs (or pairs first, first + step, …). */
-static void write_program(struct buf *out, const struct operation *o, enum shape shape, bool swap_use)
+static void write_program(struct buf *out, const struct operation *o, enum shape shape,
+			  bool swap_use)
 {
 	const struct ir_op_info *info = &ir_ops[o->op];
 	unsigned in = o->operand == IR_I32 ? 4 : 8, result = o->type == IR_I32 ? 4 : 8, v = 2;
-	buf_printf(out,
-		   "global $in section data size %u align 8\nglobal $res section bss size %u align 8\n"
-		   "fn @p(ptr) -> i32 bpf program \"xdp\" exported {\nb0:\n  %%1 = global $in\n  %%2 = global $res\n",
-		   EDGES * 8, PAIRS * 8);
+	buf_printf(
+		out,
+		"global $in section data size %u align 8\nglobal $res section bss size %u align 8\n"
+		"fn @p(ptr) -> i32 bpf program \"xdp\" exported {\nb0:\n  %%1 = global $in\n  %%2 "
+		"= global $res\n",
+		EDGES * 8, PAIRS * 8);
 	for (unsigned i = 0; i < PAIRS; i++) {
 		unsigned a = i / EDGES, b = i % EDGES;
 		char x[40], y[40];
@@ -263,11 +292,13 @@ static void write_program(struct buf *out, const struct operation *o, enum shape
 			snprintf(y, sizeof y, "%d", (int32_t)edges[b]);
 		}
 		if (shape != SHAPE_CONST_A) {
-			buf_printf(out, "  %%%u = load.%s %%1 +%u w%u\n", ++v, type_word(o->operand), a * 8, in);
+			buf_printf(out, "  %%%u = load.%s %%1 +%u w%u\n", ++v,
+				   type_word(o->operand), a * 8, in);
 			snprintf(x, sizeof x, "%%%u", v);
 		}
 		if (!o->is_unary && shape != SHAPE_CONST_B) {
-			buf_printf(out, "  %%%u = load.%s %%1 +%u w%u\n", ++v, type_word(o->operand), b * 8, in);
+			buf_printf(out, "  %%%u = load.%s %%1 +%u w%u\n", ++v,
+				   type_word(o->operand), b * 8, in);
 			snprintf(y, sizeof y, "%%%u", v);
 		}
 		buf_printf(out, "  %%%u = %s", ++v, info->name);
@@ -317,10 +348,11 @@ static void check_operation(const struct operation *o, enum shape shape, bool sw
 		uint64_t expected = ir_fold(o->op, o->type, o->operand, a, b);
 		if (is_compare(o->op) && swap_use)
 			expected = expected ? 77 : 33;
-		cr_assert(results[i] == expected, "%s.%s v%d shape %d: %llx, %llx gives %llx, not %llx",
-			  ir_ops[o->op].name, type_word(o->operand), isa, shape,
-			  (unsigned long long)a, (unsigned long long)b,
-			  (unsigned long long)results[i], (unsigned long long)expected);
+		cr_assert(results[i] == expected,
+			  "%s.%s v%d shape %d: %llx, %llx gives %llx, not %llx", ir_ops[o->op].name,
+			  type_word(o->operand), isa, shape, (unsigned long long)a,
+			  (unsigned long long)b, (unsigned long long)results[i],
+			  (unsigned long long)expected);
 	}
 	finish(&u);
 }
@@ -331,7 +363,8 @@ Test(codegen, every_integer_operation_computes_what_folding_does)
 		if (!(ir_ops[op].flags & IR_FLAG_CAN_FOLD))
 			continue;
 		for (enum ir_type operand = IR_I32; operand <= IR_I64; operand++) {
-			struct operation o = {op, operand, operand, ir_ops[op].b == IR_OPERAND_NONE};
+			struct operation o = {op, operand, operand,
+					      ir_ops[op].b == IR_OPERAND_NONE};
 			if (is_compare(op))
 				o.type = IR_I32;
 			if (op == IR_ZEXT32 || op == IR_SEXT32)
@@ -341,12 +374,221 @@ Test(codegen, every_integer_operation_computes_what_folding_does)
 			if (op == IR_BE64 && operand == IR_I32)
 				continue;
 			for (int isa = 3; isa <= 4; isa++) {
-				for (int shape = 0; shape < (o.is_unary ? 1 : SHAPE_COUNT); shape++) {
+				for (int shape = 0; shape < (o.is_unary ? 1 : SHAPE_COUNT);
+				     shape++) {
 					check_operation(&o, (enum shape)shape, false, isa);
 					if (is_compare(op))
 						check_operation(&o, (enum shape)shape, true, isa);
 				}
 			}
 		}
+	}
+}
+
+/* ---- control flow, registers, memory ---- */
+
+#define PROGRAM "fn @p(ptr) -> i32 bpf program \"xdp\" exported {\n"
+
+Test(codegen, phis_that_swap_and_rotate)
+{
+	expect_result(PROGRAM "b0:\n  jump b1\n"
+			      "b1:\n"
+			      "  %1 = phi.i32 [b0 1], [b1 %2]\n"
+			      "  %2 = phi.i32 [b0 20], [b1 %3]\n"
+			      "  %3 = phi.i32 [b0 300], [b1 %1]\n"
+			      "  %4 = phi.i32 [b0 0], [b1 %5]\n"
+			      "  %5 = add.i32 %4, 1\n"
+			      "  %6 = ult %5, 6\n"
+			      "  branch %6, b1, b2\n"
+			      "b2:\n"
+			      "  %7 = mul.i32 %1, 4\n"
+			      "  %8 = mul.i32 %2, 2\n"
+			      "  %9 = add.i32 %7, %8\n"
+			      "  %10 = add.i32 %9, %3\n"
+			      "  return %10\n}\n",
+		      300 * 4 + 1 * 2 + 20);
+}
+
+Test(codegen, values_live_across_calls_and_a_loop)
+{
+	expect_result("extern !bpf_ktime_get_ns helper i64 effects 8\n" PROGRAM "b0:\n  jump b1\n"
+		      "b1:\n"
+		      "  %1 = phi.i32 [b0 1], [b1 %2]\n"
+		      "  %3 = phi.i32 [b0 1], [b1 %4]\n"
+		      "  %5 = phi.i32 [b0 7], [b1 %6]\n"
+		      "  %7 = phi.i32 [b0 9], [b1 %8]\n"
+		      "  %9 = phi.i32 [b0 11], [b1 %10]\n"
+		      "  %11 = phi.i32 [b0 0], [b1 %12]\n"
+		      "  %13 = call_extern.i64 !bpf_ktime_get_ns()\n"
+		      "  %2 = add.i32 %1, %3\n"
+		      "  %4 = add.i32 %3, %5\n"
+		      "  %6 = xor.i32 %5, %7\n"
+		      "  %8 = add.i32 %7, %9\n"
+		      "  %10 = mul.i32 %9, %1\n"
+		      "  %12 = add.i32 %11, 1\n"
+		      "  %14 = ult %12, 5\n"
+		      "  branch %14, b1, b2\n"
+		      "b2:\n"
+		      "  %15 = add.i32 %2, %10\n"
+		      "  %16 = xor.i32 %15, %8\n"
+		      "  %17 = add.i32 %16, %4\n"
+		      "  return %17\n}\n",
+		      558201);
+}
+
+Test(codegen, switch_of_many_cases)
+{
+	struct buf text;
+	static const int probes[] = {0, 1, 5, 6, 55, 90, 91, 99, -7};
+	for (unsigned p = 0; p < sizeof probes / sizeof *probes; p++) {
+		uint32_t expected = 4242;
+		buf_init(&text);
+		// The operand is loaded, so that nothing folds.
+		buf_printf(&text,
+			   "global $v section data size 4 align 4 init "
+			   "\"\\x%02x\\x%02x\\x%02x\\x%02x\"\n",
+			   (unsigned)probes[p] & 255, (unsigned)probes[p] >> 8 & 255,
+			   (unsigned)probes[p] >> 16 & 255, (unsigned)probes[p] >> 24);
+		buf_add_text(&text,
+			     PROGRAM "b0:\n  %1 = global $v\n  %2 = load.i32 %1 w4\n  switch %2");
+		for (int i = 0; i < 19; i++) {
+			buf_printf(&text, ", %d: b%d", i * 5, i % 3 + 1);
+			if (probes[p] == i * 5)
+				expected = i % 3 == 0 ? 10 : i % 3 == 1 ? 20 : (uint32_t)probes[p];
+		}
+		buf_add_text(&text,
+			     ", -7: b1, default: b4\n"
+			     "b1:\n  jump b5\nb2:\n  jump b5\nb3:\n  jump b5\nb4:\n  jump b5\n"
+			     "b5:\n  %3 = phi.i32 [b1 10], [b2 20], [b3 %2], [b4 4242]\n  return "
+			     "%3\n}\n");
+		if (probes[p] == -7)
+			expected = 10;
+		expect_result(text.data, expected);
+		buf_fini(&text);
+	}
+}
+
+Test(codegen, objects_of_odd_sizes_are_copied_and_cleared)
+{
+	expect_result(
+		PROGRAM
+		"  slot #0 a size 13 align 1\n  slot #1 b size 13 align 1\n  slot #2 c size 24 "
+		"align 4\n"
+		"b0:\n  %1 = slot #0\n  %2 = slot #1\n  %3 = slot #2\n"
+		"  memzero %1 size 13\n  memzero %3 size 24 align 4\n"
+		"  store %1, 5 +12 w1\n  store %1, 258 +3 w1\n"
+		"  memcpy %2, %1 size 13\n"
+		"  %4 = load.i32 %2 +12 w1\n  %5 = load.i32 %2 +3 w1\n  %6 = load.i32 %3 +20 w4\n"
+		"  %7 = mul.i32 %4, 100\n  %8 = add.i32 %7, %5\n  %9 = add.i32 %8, %6\n"
+		"  return %9\n}\n",
+		502);
+}
+
+Test(codegen, map_operations)
+{
+	expect_result("map &hits type 1 key 4 scalar value 8 scalar entries 16\n" PROGRAM "b0:\n"
+		      "  %1 = map_update 5, 40:i64 &hits any\n"
+		      "  %2 = map_lookup 5 &hits\n"
+		      "  %3 = eq %2, null\n"
+		      "  branch %3, b1, b2\n"
+		      "b1:\n  return 1000\n"
+		      "b2:\n"
+		      "  %4 = atomic.i64 %2, 2:i64 add\n"
+		      "  %5 = atomic.i64 %2, 4:i64 add\n"
+		      "  %6 = load.i64 %2 w8\n"
+		      "  %7 = add.i64 %5, %6\n"
+		      "  %8 = map_delete 5 &hits\n"
+		      "  %9 = map_lookup 5 &hits\n"
+		      "  %10 = ne %9, null\n"
+		      "  %11 = trunc %7\n"
+		      "  %12 = add.i32 %10, %11\n"
+		      "  %13 = add.i32 %8, %12\n"
+		      "  return %13\n}\n",
+		      42 + 46);
+}
+
+Test(codegen, subprograms_take_five_arguments)
+{
+	expect_result("fn @sum(i32, i64, i32, i32, i64) -> i64 bpf {\n"
+		      "b0:\n"
+		      "  %1 = param.i32 0\n  %2 = param.i64 1\n  %3 = param.i32 2\n  %4 = "
+		      "param.i32 3\n  %5 = param.i64 4\n"
+		      "  %6 = sext32 %1\n  %7 = zext32 %3\n  %8 = zext32 %4\n"
+		      "  %9 = sub.i64 %2, %6\n  %10 = mul.i64 %9, %7\n  %11 = add.i64 %10, %8\n  "
+		      "%12 = mul.i64 %11, %5\n"
+		      "  return %12\n}\n" PROGRAM "b0:\n"
+		      "  %1 = call.i64 @sum(-3, 4:i64, 5, 6, 7:i64)\n"
+		      "  %2 = call.i64 @sum(2, %1, 3, 1, 1:i64)\n"
+		      "  %3 = add.i64 %1, %2\n  %4 = trunc %3\n  return %4\n}\n",
+		      287 + (287 - 2) * 3 + 1);
+}
+
+Test(codegen, loops_with_the_kernels_guard)
+{
+	struct unit u;
+	generate(&u,
+		 PROGRAM "b0:\n  jump b1\n"
+			 "b1:\n  %1 = phi.i32 [b0 0], [b2 %2]\n  loop_guard b2, b3\n"
+			 "b2:\n  %2 = add.i32 %1, 1\n  %3 = eq %2, 1000\n  branch %3, b3, b1\n"
+			 "b3:\n  return 3\n}\n",
+		 KERNEL_AT(6, 18), 0);
+	if (load(&u))
+		cr_expect(run(&u) == 3);
+	finish(&u);
+}
+
+Test(codegen, packet_bytes_behind_a_check)
+{
+	expect_result(PROGRAM
+		      "b0:\n  %1 = param.ptr 0\n"
+		      "  %2 = ctx_load.ptr %1 w4 packet\n"
+		      "  %3 = ctx_load.ptr %1 +4 w4 packet_end\n"
+		      "  %4 = ptradd %2, 34:i64\n"
+		      "  %5 = ult %3, %4\n"
+		      "  branch %5, b1, b2\n"
+		      "b1:\n  return 0\n"
+		      "b2:\n  %6 = load.i32 %2 +12 w2\n  %7 = be16.i32 %6\n"
+		      "  %8 = load.i32 %2 +14 w1\n  %9 = and.i32 %8, 3\n  %10 = ne %9, 0\n  branch "
+		      "%10, b3, b1\n"
+		      "b3:\n  %11 = zext32 %9\n  %12 = ptradd %2, %11\n  %13 = ptradd %12, 4:i64\n"
+		      "  %14 = ult %3, %13\n  branch %14, b1, b4\n"
+		      "b4:\n  %15 = load.i32 %12 +3 w1\n  %16 = add.i32 %7, %15\n  return %16\n}\n",
+		      ((12 * 7 + 1) << 8 | (13 * 7 + 1)) + (6 * 7 + 1));
+}
+
+Test(codegen, many_live_values)
+{
+	for (int calls = 0; calls < 2; calls++) {
+		struct buf text;
+		uint64_t sum = 0;
+		unsigned v = 2, value[48];
+		buf_init(&text);
+		buf_add_text(&text,
+			     "global $in section data size 384 align 8\n"
+			     "extern !bpf_get_smp_processor_id helper i32 effects 8\n" PROGRAM
+			     "b0:\n  %1 = global $in\n  %2 = global $in\n");
+		for (unsigned i = 0; i < 48; i++) {
+			buf_printf(&text, "  %%%u = load.i64 %%1 +%u w8\n", v + 1, i * 8);
+			buf_printf(&text, "  %%%u = add.i64 %%%u, %u:i64\n", v + 2, v + 1,
+				   i * i + 3);
+			v += 2;
+			value[i] = v;
+			if (calls && i % 9 == 4)
+				buf_printf(&text,
+					   "  %%%u = call_extern.i32 !bpf_get_smp_processor_id()\n",
+					   ++v);
+		}
+		unsigned last = value[0];
+		sum = 3;
+		for (unsigned i = 1; i < 48; i++) {
+			unsigned k = i * 29 % 48;
+			buf_printf(&text, "  %%%u = mul.i64 %%%u, 31:i64\n", v + 1, last);
+			buf_printf(&text, "  %%%u = xor.i64 %%%u, %%%u\n", v + 2, v + 1, value[k]);
+			last = v += 2;
+			sum = (sum * 31) ^ (k * k + 3);
+		}
+		buf_printf(&text, "  %%%u = trunc %%%u\n  return %%%u\n}\n", v + 1, last, v + 1);
+		expect_result(text.data, (uint32_t)sum);
+		buf_fini(&text);
 	}
 }
