@@ -155,3 +155,11 @@ uint64_t ks_now_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+void ks_uncaught(int32_t code, const char *place, uint64_t len)
+{
+	struct program *p = program_current();
+	print_flush(p);
+	report(p, "uncaught throw of %d at %.*s", code, (int)len, place);
+	process_exit(p, EXIT_REFUSED);
+}
