@@ -139,7 +139,7 @@
 #include "frontend/syntax/parse.h"
 
 /* Deepest nesting of expressions and statements in a checked tree. */
-enum { SEMA_MAX_DEPTH = 1000 };
+enum { SEMA_MAX_DEPTH = 2000 };
 
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
