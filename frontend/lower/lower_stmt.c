@@ -91,7 +91,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 {
 	enum ir_type type = ir_type_of(f->fn, value);
 	if (op == BINARY_SUB)
-		value = ir_emit(&f->b, IR_NEG, type, value, IR_REF_NONE);
+		value = emit_folded(f, IR_NEG, type, value, IR_REF_NONE);
 	ir_ref base = place->index ? ir_emit(&f->b, IR_PTRADD, IR_PTR, place->base, place->index)
 				   : place->base;
 	ir_emit_full(&f->b, (struct ir_insn){.op = IR_ATOMIC,
@@ -116,7 +116,7 @@ static void assign_op(struct body *f, struct stmt *stmt)
 	struct place place = lower_place(f, stmt->assign.target);
 	ir_ref value = lower_value(f, stmt->assign.value);
 	f->b.where = stmt->where;
-	uint32_t done = new_block(f);
+	uint32_t done = place.guard_count ? new_block(f) : 0;
 	enum ir_atomic atomic;
 	place_enter(f, &place, done);
 	if (is_shared(&place, type) && atomic_op(f, stmt->assign.op, type, &atomic)) {
@@ -128,8 +128,10 @@ static void assign_op(struct body *f, struct stmt *stmt)
 					 : lower_arith(f, stmt->assign.op, old, value, type);
 		store_unguarded(f, &place, type, changed);
 	}
-	jump_to(f, done);
-	start_block(f, done);
+	if (place.guard_count) {
+		jump_to(f, done);
+		start_block(f, done);
+	}
 }
 
 static void lower_assign(struct body *f, struct stmt *stmt)
