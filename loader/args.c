@@ -38,6 +38,17 @@ static const struct ks_meta_option *find_option(const struct meta *m, struct wor
 
 /* ---- help ---- */
 
+enum { OPTION_NAME_MAX = 64 };
+
+/* The field name with `-` for `_`, as options are usually written; gives `out`. */
+static const char *spell_name(const struct meta *m, const struct ks_meta_option *o, char *out)
+{
+	snprintf(out, OPTION_NAME_MAX, "%s", meta_text(m, o->name));
+	for (char *c = out; *c; c++)
+		*c = *c == '_' ? '-' : *c;
+	return out;
+}
+
 static void describe_type(const struct ks_meta_option *o, char *out, size_t size)
 {
 	switch ((enum ks_option_kind)o->kind) {
@@ -76,12 +87,10 @@ static void show_help(const struct program *p)
 	printf("Usage: %s%s\n", p->options->name, m->header->option_count ? " [options]" : "");
 	for (uint32_t i = 0; i < m->header->option_count; i++) {
 		const struct ks_meta_option *o = &m->options[i];
-		char type[48], name[64];
+		char type[48], name[OPTION_NAME_MAX];
 		describe_type(o, type, sizeof type);
-		snprintf(name, sizeof name, "%s", meta_text(m, o->name));
-		for (char *c = name; *c; c++)
-			*c = *c == '_' ? '-' : *c;
-		printf("  --%-20s %s (default: %s)\n", name, type, describe_default(o));
+		printf("  --%-20s %s (default: %s)\n", spell_name(m, o, name), type,
+		       describe_default(o));
 	}
 	printf("  --%-20s show this and exit\n", "help");
 	fflush(stdout);
@@ -136,8 +145,14 @@ static int refuse_value(const struct program *p, const struct ks_meta_option *o,
 {
 	char type[48];
 	describe_type(o, type, sizeof type);
-	report(p, "`%s` is no value for --%s: it takes a %s", text, meta_text(&p->meta, o->name),
-	       type);
+	const char *article = o->kind == KS_OPTION_SIGNED ? "an " : "a ";
+	if (o->kind == KS_OPTION_BOOL) {
+		article = "";
+		snprintf(type, sizeof type, "true or false");
+	}
+	char name[OPTION_NAME_MAX];
+	report(p, "`%s` is no value for --%s: it takes %s%s", text, spell_name(&p->meta, o, name),
+	       article, type);
 	return -EINVAL;
 }
 
@@ -146,11 +161,12 @@ static int set_option(const struct program *p, const struct ks_meta_option *o, c
 {
 	uint64_t value = 0;
 	bool flag = false;
+	char name[OPTION_NAME_MAX];
 	switch ((enum ks_option_kind)o->kind) {
 	case KS_OPTION_STR:
 		if (strlen(text) >= o->size) {
 			report(p, "the value of --%s is too long: %zu bytes, at most %u",
-			       meta_text(&p->meta, o->name), strlen(text), o->size - 1);
+			       spell_name(&p->meta, o, name), strlen(text), o->size - 1);
 			return -EINVAL;
 		}
 		memset(options + o->offset, 0, o->size);

@@ -230,7 +230,7 @@ static int create_maps(struct program *p)
 	if (!err) {
 		err = bpf_object__load(p->object);
 		if (err)
-			log_explain_refusal(p, "creating its maps", false, err);
+			log_explain_refusal(p, "creating maps", false, err);
 	}
 	if (!err)
 		err = note_maps(p, is_reused);
@@ -298,7 +298,7 @@ static int load_object(struct program *p, struct handle *h, struct bpf_object *o
 	}
 	int err = share_maps(p, object);
 	if (err) {
-		log_explain_refusal(p, "sharing its maps", false, err);
+		log_explain_refusal(p, "sharing maps", false, err);
 		return err;
 	}
 	char *log = calloc(1, VERIFIER_LOG_SIZE);

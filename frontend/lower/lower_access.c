@@ -138,8 +138,8 @@ static struct place field_place(struct body *f, struct expr *expr)
 	const struct decl *field = expr->field.decl;
 	if (field->field.ctx)
 		return context_place(lower_value(f, base), field->field.ctx);
-	struct place place = base->type->kind == TYPE_POINTER ? pointee_place(f, base)
-							      : lower_place(f, base);
+	struct place place =
+		base->type->kind == TYPE_POINTER ? pointee_place(f, base) : lower_place(f, base);
 	return place_at(place, field->field.offset);
 }
 
@@ -214,7 +214,8 @@ ir_ref place_address(struct body *f, const struct place *place)
 	ir_ref base = indexed_base(f, place);
 	if (!place->offset)
 		return base;
-	return ir_emit(&f->b, IR_PTRADD, IR_PTR, base, const64(f, (uint64_t)(int64_t)place->offset));
+	return ir_emit(&f->b, IR_PTRADD, IR_PTR, base,
+		       const64(f, (uint64_t)(int64_t)place->offset));
 }
 
 ir_ref lower_guarded_address(struct body *f, const struct place *place)

@@ -85,7 +85,8 @@ struct place lower_temporary(struct body *f, struct expr *expr, const struct typ
 
 /* ---- literals ---- */
 
-static void member_into(struct body *f, struct place to, struct expr *value, const struct type *type)
+static void member_into(struct body *f, struct place to, struct expr *value,
+			const struct type *type)
 {
 	if (type_is_aggregate(type)) {
 		lower_into(f, &to, value, type);

@@ -29,9 +29,14 @@ static uint64_t all_ones_above(uint64_t x)
 	return x ? UINT64_MAX >> __builtin_clzll(x) : 0;
 }
 
-static uint64_t binary_bound(const struct body *f, const struct expr *expr)
+/* Chains of initialisers followed by static_upper_bound(). */
+enum { MAX_STATIC_DEPTH = 8 };
+
+static uint64_t bound(const struct body *f, const struct expr *expr, uint32_t depth);
+
+static uint64_t binary_bound(const struct body *f, const struct expr *expr, uint32_t depth)
 {
-	uint64_t a = upper_bound(f, expr->binary.left), b = upper_bound(f, expr->binary.right);
+	uint64_t a = bound(f, expr->binary.left, depth), b = bound(f, expr->binary.right, depth);
 	uint64_t result = UINT64_MAX, most = type_max(expr->type);
 	bool is_const = expr->binary.right->is_const;
 	switch ((int)expr->binary.op) {
@@ -71,9 +76,22 @@ static uint64_t binary_bound(const struct body *f, const struct expr *expr)
 	return result <= most ? result : most;
 }
 
-static uint64_t variable_bound(const struct body *f, const struct decl *decl)
+/* Without a function at hand, a variable that is never assigned is as large as its initialiser. */
+static uint64_t static_variable_bound(const struct decl *decl, uint32_t depth)
 {
 	uint64_t result = type_max(decl->type);
+	if (decl->kind == DECL_LOCAL && decl->variable.init && depth < MAX_STATIC_DEPTH &&
+	    !decl->variable.is_assigned && !decl->variable.is_address_taken &&
+	    decl->type->kind != TYPE_ENTRY && !decl->type->is_signed)
+		result = smaller(result, bound(NULL, decl->variable.init, depth + 1));
+	return result;
+}
+
+static uint64_t variable_bound(const struct body *f, const struct decl *decl, uint32_t depth)
+{
+	uint64_t result = type_max(decl->type);
+	if (!f)
+		return static_variable_bound(decl, depth);
 	if (decl->variable.is_address_taken)
 		return result;
 	for (uint32_t i = 0; i < f->facts.len; i++)
@@ -85,7 +103,7 @@ static uint64_t variable_bound(const struct body *f, const struct decl *decl)
 	return result;
 }
 
-uint64_t upper_bound(const struct body *f, const struct expr *expr)
+static uint64_t bound(const struct body *f, const struct expr *expr, uint32_t depth)
 {
 	if (expr->is_const)
 		return expr->value;
@@ -93,19 +111,21 @@ uint64_t upper_bound(const struct body *f, const struct expr *expr)
 	switch ((int)expr->kind) {
 	case EXPR_NAME:
 		if (expr->name.decl->kind == DECL_LOCAL || expr->name.decl->kind == DECL_PARAM)
-			return expr->type->kind == TYPE_ENTRY ? UINT64_MAX
-							      : variable_bound(f, expr->name.decl);
+			return expr->type->kind == TYPE_ENTRY
+				       ? UINT64_MAX
+				       : variable_bound(f, expr->name.decl, depth);
 		break;
 	case EXPR_BINARY:
 		if (type_is_integer(expr->type))
-			return binary_bound(f, expr);
+			return binary_bound(f, expr, depth);
 		break;
 	case EXPR_CONVERT:
 	case EXPR_CAST:
 		if (!type_is_scalar(expr->type))
 			break;
-		inner = upper_bound(f, expr->kind == EXPR_CAST ? expr->cast.operand
-							       : expr->convert.operand);
+		inner = bound(f,
+			      expr->kind == EXPR_CAST ? expr->cast.operand : expr->convert.operand,
+			      depth);
 		/* A number that fits every type of its size keeps its value. */
 		if (expr->type->size && inner <= UINT64_MAX >> (64 - expr->type->size * 8))
 			return inner;
@@ -114,6 +134,16 @@ uint64_t upper_bound(const struct body *f, const struct expr *expr)
 		break;
 	}
 	return type_max(expr->type);
+}
+
+uint64_t upper_bound(const struct body *f, const struct expr *expr)
+{
+	return bound(f, expr, 0);
+}
+
+uint64_t static_upper_bound(const struct expr *expr)
+{
+	return bound(NULL, expr, 0);
 }
 
 /* ---- facts ---- */
@@ -136,7 +166,8 @@ static void add_fact(struct body *f, const struct decl *decl, uint64_t max)
 }
 
 /* left < right, or left <= right when `equal`, both unsigned. */
-static void assume_less(struct body *f, const struct expr *left, const struct expr *right, bool equal)
+static void assume_less(struct body *f, const struct expr *left, const struct expr *right,
+			bool equal)
 {
 	const struct decl *decl = plain_variable(left);
 	uint64_t limit = upper_bound(f, right);

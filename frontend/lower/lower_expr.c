@@ -45,11 +45,11 @@ ir_ref lower_arith(struct body *f, enum binary_op op, ir_ref left, ir_ref right,
 		uint8_t is_unsigned, is_signed;
 		bool keeps_range; // of operands of 8 or 16 bits
 	} ops[] = {
-		[BINARY_MUL] = {IR_MUL, IR_MUL, false}, [BINARY_DIV] = {IR_UDIV, IR_SDIV, false},
+		[BINARY_MUL] = {IR_MUL, IR_MUL, false},  [BINARY_DIV] = {IR_UDIV, IR_SDIV, false},
 		[BINARY_REM] = {IR_UREM, IR_SREM, true}, [BINARY_ADD] = {IR_ADD, IR_ADD, false},
-		[BINARY_SUB] = {IR_SUB, IR_SUB, false}, [BINARY_SHL] = {IR_SHL, IR_SHL, false},
+		[BINARY_SUB] = {IR_SUB, IR_SUB, false},  [BINARY_SHL] = {IR_SHL, IR_SHL, false},
 		[BINARY_SHR] = {IR_LSHR, IR_ASHR, true}, [BINARY_AND] = {IR_AND, IR_AND, true},
-		[BINARY_XOR] = {IR_XOR, IR_XOR, true},	[BINARY_OR] = {IR_OR, IR_OR, true},
+		[BINARY_XOR] = {IR_XOR, IR_XOR, true},   [BINARY_OR] = {IR_OR, IR_OR, true},
 	};
 	bool is_signed = value_is_signed(type);
 	if (op == BINARY_SHL || op == BINARY_SHR)
@@ -104,8 +104,7 @@ static ir_ref lower_pointer_binary(struct body *f, struct expr *expr)
 		f->b.where = expr->where;
 		ir_ref bytes = ir_emit(&f->b, IR_PTRDIFF, IR_I64, a, b);
 		uint32_t size = step_size(left->type);
-		return size == 1 ? bytes
-				 : ir_emit(&f->b, IR_SDIV, IR_I64, bytes, const64(f, size));
+		return size == 1 ? bytes : ir_emit(&f->b, IR_SDIV, IR_I64, bytes, const64(f, size));
 	}
 	uint32_t size = step_size(expr->type), rest;
 	ir_ref pointer, count;
@@ -141,11 +140,10 @@ static ir_ref lower_comparison(struct body *f, struct expr *expr)
 	ir_ref a = lower_value(f, left), b = lower_value(f, right);
 	f->b.where = expr->where;
 	bool swap = op == BINARY_GT || op == BINARY_GE;
-	enum ir_op ir_op = op == BINARY_EQ ? IR_EQ
-			   : op == BINARY_NE ? IR_NE
-			   : op == BINARY_LT || op == BINARY_GT
-				   ? (is_signed ? IR_SLT : IR_ULT)
-				   : (is_signed ? IR_SLE : IR_ULE);
+	enum ir_op ir_op = op == BINARY_EQ                      ? IR_EQ
+			   : op == BINARY_NE                    ? IR_NE
+			   : op == BINARY_LT || op == BINARY_GT ? (is_signed ? IR_SLT : IR_ULT)
+								: (is_signed ? IR_SLE : IR_ULE);
 	return ir_emit(&f->b, ir_op, IR_I32, swap ? b : a, swap ? a : b);
 }
 
@@ -181,8 +179,8 @@ void lower_condition(struct body *f, struct expr *expr, uint32_t yes, uint32_t n
 		jump_to(f, expr->value ? yes : no);
 	} else if (expr->kind == EXPR_UNARY && expr->unary.op == UNARY_NOT) {
 		lower_condition(f, expr->unary.operand, no, yes);
-	} else if (expr->kind == EXPR_BINARY && (expr->binary.op == BINARY_LOGAND ||
-						 expr->binary.op == BINARY_LOGOR)) {
+	} else if (expr->kind == EXPR_BINARY &&
+		   (expr->binary.op == BINARY_LOGAND || expr->binary.op == BINARY_LOGOR)) {
 		lower_logical(f, expr, yes, no);
 	} else {
 		ir_ref cond = lower_value(f, expr);
@@ -296,7 +294,8 @@ static ir_ref lower_convert(struct body *f, struct expr *expr, struct expr *oper
 	case CONV_POINTER:
 	case CONV_POINTER_INT:
 		value = lower_value(f, operand);
-		return to_register(f, value, value_type(expr->type), value_is_signed(operand->type));
+		return to_register(f, value, value_type(expr->type),
+				   value_is_signed(operand->type));
 	case CONV_FUNC:
 		return lower_function_value(f, operand->name.decl, expr->type);
 	}

@@ -73,7 +73,8 @@ uint32_t new_slot(struct body *f, const struct type *type, symbol name, span whe
 
 uint32_t raw_slot(struct body *f, uint32_t size, uint32_t align)
 {
-	return ir_add_slot(f->fn, (struct ir_slot){.size = size, .align = align, .where = f->b.where});
+	return ir_add_slot(f->fn,
+			   (struct ir_slot){.size = size, .align = align, .where = f->b.where});
 }
 
 ir_ref slot_addr(struct body *f, uint32_t slot)
@@ -199,7 +200,8 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 	bool is_aggregate = type_is_aggregate(type);
 	struct local *local = new_local(f, param);
 	f->b.where = param->name_where;
-	ir_ref value = ir_emit_index(&f->b, IR_PARAM, is_aggregate ? IR_PTR : value_type(type), index);
+	ir_ref value =
+		ir_emit_index(&f->b, IR_PARAM, is_aggregate ? IR_PTR : value_type(type), index);
 	if (is_aggregate || (is_context(type) && !param->variable.is_address_taken &&
 			     !param->variable.is_assigned)) {
 		local->value = value;
@@ -269,9 +271,9 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
 	begin_unwind(&f);
 	enter_params(&f);
 	if (f.fn->program)
-		pull_headers(&f, decl, local_of(decl->func.params.data[0])->value);
+		pull_headers(&f);
 	if (decl->func.result_var.len)
-		declare_local(&f, decl->func.result_var.data[0]);
+		lower_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);
 	finish_body(&f);
 	finish_exit(&f);

@@ -28,7 +28,7 @@ struct lower {
 	struct map dtypes;   // type id -> index of the dtype + 1
 	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
 	struct map fns;      // declaration and target -> index of the function + 1
-	struct map throws;   // declaration -> enum throw_state
+	struct map throws;   // declaration -> 1 when a throw can leave the function
 	VEC(struct pending_fn) queue;
 	uint32_t error_count; // of the diagnostics at the beginning
 };
@@ -64,7 +64,7 @@ struct place {
 
 /* What a local declaration became (decl->lowered while its function is lowered). */
 struct local {
-	uint64_t max; // largest value of an unsigned variable that is never assigned
+	uint64_t max;  // largest value of an unsigned variable that is never assigned
 	uint32_t slot; // value or object; for an entry, the address of the value
 	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
 	/* An entry variable: */
@@ -81,12 +81,13 @@ struct loop {
 
 struct try_scope {
 	struct try_scope *outer;
-	uint32_t handler; // block that dispatches on the code in body.code_slot
+	uint32_t handler; // block that compares the code in body.code_slot with the catches
 };
 
 struct deferred {
 	uint32_t flag_slot; // set when control passes the defer statement
 	struct block *block;
+	bool is_reached; // control can come there
 };
 
 /* Known of a variable while a part of the program is lowered. */
@@ -109,21 +110,24 @@ struct body {
 	VEC(struct fact) facts; // in order of assumption
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers;
-	bool has_defer;       // returns go through exit_block
-	bool may_throw;       // has the hidden error parameter
-	ir_ref error_param;   // address of the caller's error word
-	uint32_t exit_block;  // runs the defers and returns
-	uint32_t result_slot; // value on its way to exit_block
-	uint32_t code_slot;   // I64: 0, or THROWN | code of a throw on its way
+	VEC(struct deferred) defers; // in source order
+	uint32_t next_defer;         // the first one that is not lowered yet, or before it
+	bool has_defer;              // returns go through exit_block
+	bool may_throw;              // has the hidden error parameter
+	bool has_code_slot;          // code_slot was made
+	ir_ref error_param;          // address of the caller's error word
+	uint32_t exit_block;         // runs the defers and returns
+	uint32_t result_slot;        // value on its way to exit_block
+	uint32_t code_slot;          // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */
 
-enum ir_type value_type(const struct type *type);   // of a scalar; VOID for anything else
-uint32_t value_width(const struct type *type);      // bytes in memory of a scalar
-bool value_is_signed(const struct type *type);       // compares, divides and widens as signed
+enum ir_type value_type(const struct type *type); // of a scalar; VOID for anything else
+uint32_t value_width(const struct type *type);    // bytes in memory of a scalar
+bool value_is_signed(const struct type *type);    // compares, divides and widens as signed
 uint32_t lower_dtype(struct lower *lw, const struct type *type);
+uint32_t char_array_dtype(struct lower *lw, uint32_t count);
 uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 
 /* ---- lower_module.c ---- */
@@ -131,8 +135,10 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
+/* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
 uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
 			uint32_t dtype);
+uint32_t literal_text(struct lower *lw, const void *bytes, uint32_t size);
 /* Serialises a constant initialiser; false when it is none. `out` has the size of the type, zero. */
 bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type *type,
 		    uint8_t *out);
@@ -143,7 +149,7 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index);
 struct local *local_of(struct decl *decl);
 struct local *new_local(struct body *f, struct decl *decl);
 uint32_t new_block(struct body *f);
-bool is_live(const struct body *f);          // the builder has a block
+bool is_live(const struct body *f);           // the builder has a block
 void jump_to(struct body *f, uint32_t block); // nothing when not live
 void start_block(struct body *f, uint32_t block);
 void branch(struct body *f, ir_ref cond, uint32_t yes, uint32_t no, enum ir_likely likely);
@@ -175,7 +181,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 
 void lower_block(struct body *f, const struct block *block);
 void lower_stmts(struct body *f, const stmt_list *stmts, uint32_t from, uint32_t to);
-void declare_local(struct body *f, struct decl *decl);
+void lower_local(struct body *f, struct decl *decl);
 
 /* ---- lower_expr.c ---- */
 
@@ -274,7 +280,7 @@ ir_ref lower_in(struct body *f, struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
 ir_ref lower_ctx_len(struct body *f, struct expr *call);
 /* At the start of a classifier: makes the part of the packet linear that ctx.at() will ask for. */
-void pull_headers(struct body *f, struct decl *decl, ir_ref ctx);
+void pull_headers(struct body *f);
 
 /* ---- lower_string.c ---- */
 
@@ -306,19 +312,28 @@ ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type
 
 /* Largest value that an unsigned reading of the expression can have; UINT64_MAX when unknown. */
 uint64_t upper_bound(const struct body *f, const struct expr *expr);
+/* The same from the text alone: it does not depend on what has been lowered so far. */
+uint64_t static_upper_bound(const struct expr *expr);
 void assume(struct body *f, const struct expr *condition, bool holds);
 void forget_facts(struct body *f, const struct decl *decl); // NULL: of every assigned variable
 
 /* ---- lower_walk.c ---- */
 
 typedef void expr_visitor(void *data, struct expr *expr);
-void walk_block(const struct block *block, expr_visitor *visit, void *data);
+typedef void stmt_visitor(void *data, struct stmt *stmt);
+struct walk {
+	expr_visitor *expr; // NULL: not wanted
+	stmt_visitor *stmt;
+	void *data;
+	bool skip_caught; // leave out what a `catch _` stands guard over
+};
+void walk_block(const struct walk *walk, const struct block *block);
 
 /* ---- lower_unwind.c ---- */
 
-enum { THROWN_SHIFT = 32 }; // bit of the error word that is set while a code is on its way
-bool fn_may_throw(struct lower *lw, struct decl *decl);
-bool fn_has_defer(const struct decl *decl);
+/* Finds the functions that can let a throw pass to their caller. */
+void find_throws(struct lower *lw);
+bool fn_may_throw(const struct lower *lw, const struct decl *decl);
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);
 void lower_defer(struct body *f, struct stmt *stmt);
@@ -326,6 +341,6 @@ void leave_with(struct body *f, ir_ref value); // return, through the defers if 
 void begin_unwind(struct body *f);
 void finish_exit(struct body *f);
 void check_thrown(struct body *f, uint32_t slot); // after a call that may throw
-uint32_t error_word(struct body *f); // slot handed to such a call, cleared
+uint32_t error_word(struct body *f);              // slot handed to such a call, cleared
 
 #endif

@@ -93,8 +93,8 @@ static void test_pattern(struct body *f, const struct text *text, ir_ref value,
 }
 
 /* The subject is `text`, or `value` when that is NULL. */
-static void dispatch_chain(struct body *f, struct expr *match, const struct text *text, ir_ref value,
-			   const uint32_t *targets, uint32_t otherwise)
+static void dispatch_chain(struct body *f, struct expr *match, const struct text *text,
+			   ir_ref value, const uint32_t *targets, uint32_t otherwise)
 {
 	for (uint32_t i = 0; i < match->match.arms.len; i++) {
 		const struct match_arm *arm = &match->match.arms.data[i];

@@ -24,7 +24,8 @@ static void put_string(uint8_t *out, const struct expr *string, const struct typ
 	memcpy(out, string->string.data, string->string.len < room ? string->string.len : room);
 }
 
-static bool array_bytes(struct lower *lw, const struct expr *expr, const struct type *type, uint8_t *out)
+static bool array_bytes(struct lower *lw, const struct expr *expr, const struct type *type,
+			uint8_t *out)
 {
 	uint32_t size = type->element->size, given = expr->array.items.len;
 	for (uint32_t i = 0; i < given && i < type->count; i++)
@@ -35,7 +36,8 @@ static bool array_bytes(struct lower *lw, const struct expr *expr, const struct 
 	return true;
 }
 
-bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type *type, uint8_t *out)
+bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type *type,
+		    uint8_t *out)
 {
 	if (expr->is_const) {
 		put_little_endian(out, expr->value, value_width(type));
@@ -94,6 +96,11 @@ uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint
 	return index;
 }
 
+uint32_t literal_text(struct lower *lw, const void *bytes, uint32_t size)
+{
+	return literal_global(lw, bytes, size, 1, char_array_dtype(lw, size));
+}
+
 /* ---- declarations ---- */
 
 static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes, bool is_constant)
@@ -105,13 +112,14 @@ static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes
 				  : init      ? IR_SECTION_DATA
 					      : IR_SECTION_BSS;
 	uint32_t align = decl->type->align ? decl->type->align : 1;
-	uint32_t index = ir_add_global(lw->m, (struct ir_global){.name = decl->name,
-								 .section = section,
-								 .size = size,
-								 .align = size >= 8 ? 8 : align,
-								 .init = init,
-								 .dtype = lower_dtype(lw, decl->type),
-								 .where = decl->name_where});
+	uint32_t index =
+		ir_add_global(lw->m, (struct ir_global){.name = decl->name,
+							.section = section,
+							.size = size,
+							.align = size >= 8 ? 8 : align,
+							.init = init,
+							.dtype = lower_dtype(lw, decl->type),
+							.where = decl->name_where});
 	decl->lowered = (void *)(uintptr_t)(index + 1);
 }
 
@@ -134,7 +142,8 @@ static void add_config(struct lower *lw, struct decl *decl)
 	for (uint32_t i = 0; i < decl->config.fields.len; i++) {
 		const struct decl *field = decl->config.fields.data[i];
 		if (field->field.init)
-			constant_bytes(lw, field->field.init, field->type, bytes + field->field.offset);
+			constant_bytes(lw, field->field.init, field->type,
+				       bytes + field->field.offset);
 	}
 	add_object(lw, decl, bytes, false);
 }
@@ -157,7 +166,8 @@ static void add_map(struct lower *lw, struct decl *decl)
 		.value_size = value->size,
 		.max_entries = type->map.max_entries,
 		.flags = decl->map.flag_bits,
-		.key_dtype = lower_dtype(lw, is_array && key->size < 4 ? lw->program->types.u32 : key),
+		.key_dtype =
+			lower_dtype(lw, is_array && key->size < 4 ? lw->program->types.u32 : key),
 		.value_dtype = lower_dtype(lw, value),
 		.key_is_scalar = type_is_scalar(key),
 		.value_is_scalar = type_is_scalar(value),
@@ -179,23 +189,20 @@ uint32_t map_of(struct decl *decl)
 
 /* ---- functions ---- */
 
-static enum ir_type result_type(const struct type *result)
-{
-	return value_type(result);
-}
-
-/* Hidden result address, then the parameters; aggregates by address. */
-static void set_signature(struct ir_fn *fn, const struct type *type)
+/* Hidden result address, the parameters, hidden error address; aggregates by address. */
+static void set_signature(struct ir_fn *fn, const struct type *type, bool may_throw)
 {
 	bool is_hidden = type_is_aggregate(type->func.result);
-	fn->result = result_type(type->func.result);
-	fn->params = ARENA_ARRAY(fn->arena, uint8_t, type->func.param_count + 2);
+	fn->result = value_type(type->func.result);
+	fn->params = ARENA_ARRAY(fn->arena, uint8_t, type->func.param_count + 2u);
 	if (is_hidden)
 		fn->params[fn->param_count++] = IR_PTR;
 	for (uint32_t i = 0; i < type->func.param_count; i++) {
 		enum ir_type param = value_type(type->func.params[i]);
 		fn->params[fn->param_count++] = param == IR_VOID ? IR_PTR : param;
 	}
+	if (may_throw)
+		fn->params[fn->param_count++] = IR_PTR;
 }
 
 /* The verifier cannot follow a pointer to packet or map memory through a call, and passes five
@@ -222,7 +229,7 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	fn->program = decl->func.program ? decl->func.program->name : NULL;
 	fn->is_exported = fn->program || decl == lw->program->main;
 	fn->dtype = lower_func_dtype(lw, decl);
-	set_signature(fn, decl->type);
+	set_signature(fn, decl->type, fn_may_throw(lw, decl));
 	fn->is_inline = must_inline(fn);
 	struct pending_fn pending = {decl, index};
 	vec_push(lw->m->arena, &lw->queue, pending);
@@ -270,6 +277,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.dtypes, out->arena);
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
+	map_init(&lw.throws, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);
 	for (uint32_t i = 0; i < program->globals.len; i++)
@@ -277,6 +285,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	for (uint32_t i = 0; i < program->configs.len; i++)
 		add_config(&lw, program->configs.data[i]);
 	add_options(&lw);
+	find_throws(&lw);
 	request_roots(&lw);
 	for (uint32_t i = 0; i < lw.queue.len; i++)
 		lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);

@@ -61,8 +61,8 @@ struct packet_access {
 	const struct type *context;
 	ir_ref ctx, offset; // offset: I64
 	uint32_t size;
-	uint32_t result;    // slot
-	uint32_t none;      // block for "not in the packet"
+	uint32_t result; // slot
+	uint32_t none;   // block for "not in the packet"
 	uint32_t done;
 };
 
@@ -96,9 +96,9 @@ static void pull_range(struct body *f, const struct packet_access *access)
 	try_range(f, access, access->none);
 }
 
-static uint64_t reach(const struct body *f, const struct expr *offset, uint32_t size)
+static uint64_t reach(const struct expr *offset, uint32_t size)
 {
-	uint64_t most = upper_bound(f, offset);
+	uint64_t most = static_upper_bound(offset);
 	return most > MAX_PACKET_OFFSET ? UINT64_MAX : most + size;
 }
 
@@ -115,8 +115,8 @@ static void lower_range(struct body *f, const struct packet_access *access, stru
 		branch(f, near, inside, access->none, IR_LIKELY_TRUE);
 		start_block(f, inside);
 	}
-	bool is_pulled = !is_skb(f, access->context) ||
-			 reach(f, offset, access->size) <= MAX_PULLED_AT_START;
+	bool is_pulled =
+		!is_skb(f, access->context) || reach(offset, access->size) <= MAX_PULLED_AT_START;
 	uint32_t outside = is_pulled ? access->none : new_block(f);
 	try_range(f, access, outside);
 	if (!is_pulled) {
@@ -163,7 +163,6 @@ ir_ref lower_ctx_len(struct body *f, struct expr *call)
 /* ---- the pull at the start ---- */
 
 struct reach_search {
-	struct body *f;
 	struct map seen;
 	uint64_t most;
 };
@@ -179,8 +178,7 @@ static void reach_of_call(void *data, struct expr *expr)
 	if (target->kind == DECL_FUNC && target->func.body) {
 		search_reach(search, target);
 	} else if (target->kind == DECL_BUILTIN && target->builtin.id == BUILTIN_CTX_AT) {
-		uint64_t most = reach(search->f, expr->call.args.data[1],
-				      expr->type->element->size);
+		uint64_t most = reach(expr->call.args.data[1], expr->type->element->size);
 		if (most <= MAX_PULLED_AT_START && most > search->most)
 			search->most = most;
 	}
@@ -192,22 +190,25 @@ static void search_reach(struct reach_search *search, struct decl *decl)
 	if (*known)
 		return;
 	*known = 1;
-	walk_block(decl->func.body, reach_of_call, search);
+	struct walk walk = {.expr = reach_of_call, .data = search};
+	walk_block(&walk, decl->func.body);
 }
 
-void pull_headers(struct body *f, struct decl *decl, ir_ref ctx)
+void pull_headers(struct body *f)
 {
-	const struct type *param = decl->func.params.data[0]->type;
-	if (!ctx || param->kind != TYPE_POINTER || !is_skb(f, param->element))
+	struct decl *param = f->decl->func.params.data[0];
+	const struct type *context = param->type->element;
+	if (!is_skb(f, context))
 		return;
-	struct reach_search search = {.f = f};
+	struct reach_search search = {0};
 	map_init(&search.seen, f->m->arena);
-	search_reach(&search, decl);
+	search_reach(&search, f->decl);
 	if (!search.most)
 		return;
-	const struct type *context = param->element;
+	const struct local *local = local_of(param);
+	ir_ref ctx = local->value ? local->value : load_slot(f, local->slot, param->type);
 	uint32_t is_short = new_block(f), partial = new_block(f), done = new_block(f);
-	f->b.where = decl->name_where;
+	f->b.where = f->decl->name_where;
 	ir_ref need = const32(f, (uint32_t)search.most);
 	ir_ref data = load_field(f, ctx, context, "data");
 	ir_ref end = load_field(f, ctx, context, "data_end");
@@ -215,7 +216,8 @@ void pull_headers(struct body *f, struct decl *decl, ir_ref ctx)
 	branch(f, ir_emit(&f->b, IR_ULE, IR_I32, last, end), done, is_short, IR_LIKELY_TRUE);
 	start_block(f, is_short);
 	ir_ref length = load_field(f, ctx, context, "len");
-	ir_ref linear = to_register(f, ir_emit(&f->b, IR_PTRDIFF, IR_I64, end, data), IR_I32, false);
+	ir_ref linear =
+		to_register(f, ir_emit(&f->b, IR_PTRDIFF, IR_I64, end, data), IR_I32, false);
 	branch(f, ir_emit(&f->b, IR_ULT, IR_I32, linear, length), partial, done, IR_LIKELY_FALSE);
 	start_block(f, partial);
 	ir_ref is_less = ir_emit(&f->b, IR_ULT, IR_I32, length, need);

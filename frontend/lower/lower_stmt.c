@@ -23,7 +23,7 @@ void lower_block(struct body *f, const struct block *block)
 
 /* ---- variables and assignment ---- */
 
-void declare_local(struct body *f, struct decl *decl)
+void lower_local(struct body *f, struct decl *decl)
 {
 	struct expr *init = decl->variable.init;
 	const struct type *type = decl->type;
@@ -58,11 +58,12 @@ static void lower_var(struct body *f, struct stmt *stmt)
 	if (is_dropped && decl->variable.init)
 		lower_effect(f, decl->variable.init);
 	else
-		declare_local(f, decl);
+		lower_local(f, decl);
 }
 
 /* Shared 32- and 64-bit integers in eBPF change atomically, so that no CPU loses a count. */
-bool atomic_op(const struct body *f, enum binary_op op, const struct type *type, enum ir_atomic *out)
+bool atomic_op(const struct body *f, enum binary_op op, const struct type *type,
+	       enum ir_atomic *out)
 {
 	if (f->target != IR_TARGET_BPF || type->kind != TYPE_INT || type->size < 4)
 		return false;
@@ -85,8 +86,8 @@ bool atomic_op(const struct body *f, enum binary_op op, const struct type *type,
 	}
 }
 
-void emit_atomic(struct body *f, const struct place *place, enum binary_op op, enum ir_atomic atomic,
-		 ir_ref value)
+void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
+		 enum ir_atomic atomic, ir_ref value)
 {
 	enum ir_type type = ir_type_of(f->fn, value);
 	if (op == BINARY_SUB)
@@ -105,7 +106,8 @@ static bool is_shared(const struct place *place, const struct type *type)
 {
 	if (place_align(place) < type->size)
 		return false;
-	return place->space == IR_SPACE_GLOBAL || (place->space == IR_SPACE_MAP && !place->is_percpu);
+	return place->space == IR_SPACE_GLOBAL ||
+	       (place->space == IR_SPACE_MAP && !place->is_percpu);
 }
 
 static void assign_op(struct body *f, struct stmt *stmt)
@@ -162,7 +164,7 @@ static void lower_assign(struct body *f, struct stmt *stmt)
 /* `if (var x = e)`: the variable is visible only where it is present. */
 static void lower_binding(struct body *f, struct decl *decl, uint32_t yes, uint32_t no)
 {
-	declare_local(f, decl);
+	lower_local(f, decl);
 	struct local *local = decl->lowered;
 	enum ir_type type = decl->type->kind == TYPE_ENTRY ? IR_PTR : value_type(decl->type);
 	ir_ref value = load_word(f, local->slot, type);
@@ -237,7 +239,8 @@ static void lower_while(struct body *f, struct stmt *stmt)
 /* Iterations of a loop with constant bounds, 0 when they are not known or too many to count. */
 static uint32_t constant_trips(const struct stmt *stmt, const struct type *type)
 {
-	const struct expr *begin = stmt->range.begin, *end = stmt->range.end, *step = stmt->range.step;
+	const struct expr *begin = stmt->range.begin, *end = stmt->range.end,
+			  *step = stmt->range.step;
 	if (!begin->is_const || !end->is_const || (step && !step->is_const))
 		return 0;
 	bool is_empty = type->is_signed ? (int64_t)begin->value >= (int64_t)end->value
@@ -276,12 +279,14 @@ static void lower_for_range(struct body *f, struct stmt *stmt)
 	local->slot = new_slot(f, type, decl->name, decl->name_where);
 	ir_ref begin = lower_value(f, stmt->range.begin), end = lower_value(f, stmt->range.end);
 	ir_ref step = stmt->range.step ? lower_value(f, stmt->range.step) : ir_const(f->fn, reg, 1);
-	bool by_one = !stmt->range.step || (stmt->range.step->is_const && stmt->range.step->value == 1);
+	bool by_one =
+		!stmt->range.step || (stmt->range.step->is_const && stmt->range.step->value == 1);
 
 	uint32_t head = new_block(f), body = new_block(f), next = new_block(f), done = new_block(f);
 	forget_facts(f, NULL);
 	uint64_t limit = upper_bound(f, stmt->range.end);
-	if (!type->is_signed || (stmt->range.begin->is_const && (int64_t)stmt->range.begin->value >= 0))
+	if (!type->is_signed ||
+	    (stmt->range.begin->is_const && (int64_t)stmt->range.begin->value >= 0))
 		local->max = limit && limit != UINT64_MAX ? limit - 1 : limit;
 	span where = span_join(decl->name_where, stmt->range.end->where);
 	f->b.where = where;

@@ -17,9 +17,7 @@ static uint32_t literal_length(const struct expr *string) // up to the first NUL
 
 struct place literal_place(struct body *f, const struct expr *string)
 {
-	uint32_t size = string->string.len + 1;
-	uint32_t dtype = lower_dtype(f->lw, string->type);
-	return global_place(f, literal_global(f->lw, string->string.data, size, 1, dtype));
+	return global_place(f, literal_text(f->lw, string->string.data, string->string.len + 1));
 }
 
 /* ---- operands ---- */
@@ -75,7 +73,8 @@ static uint64_t bytes_at(const char *data, uint32_t width)
 }
 
 /* Zero exactly when the first `count` bytes at the place are those of `data`. */
-static ir_ref difference(struct body *f, const struct place *place, const char *data, uint32_t count)
+static ir_ref difference(struct body *f, const struct place *place, const char *data,
+			 uint32_t count)
 {
 	ir_ref all = IR_REF_NONE;
 	for (uint32_t at = 0; at < count;) {
@@ -177,8 +176,7 @@ static void put_literal(struct body *f, const struct place *to, const struct exp
 	uint32_t copied = length + 1 < size ? length + 1 : size;
 	if (copied < size)
 		zero_object(f, to, size);
-	uint32_t dtype = lower_dtype(f->lw, literal->type);
-	struct place from = global_place(f, literal_global(f->lw, bytes, copied, 1, dtype));
+	struct place from = global_place(f, literal_text(f->lw, bytes, copied));
 	copy_object(f, to, &from, copied);
 }
 

@@ -49,7 +49,8 @@ bool value_is_signed(const struct type *type)
 
 static uint32_t add_int(struct lower *lw, const struct type *type, uint32_t encoding)
 {
-	symbol name = intern_string(&lw->compile->names, type_text((struct types *)&lw->program->types, type));
+	symbol name = intern_string(&lw->compile->names,
+				    type_text((struct types *)&lw->program->types, type));
 	return ir_add_dtype(lw->m, (struct ir_dtype){.kind = IR_DTYPE_INT,
 						     .name = name,
 						     .size = type->size,
@@ -88,7 +89,8 @@ static void fill_record(struct lower *lw, const struct type *type, uint32_t inde
 	lw->m->dtypes.data[index].member_count = count;
 }
 
-static uint32_t add_array(struct lower *lw, const struct type *element, uint32_t count, uint32_t size)
+static uint32_t add_array(struct lower *lw, const struct type *element, uint32_t count,
+			  uint32_t size)
 {
 	uint32_t target = lower_dtype(lw, element);
 	return ir_add_dtype(lw->m, (struct ir_dtype){.kind = IR_DTYPE_ARRAY,
@@ -106,11 +108,11 @@ static uint32_t add_pointer(struct lower *lw, uint32_t target)
 /* Structs are entered here before their members are looked at. */
 static uint32_t add_record(struct lower *lw, const struct type *type)
 {
-	uint32_t index = ir_add_dtype(
-		lw->m, (struct ir_dtype){.kind = type->kind == TYPE_UNION ? IR_DTYPE_UNION
-									  : IR_DTYPE_STRUCT,
-					 .name = type->name,
-					 .size = type->size});
+	uint32_t index = ir_add_dtype(lw->m, (struct ir_dtype){.kind = type->kind == TYPE_UNION
+									       ? IR_DTYPE_UNION
+									       : IR_DTYPE_STRUCT,
+							       .name = type->name,
+							       .size = type->size});
 	*map_insert(&lw->dtypes, type->id) = index + 1;
 	/* A context is known to the kernel by its name alone; its packet pointers are no members of
 	 * the layout that C sees. */
@@ -185,4 +187,16 @@ uint32_t lower_dtype(struct lower *lw, const struct type *type)
 uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl)
 {
 	return add_func(lw, decl->type, &decl->func.params);
+}
+
+uint32_t char_array_dtype(struct lower *lw, uint32_t count)
+{
+	/* Beside the numbers of types, which have 32 bits. */
+	uint64_t *known = map_insert(&lw->dtypes, 1ull << 32 | count);
+	if (!*known) {
+		uint32_t index = add_array(lw, lw->program->types.char_, count, count);
+		*map_insert(&lw->dtypes, 1ull << 32 | count) = index + 1;
+		return index;
+	}
+	return (uint32_t)*known - 1;
 }

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Visits every expression of a function body, in source order, operands before the whole. */
+/* Visits the statements and expressions of a function body in source order, operands before the whole. */
 #include "frontend/lower/lower_internal.h"
-
-struct walk {
-	expr_visitor *visit;
-	void *data;
-};
-
-static void walk_stmts(const struct walk *w, const struct block *block);
 
 static void walk_list(const struct walk *w, const expr_list *list);
 
@@ -56,13 +49,14 @@ static void walk_expr(const struct walk *w, struct expr *expr)
 		break;
 	case EXPR_IF:
 		walk_expr(w, expr->conditional.condition);
-		walk_stmts(w, expr->conditional.then);
-		walk_stmts(w, expr->conditional.otherwise);
+		walk_block(w, expr->conditional.then);
+		walk_block(w, expr->conditional.otherwise);
 		break;
 	default:
 		break;
 	}
-	w->visit(w->data, expr);
+	if (w->expr)
+		w->expr(w->data, expr);
 }
 
 static void walk_list(const struct walk *w, const expr_list *list)
@@ -76,13 +70,23 @@ static void walk_match(const struct walk *w, const struct expr *expr)
 	walk_expr(w, expr->match.subject);
 	for (uint32_t i = 0; i < expr->match.arms.len; i++) {
 		walk_expr(w, expr->match.arms.data[i].value);
-		walk_stmts(w, expr->match.arms.data[i].body);
+		walk_block(w, expr->match.arms.data[i].body);
 	}
+}
+
+static bool catches_all(const struct stmt *stmt)
+{
+	for (uint32_t i = 0; i < stmt->attempt.catches.len; i++)
+		if (!stmt->attempt.catches.data[i].code)
+			return true;
+	return false;
 }
 
 static void walk_stmt(const struct walk *w, struct stmt *stmt)
 {
 	struct decl *binding;
+	if (w->stmt)
+		w->stmt(w->data, stmt);
 	switch (stmt->kind) {
 	case STMT_VAR:
 		walk_expr(w, stmt->var.decl->variable.init);
@@ -100,31 +104,32 @@ static void walk_stmt(const struct walk *w, struct stmt *stmt)
 	case STMT_IF:
 		binding = stmt->conditional.binding;
 		walk_expr(w, binding ? binding->variable.init : stmt->conditional.condition);
-		walk_stmts(w, stmt->conditional.then);
+		walk_block(w, stmt->conditional.then);
 		if (stmt->conditional.otherwise)
 			walk_stmt(w, stmt->conditional.otherwise);
 		break;
 	case STMT_WHILE:
 		walk_expr(w, stmt->loop.condition);
-		walk_stmts(w, stmt->loop.body);
+		walk_block(w, stmt->loop.body);
 		break;
 	case STMT_FOR_RANGE:
 		walk_expr(w, stmt->range.begin);
 		walk_expr(w, stmt->range.end);
 		walk_expr(w, stmt->range.step);
-		walk_stmts(w, stmt->range.body);
+		walk_block(w, stmt->range.body);
 		break;
 	case STMT_FOR_MAP:
-		walk_stmts(w, stmt->each.body);
+		walk_block(w, stmt->each.body);
 		break;
 	case STMT_TRY:
-		walk_stmts(w, stmt->attempt.body);
+		if (!w->skip_caught || !catches_all(stmt))
+			walk_block(w, stmt->attempt.body);
 		for (uint32_t i = 0; i < stmt->attempt.catches.len; i++)
-			walk_stmts(w, stmt->attempt.catches.data[i].body);
+			walk_block(w, stmt->attempt.catches.data[i].body);
 		break;
 	case STMT_DEFER:
 	case STMT_BLOCK:
-		walk_stmts(w, stmt->block);
+		walk_block(w, stmt->block);
 		break;
 	case STMT_ERROR:
 	case STMT_BREAK:
@@ -134,14 +139,8 @@ static void walk_stmt(const struct walk *w, struct stmt *stmt)
 	}
 }
 
-static void walk_stmts(const struct walk *w, const struct block *block)
+void walk_block(const struct walk *w, const struct block *block)
 {
 	for (uint32_t i = 0; block && i < block->stmts.len; i++)
 		walk_stmt(w, block->stmts.data[i]);
-}
-
-void walk_block(const struct block *block, expr_visitor *visit, void *data)
-{
-	struct walk walk = {visit, data};
-	walk_stmts(&walk, block);
 }
