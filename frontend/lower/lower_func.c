@@ -273,7 +273,7 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
 	if (f.fn->program)
 		pull_headers(&f);
 	if (decl->func.result_var.len)
-		declare_local(&f, decl->func.result_var.data[0]);
+		lower_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);
 	finish_body(&f);
 	finish_exit(&f);

@@ -181,7 +181,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 
 void lower_block(struct body *f, const struct block *block);
 void lower_stmts(struct body *f, const stmt_list *stmts, uint32_t from, uint32_t to);
-void declare_local(struct body *f, struct decl *decl);
+void lower_local(struct body *f, struct decl *decl);
 
 /* ---- lower_expr.c ---- */
 

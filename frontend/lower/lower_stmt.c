@@ -23,7 +23,7 @@ void lower_block(struct body *f, const struct block *block)
 
 /* ---- variables and assignment ---- */
 
-void declare_local(struct body *f, struct decl *decl)
+void lower_local(struct body *f, struct decl *decl)
 {
 	struct expr *init = decl->variable.init;
 	const struct type *type = decl->type;
@@ -58,7 +58,7 @@ static void lower_var(struct body *f, struct stmt *stmt)
 	if (is_dropped && decl->variable.init)
 		lower_effect(f, decl->variable.init);
 	else
-		declare_local(f, decl);
+		lower_local(f, decl);
 }
 
 /* Shared 32- and 64-bit integers in eBPF change atomically, so that no CPU loses a count. */
@@ -164,7 +164,7 @@ static void lower_assign(struct body *f, struct stmt *stmt)
 /* `if (var x = e)`: the variable is visible only where it is present. */
 static void lower_binding(struct body *f, struct decl *decl, uint32_t yes, uint32_t no)
 {
-	declare_local(f, decl);
+	lower_local(f, decl);
 	struct local *local = decl->lowered;
 	enum ir_type type = decl->type->kind == TYPE_ENTRY ? IR_PTR : value_type(decl->type);
 	ir_ref value = load_word(f, local->slot, type);

@@ -34,6 +34,12 @@ struct func_info {
 	bool is_skipped; // attribute that this version cannot compile: body not checked
 };
 
+/* A program handle given to attach or detach that no load() is seen to produce. */
+struct handle_use {
+	const struct decl *local; // NULL: `null` itself
+	span where;
+};
+
 struct loop {
 	struct loop *outer;
 	bool has_break;
@@ -48,6 +54,7 @@ struct fn_state {
 	struct loop *loop;       // innermost
 	struct locals locals;
 	struct map unknown; // symbols already reported as unknown
+	VEC(struct handle_use) handle_uses;
 };
 
 /* Two declarations of one name that must mean the same. */
@@ -66,9 +73,9 @@ struct checker {
 	struct scope top;     // the program, all included files
 	decl_list all;        // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
-	struct map helpers;      // symbol to DECL_EXTERN made for a BPF helper
-	struct map methods;      // symbol of "ctx.at" to DECL_BUILTIN
-	struct map func_index;   // DECL_FUNC to index + 1 into funcs
+	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
+	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
+	struct map func_index; // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	uint32_t depth; // nesting of whatever is being checked
 
@@ -102,12 +109,22 @@ static inline void leave(struct checker *c)
 	c->depth--;
 }
 
+/* Marks an expression as wrong; the reason was reported. */
+static inline struct expr *fail(struct checker *c, struct expr *e)
+{
+	e->type = c->types->error;
+	e->is_const = e->is_literal = false;
+	return e;
+}
+
 /* ---- names (resolve.c) ---- */
 
 /* Puts the top-level declarations of all included files into the scopes and lists. */
 void resolve_program(struct checker *c, const struct program *program);
 /* Declaration meant by a name used at `where`; counts the use. NULL after a diagnostic. */
 struct decl *resolve_name(struct checker *c, symbol name, span where);
+/* The same without a diagnostic and without counting: NULL when there is none. */
+struct decl *find_name(struct checker *c, symbol name);
 /* The BPF helper of that name as a DECL_EXTERN, or NULL. */
 struct decl *resolve_helper(struct checker *c, symbol name);
 /* Type from text such as "u32", "*u8", "xdp_action", as tables write it. */
@@ -171,41 +188,52 @@ struct expr *to_condition(struct checker *c, struct expr *e);
 /* Brings two values to one type by the rules for operands; NULL when they have none in common (no
  * diagnostic). Integers come out as TYPE_INT unless keep_kind and both are the same char or enum. */
 struct type *unify(struct checker *c, struct expr **a, struct expr **b, bool keep_kind);
+/* The type to which all of these values can be brought; NULL when values[*odd] does not agree with those
+ * before it. Literals go by the others, or by the hint when there are no others. */
+struct type *join_types(struct checker *c, struct expr **const *values, uint32_t count,
+			struct type *hint, uint32_t *odd);
 struct type *integer_type(const struct types *types, uint32_t size, bool is_signed);
 /* The integer type in which arithmetic on `t` is done. */
 struct type *arithmetic_type(const struct types *types, struct type *t);
 
 /* ---- expressions ---- */
 
-/* Any expression: may come out as an entry, a map, a function or a type name (check_expr.c). */
+/* Any expression: may come out as an entry, a map, a function (check_expr.c). */
 struct expr *check_expr(struct checker *c, struct expr *e, struct type *hint);
 /* An expression that is to be a value (entries are read). */
 struct expr *check_value(struct checker *c, struct expr *e, struct type *hint);
 /* A value of exactly this type. */
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type);
 struct expr *check_condition(struct checker *c, struct expr *e);
-/* True when e is a place in memory (check_access.c). */
+/* Operators (check_operator.c). */
+struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
+struct expr *check_binary(struct checker *c, struct expr *e, struct type *hint);
+/* Reports what makes `op` on a value of this type impossible. */
+void report_operand(struct checker *c, span where, const char *op, const struct type *t);
+/* Reports a constant divisor 0 and a constant count that is not below the width. */
+bool check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
+			 const struct expr *right);
+/* Places (check_access.c). */
+struct expr *check_field(struct checker *c, struct expr *e);
+struct expr *check_index(struct checker *c, struct expr *e);
+/* An integer used as an index or added to a pointer: u64, or i64 when it is signed. */
+struct expr *to_index(struct checker *c, struct expr *e);
+/* True when e is a place in memory whose address can be taken. */
 bool is_place(const struct expr *e);
 /* Local or parameter that holds the object a place is part of; NULL for other objects. */
 struct decl *place_root(const struct expr *e);
-struct expr *check_name(struct checker *c, struct expr *e);
-struct expr *check_field(struct checker *c, struct expr *e);
-struct expr *check_index(struct checker *c, struct expr *e);
-struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
-struct expr *check_binary(struct checker *c, struct expr *e, struct type *hint);
-struct expr *check_cast(struct checker *c, struct expr *e);
-struct expr *check_struct_literal(struct checker *c, struct expr *e);
-struct expr *check_array_literal(struct checker *c, struct expr *e, struct type *hint);
+/* The entry that a place is part of, or NULL. */
+struct expr *place_entry(struct expr *e);
+/* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
+struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
+/* Calls (check_call.c, check_print.c). */
 struct expr *check_call(struct checker *c, struct expr *e);
 void check_print(struct checker *c, struct expr *e);
-/* match and if; is_value: the context wants a value. *falls (may be NULL): control can go on after it. */
+/* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
 struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			 bool *falls);
 struct expr *check_if_expr(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			   bool *falls);
-/* Applies a binary operator to two checked values, in the types it needs; writes node, operands and
- * type. */
-void check_operands(struct checker *c, struct expr *e, struct type *hint);
 
 /* ---- statements and functions (check_stmt.c) ---- */
 
@@ -213,6 +241,8 @@ void check_operands(struct checker *c, struct expr *e, struct type *hint);
  * statement, if it is an expression, is stored there checked as a value and not as a statement. */
 bool check_block(struct checker *c, struct block *b, struct type *hint, struct expr ***value);
 bool check_stmt(struct checker *c, struct stmt *s);
+/* An expression whose value is dropped; true when control can go on after it. */
+bool check_discarded(struct checker *c, struct expr **e);
 void check_function_body(struct checker *c, uint32_t number);
 /* Declares a local; warns when it hides another. */
 void declare_local(struct checker *c, struct decl *d);
@@ -223,8 +253,8 @@ void declare_local(struct checker *c, struct decl *d);
 void report_attribute(struct checker *c, const struct attribute *a, const char *what);
 /* Target, program kind and signature of a function from its attributes. */
 void check_function_signature(struct checker *c, struct decl *d);
-/* Records a call for the graph, with the rules for calls across targets. */
-void check_call_edge(struct checker *c, struct decl *callee, span where);
+/* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
+bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
 /* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
 bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);

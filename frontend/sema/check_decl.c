@@ -103,8 +103,8 @@ static void check_field_names(struct checker *c, const decl_list *fields)
 		struct decl *f = fields->data[i];
 		struct decl *other = map_find_ptr(&seen, f->name);
 		if (other && f->name) {
-			struct diag *d = diag_report(c->diags, D_DUPLICATE, f->name_where,
-						     NAME(c, f->name));
+			struct diag *d =
+				diag_report(c->diags, D_DUPLICATE, f->name_where, NAME(c, f->name));
 			report_declared(c, d, other);
 		}
 		map_set_ptr(&seen, f->name, f);
@@ -147,7 +147,8 @@ static uint64_t enum_value(struct checker *c, struct decl *k, uint64_t next, boo
 		return next;
 	}
 	*negative = false;
-	if (!check_integer_constant(c, &k->constant.init, c->types->u32, "value of an enum constant"))
+	if (!check_integer_constant(c, &k->constant.init, c->types->u32,
+				    "value of an enum constant"))
 		return next;
 	const struct expr *e = k->constant.init;
 	*negative = e->type->is_signed && (int64_t)e->value < 0;
@@ -232,9 +233,9 @@ static void check_global(struct checker *c, struct decl *d)
 	if (d->variable.is_pinned)
 		report_unavailable(c, d->where, "a pinned variable");
 	if (!is_shared_type(d->type))
-		report_unavailable(c, d->where,
-				   arena_printf(c->arena, "a global variable of type `%s`",
-						TEXT(c, d->type)));
+		report_unavailable(
+			c, d->where,
+			arena_printf(c->arena, "a global variable of type `%s`", TEXT(c, d->type)));
 }
 
 static void check_config(struct checker *c, struct decl *d)

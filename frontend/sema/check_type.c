@@ -69,8 +69,7 @@ static struct type *check_named_type(struct checker *c, struct type_node *node)
 }
 
 /* Number of elements or bytes; 0 after a diagnostic. */
-static uint32_t check_count(struct checker *c, struct expr **count, uint32_t unit,
-			    const char *what)
+static uint32_t check_count(struct checker *c, struct expr **count, uint32_t unit, const char *what)
 {
 	if (!*count || !check_integer_constant(c, count, c->types->u32, what))
 		return 0;
@@ -102,8 +101,8 @@ static struct type *check_func_type(struct checker *c, struct type_node *node)
 
 	for (uint32_t i = 0; i < count; i++)
 		params[i] = check_value_type(c, node->func.params.data[i]->variable.node);
-	struct type *result = node->func.result ? check_type(c, node->func.result)
-						: c->types->void_;
+	struct type *result =
+		node->func.result ? check_type(c, node->func.result) : c->types->void_;
 	return type_make_func(c->types, params, count, result);
 }
 

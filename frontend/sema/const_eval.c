@@ -24,7 +24,8 @@ uint64_t const_normalize(const struct type *type, uint64_t value)
 
 	if (type->kind == TYPE_BOOL)
 		return value != 0;
-	return is_signed(type) ? (uint64_t)((int64_t)(value << drop) >> drop) : value << drop >> drop;
+	return is_signed(type) ? (uint64_t)((int64_t)(value << drop) >> drop)
+			       : value << drop >> drop;
 }
 
 static wide to_wide(const struct type *type, uint64_t value)

@@ -6,13 +6,6 @@
  */
 #include "frontend/sema/check.h"
 
-static struct expr *make_error(struct checker *c, struct expr *e)
-{
-	e->type = c->types->error;
-	e->is_const = false;
-	return e;
-}
-
 struct expr *make_convert(struct checker *c, struct expr *e, struct type *to,
 			  enum conversion conversion)
 {
@@ -76,11 +69,11 @@ struct expr *to_value(struct checker *c, struct expr *e)
 						d ? decl_kind_name(d->kind) : "map");
 		if (d)
 			report_declared(c, diag, d);
-		return make_error(c, e);
+		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_VOID) {
 		diag_report(c->diags, D_NO_VALUE, e->where);
-		return make_error(c, e);
+		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_FUNC && d) {
 		if (d->kind == DECL_FUNC && d->func.program) {
@@ -88,7 +81,7 @@ struct expr *to_value(struct checker *c, struct expr *e)
 			return make_convert(c, e, c->types->program_ref, CONV_FUNC);
 		}
 		report_unavailable(c, e->where, "a function value");
-		return make_error(c, e);
+		return fail(c, e);
 	}
 	return e;
 }
@@ -142,7 +135,7 @@ static struct expr *convert_integer(struct checker *c, struct expr *e, struct ty
 	if (e->is_const && !const_fits(e->type, e->value, to)) {
 		diag_report(c->diags, D_CONSTANT_RANGE, e->where, value_text(c, e->type, e->value),
 			    TEXT(c, to));
-		return make_error(c, e);
+		return fail(c, e);
 	}
 	if (!e->is_const && to->size < e->type->size) {
 		uint32_t bits = value_bits(e, 0);
@@ -175,9 +168,9 @@ static struct expr *convert_string(struct checker *c, struct expr *e, struct typ
 
 static bool is_byte_array(const struct type *t)
 {
-	return t->kind == TYPE_ARRAY && (t->element->kind == TYPE_CHAR ||
-					 (t->element->kind == TYPE_INT && t->element->size == 1 &&
-					  !t->element->is_signed));
+	return t->kind == TYPE_ARRAY &&
+	       (t->element->kind == TYPE_CHAR ||
+		(t->element->kind == TYPE_INT && t->element->size == 1 && !t->element->is_signed));
 }
 
 struct expr *convert_to(struct checker *c, struct expr *e, struct type *to)
@@ -188,7 +181,7 @@ struct expr *convert_to(struct checker *c, struct expr *e, struct type *to)
 	if (from == to || from->kind == TYPE_ERROR)
 		return e;
 	if (to->kind == TYPE_ERROR)
-		return make_error(c, e);
+		return fail(c, e);
 	if (type_is_integer(from) && type_is_integer(to))
 		return convert_integer(c, e, to);
 	if (e->kind == EXPR_NULL && (to->kind == TYPE_POINTER || is_handle(to)))
@@ -201,7 +194,7 @@ struct expr *convert_to(struct checker *c, struct expr *e, struct type *to)
 	if (e->kind == EXPR_STRING && is_byte_array(to))
 		return convert_string(c, e, to);
 	report_mismatch(c, e->where, to, from);
-	return make_error(c, e);
+	return fail(c, e);
 }
 
 struct expr *to_condition(struct checker *c, struct expr *e)
@@ -233,7 +226,7 @@ struct expr *to_condition(struct checker *c, struct expr *e)
 		break;
 	}
 	diag_report(c->diags, D_CONDITION_TYPE, e->where, TEXT(c, e->type));
-	return make_error(c, e);
+	return fail(c, e);
 }
 
 static struct type *unify_integers(struct checker *c, struct expr **a, struct expr **b,
@@ -293,4 +286,56 @@ struct type *unify(struct checker *c, struct expr **a, struct expr **b, bool kee
 	if (unify_to(c, a, *b))
 		return y;
 	return unify_to(c, b, *a) ? x : NULL;
+}
+
+/* Type that both `t` and the type of e convert to, as operands would; NULL when there is none. */
+static struct type *join_two(struct checker *c, struct type *t, const struct expr *e)
+{
+	struct type *u = e->type;
+
+	if (t == u)
+		return t;
+	if (t->kind == TYPE_ERROR || u->kind == TYPE_ERROR)
+		return c->types->error;
+	if (type_is_integer(t) && type_is_integer(u)) {
+		if (e->is_literal && const_fits(u, e->value, t))
+			return t;
+		struct type *x = arithmetic_type(c->types, t), *y = arithmetic_type(c->types, u);
+		if (x->size != y->size)
+			return x->size > y->size ? x : y;
+		return x->is_signed ? y : x;
+	}
+	if (e->kind == EXPR_NULL && (t->kind == TYPE_POINTER || is_handle(t)))
+		return t;
+	if (t->kind == TYPE_STR && u->kind == TYPE_STR)
+		return t->count > u->count ? t : u;
+	return NULL;
+}
+
+static bool is_flexible(const struct expr *e)
+{
+	return e->is_literal || e->kind == EXPR_NULL;
+}
+
+struct type *join_types(struct checker *c, struct expr **const *values, uint32_t count,
+			struct type *hint, uint32_t *odd)
+{
+	struct type *t = NULL;
+
+	for (uint32_t pass = 0; pass < 2; pass++) {
+		if (pass == 1 && !t && hint &&
+		    (type_is_integer(hint) || hint->kind == TYPE_POINTER))
+			t = hint;
+		for (uint32_t i = 0; i < count; i++) {
+			const struct expr *e = *values[i];
+			if (is_flexible(e) != (pass == 1))
+				continue;
+			struct type *joined = t ? join_two(c, t, e) : e->type;
+			*odd = i;
+			if (!joined)
+				return NULL;
+			t = joined;
+		}
+	}
+	return t ? t : c->types->error;
 }

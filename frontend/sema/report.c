@@ -35,10 +35,14 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 		diag_hint(c->diags, d, "compare it: `!= 0`");
 	else if (want->kind == TYPE_BE && type_is_integer(got))
 		diag_hint(c->diags, d, "convert it with `%s`",
-			  want->size == 2 ? "htons" : want->size == 4 ? "htonl" : "htonll");
+			  want->size == 2   ? "htons"
+			  : want->size == 4 ? "htonl"
+					    : "htonll");
 	else if (got->kind == TYPE_BE && type_is_integer(want))
 		diag_hint(c->diags, d, "convert it with `%s`",
-			  got->size == 2 ? "ntohs" : got->size == 4 ? "ntohl" : "ntohll");
+			  got->size == 2   ? "ntohs"
+			  : got->size == 4 ? "ntohl"
+					   : "ntohll");
 	else if (got->kind == TYPE_POINTER && want->kind == TYPE_POINTER)
 		diag_hint(c->diags, d, "write `as %s` if that is meant", TEXT(c, want));
 	return d;

@@ -123,8 +123,8 @@ static void add_prelude(struct checker *c)
 	add_builtins(c);
 	if (!text)
 		return;
-	struct source_file *file = source_add(&c->compile->sources, "prelude.kh", text,
-					      (uint32_t)strlen(text));
+	struct source_file *file =
+		source_add(&c->compile->sources, "prelude.kh", text, (uint32_t)strlen(text));
 	if (!file)
 		return;
 	struct module *m = parse_file(c->compile, file);
@@ -176,8 +176,8 @@ static bool may_repeat(enum decl_kind kind)
 
 static void report_duplicate(struct checker *c, const struct decl *first, const struct decl *second)
 {
-	struct diag *d = diag_report(c->diags, D_DUPLICATE, second->name_where,
-				     NAME(c, second->name));
+	struct diag *d =
+		diag_report(c->diags, D_DUPLICATE, second->name_where, NAME(c, second->name));
 
 	report_declared(c, d, first);
 }
@@ -249,13 +249,16 @@ static bool is_same_struct(const struct decl *a, const struct decl *b)
 	return true;
 }
 
-/* Every constant that both have has one value; a repeated program enum has the same ones. */
-static bool is_same_enum(const struct decl *a, const struct decl *b)
+/* Every constant that both have has one value. Only an enum of the prelude may be repeated with more
+ * constants than it has. */
+static bool is_same_enum(struct checker *c, const struct decl *a, const struct decl *b)
 {
+	bool is_known_everywhere = scope_find_here(&c->prelude, a->name) == a;
+
 	for (uint32_t i = 0; i < b->enumeration.constants.len; i++) {
 		const struct decl *k = b->enumeration.constants.data[i];
 		const struct decl *other = find_constant(a, k->name);
-		if (!other ? a->owner != NULL : other->constant.value != k->constant.value)
+		if (!other ? !is_known_everywhere : other->constant.value != k->constant.value)
 			return false;
 	}
 	return true;
@@ -269,14 +272,14 @@ static bool is_same_const(const struct decl *a, const struct decl *b)
 	       type_is_integer(x->type) == type_is_integer(y->type);
 }
 
-static bool is_same_declaration(const struct decl *a, const struct decl *b)
+static bool is_same_declaration(struct checker *c, const struct decl *a, const struct decl *b)
 {
 	if (a->kind != b->kind)
 		return false;
 	if (a->kind == DECL_STRUCT)
 		return is_same_struct(a, b);
 	if (a->kind == DECL_ENUM)
-		return is_same_enum(a, b);
+		return is_same_enum(c, a, b);
 	if (a->kind == DECL_CONST)
 		return is_same_const(a, b);
 	if (a->kind == DECL_ENUM_CONST)
@@ -291,7 +294,7 @@ void resolve_check_redeclarations(struct checker *c)
 		if (!r.first->type || !r.second->type || r.first->type->kind == TYPE_ERROR ||
 		    r.second->type->kind == TYPE_ERROR)
 			continue;
-		if (!is_same_declaration(r.first, r.second))
+		if (!is_same_declaration(c, r.first, r.second))
 			report_duplicate(c, r.first, r.second);
 	}
 }
@@ -371,12 +374,17 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	return NULL;
 }
 
-struct decl *resolve_name(struct checker *c, symbol name, span where)
+struct decl *find_name(struct checker *c, symbol name)
 {
 	struct decl *d = locals_find(&c->fn.locals, name);
 
-	if (!d)
-		d = scope_find(&c->top, name);
+	return d ? d : scope_find(&c->top, name);
+}
+
+struct decl *resolve_name(struct checker *c, symbol name, span where)
+{
+	struct decl *d = find_name(c, name);
+
 	if (!d || d->kind == DECL_EXTERN) {
 		struct decl *helper = resolve_helper(c, name);
 		if (helper && d)

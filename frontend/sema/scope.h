@@ -30,9 +30,9 @@ struct local_name {
 };
 
 struct locals {
-	struct map names;              // symbol to stack index + 1 of the innermost one, 0 when gone
-	VEC(struct local_name) stack;  // in order of declaration
-	uint32_t block_begin;          // stack index at which the innermost block begins
+	struct map names;             // symbol to stack index + 1 of the innermost one, 0 when gone
+	VEC(struct local_name) stack; // in order of declaration
+	uint32_t block_begin;         // stack index at which the innermost block begins
 	struct arena *arena;
 };
 

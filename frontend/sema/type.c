@@ -5,6 +5,7 @@
  */
 #include "frontend/sema/type.h"
 
+#include "frontend/base/buf.h"
 #include "frontend/sema/target_info.h"
 
 enum {
@@ -118,18 +119,18 @@ struct type *type_make_func(struct types *types, struct type **params, uint32_t 
 	bool is_new;
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t *place = map_insert(&types->derived,
-					     derived_key(KEY_TUPLE, params[i]->id, tuple));
+		uint64_t *place =
+			map_insert(&types->derived, derived_key(KEY_TUPLE, params[i]->id, tuple));
 		if (!*place)
 			*place = ++types->next_id;
 		tuple = (uint32_t)*place;
 	}
-	struct type *t = find_or_make(types, derived_key(TYPE_FUNC, result->id, tuple), TYPE_FUNC,
-				      &is_new);
+	struct type *t =
+		find_or_make(types, derived_key(TYPE_FUNC, result->id, tuple), TYPE_FUNC, &is_new);
 	if (is_new) {
 		t->size = t->align = 8;
-		t->func.params = arena_copy(&types->compile->session, params,
-					    count * sizeof *params);
+		t->func.params =
+			arena_copy(&types->compile->session, params, count * sizeof *params);
 		t->func.param_count = count;
 		t->func.result = result;
 	}
@@ -139,8 +140,8 @@ struct type *type_make_func(struct types *types, struct type **params, uint32_t 
 struct type *type_make_entry(struct types *types, struct decl *map)
 {
 	bool is_new;
-	struct type *t = find_or_make(types, derived_key(TYPE_ENTRY, map->type->id, 0), TYPE_ENTRY,
-				      &is_new);
+	struct type *t =
+		find_or_make(types, derived_key(TYPE_ENTRY, map->type->id, 0), TYPE_ENTRY, &is_new);
 
 	t->entry_of = map;
 	return t;
@@ -276,8 +277,8 @@ const char *type_text(struct types *types, const struct type *type)
 
 	buf_init(&out);
 	write_type(types, type, 0, &out);
-	const char *text = arena_copy_string(&types->compile->session, out.data ? out.data : "",
-					     out.len);
+	const char *text =
+		arena_copy_string(&types->compile->session, out.data ? out.data : "", out.len);
 	buf_fini(&out);
 	return text;
 }

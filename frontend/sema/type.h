@@ -116,6 +116,12 @@ static inline bool type_is_scalar(const struct type *t) // fits a register
 	       t->kind == TYPE_FUNC;
 }
 
+static inline bool type_is_ctx_pointer(const struct type *t) // to a program context
+{
+	return t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
+	       t->element->record.is_ctx;
+}
+
 static inline bool type_is_aggregate(const struct type *t)
 {
 	return t->kind == TYPE_STRUCT || t->kind == TYPE_UNION || t->kind == TYPE_ARRAY ||
