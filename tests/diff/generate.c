@@ -169,10 +169,10 @@ static struct expr *binary(struct generator *g, enum type type, enum op op, unsi
 		}
 	}
 	bool must_vary = left != right || op == OP_DIV || op == OP_MOD;
-	bool is_logic = op == OP_LAND || op == OP_LOR;
-	e->args[0] = (left != right ? varying : expression)(g, is_logic ? T_bool : left, depth + 1);
-	e->args[1] = (must_vary ? varying : expression)(g, is_logic ? T_bool : right, depth + 1);
-	make_bare(e->args[0], e->args[1]);
+	e->args[0] = (left != right ? varying : expression)(g, left, depth + 1);
+	e->args[1] = (must_vary ? varying : expression)(g, right, depth + 1);
+	if (op != OP_SHL && op != OP_SHR) // there the left operand decides the type by itself
+		make_bare(e->args[0], e->args[1]);
 	make_bare(e->args[1], e->args[0]);
 	return e;
 }
