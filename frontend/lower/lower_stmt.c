@@ -254,15 +254,30 @@ static uint32_t constant_trips(const struct stmt *stmt, const struct type *type)
 	return trips < UINT32_MAX ? (uint32_t)trips : 0;
 }
 
-/* The last step of a range may pass the largest number of the type, so with a step other than 1 the
- * distance that is left decides: on while step - 1 < end - i - 1, which also ends for a step of 0. */
+/* Whether the variable can step past the end without leaving its type, so that one comparison does. */
+static bool steps_plainly(const struct stmt *stmt, const struct type *type)
+{
+	const struct expr *end = stmt->range.end, *step = stmt->range.step;
+	if (!step || (step->is_const && step->value == 1))
+		return true;
+	if (!step->is_const || !end->is_const)
+		return false;
+	uint32_t bits = type->size * 8;
+	uint64_t most = UINT64_MAX >> (64 - bits + type->is_signed), past;
+	bool is_negative = type->is_signed && ((int64_t)end->value < 0 || (int64_t)step->value < 0);
+	return !is_negative && !__builtin_add_overflow(end->value, step->value, &past) &&
+	       past <= most;
+}
+
+/* The last step of a range may pass the largest number of the type, so in general the distance that
+ * is left decides: on while step - 1 < end - i - 1, which also ends for a step of 0. */
 static void step_with(struct body *f, struct local *local, const struct type *type, ir_ref end,
 		      ir_ref step, uint32_t body, uint32_t done)
 {
 	enum ir_type reg = value_type(type);
 	ir_ref one = ir_const(f->fn, reg, 1), i = load_slot(f, local->slot, type);
 	ir_ref left = ir_emit(&f->b, IR_SUB, reg, ir_emit(&f->b, IR_SUB, reg, end, i), one);
-	ir_ref need = ir_emit(&f->b, IR_SUB, reg, step, one);
+	ir_ref need = emit_folded(f, IR_SUB, reg, step, one);
 	ir_ref more = ir_emit(&f->b, IR_ULT, IR_I32, need, left);
 	uint32_t advance = new_block(f);
 	branch(f, more, advance, done, IR_LIKELY_TRUE);
@@ -281,8 +296,6 @@ static void lower_for_range(struct body *f, struct stmt *stmt)
 	local->slot = new_slot(f, type, decl->name, decl->name_where);
 	ir_ref begin = lower_value(f, stmt->range.begin), end = lower_value(f, stmt->range.end);
 	ir_ref step = stmt->range.step ? lower_value(f, stmt->range.step) : ir_const(f->fn, reg, 1);
-	bool by_one =
-		!stmt->range.step || (stmt->range.step->is_const && stmt->range.step->value == 1);
 
 	uint32_t head = new_block(f), body = new_block(f), next = new_block(f), done = new_block(f);
 	forget_facts(f, NULL);
@@ -303,7 +316,7 @@ static void lower_for_range(struct body *f, struct stmt *stmt)
 	jump_to(f, next);
 	start_block(f, next);
 	f->b.where = where;
-	if (by_one) {
+	if (steps_plainly(stmt, type)) {
 		ir_ref i = load_slot(f, local->slot, type);
 		store_slot(f, local->slot, type, ir_emit(&f->b, IR_ADD, reg, i, step));
 		jump_to(f, head);

@@ -155,6 +155,19 @@ struct type *check_value_type(struct checker *c, struct type_node *node)
 	return complete_type(c, t, node ? node->where : (span){0, 0}) ? t : c->types->error;
 }
 
+struct type *check_variable_type(struct checker *c, struct type_node *node)
+{
+	struct type *t = check_type(c, node);
+
+	if (t->kind != TYPE_FUNC)
+		return check_value_type(c, node);
+	if (type_is_aggregate(t->func.result)) {
+		report_unavailable(c, node->where, "a function value that returns an aggregate");
+		return c->types->error;
+	}
+	return use_user_only(c, node->where, "a function value") ? t : c->types->error;
+}
+
 bool complete_type(struct checker *c, struct type *type, span where)
 {
 	struct diag *d;
@@ -178,7 +191,7 @@ bool complete_type(struct checker *c, struct type *type, span where)
 			check_decl(c, type->decl);
 		return true;
 	case TYPE_FUNC:
-		report_unavailable(c, where, "a function value");
+		report_unavailable(c, where, "a function value in a struct, array, map or global");
 		return false;
 	case TYPE_VOID:
 	case TYPE_MAP:

@@ -65,6 +65,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 		if (!c.funcs.data[i].is_skipped)
 			check_function_body(&c, i);
 	check_call_graph(&c);
+	check_throws(&c);
 	for (uint32_t i = 0; i < c.all.len; i++)
 		list_decl(&c, c.all.data[i]);
 	return compile->diags.errors == errors_before;
