@@ -13,47 +13,29 @@ if [ "${1:-}" != --built ]; then
 	[ -z "$SUDO" ] || exec sudo "$0" --built
 fi
 
+KS=$PWD/build/release/bin/ks
 . tests/cases.sh
 . tests/network.sh
-KS=$PWD/build/release/bin/ks
-TOOLS=$PWD/build/release/tests
 SCRATCH=$(mktemp -d /tmp/ks-demo-XXXXXX)
 trap 'network_remove; rm -rf "$SCRATCH"' EXIT
 trap 'exit 130' INT TERM
 
-# traffic: the same mixture each time, sent to the program's interface
-traffic() {
-	send 10.77.0.1 10 udp 64
-	send 10.77.0.3 10 udp 1400
-	send 10.77.0.4 10 icmp 100
-	send 192.168.7.7 3 icmp 1000
-}
+# Address, packets of a round, protocol, size of each packet.
+traffic=("10.77.0.1 10 udp 64" "10.77.0.3 10 udp 1400" "10.77.0.4 10 icmp 100" "192.168.7.7 3 icmp 1000")
 
-sent_so_far() {
-	case $1 in
-	192.168.7.7) echo $((3 * $2)) ;;
-	*) echo $((10 * $2)) ;;
-	esac
-}
-
-# arrived ROUND: a table of what came through, from the counters behind the XDP program
-arrived() {
-	local source sent got
-	count_stop here udp >arrived
-	count_stop here icmp >>arrived
-	printf '   %-14s %8s %8s %8s\n' source sent passed dropped
-	for source in 10.77.0.1 10.77.0.3 10.77.0.4 192.168.7.7; do
-		sent=$(sent_so_far $source 1)
-		got=$(sed -n "s/^$source //p" arrived)
-		printf '   %-14s %8d %8d %8d\n' $source "$sent" "${got:-0}" $((sent - ${got:-0}))
-	done
-}
-
+# Sends the traffic and prints what came through the XDP program.
 round() {
+	local line source count protocol size got
 	count_start here udp
 	count_start here icmp
-	traffic
-	arrived
+	for line in "${traffic[@]}"; do send $line; done
+	{ count_stop here udp; count_stop here icmp; } >arrived
+	printf '   %-14s %-9s %6s %8s %8s\n' source protocol sent passed dropped
+	for line in "${traffic[@]}"; do
+		read -r source count protocol size <<<"$line"
+		got=$(sed -n "s/^$source //p" arrived)
+		printf '   %-14s %-9s %6d %8d %8d\n' "$source" "$protocol" "$count" "${got:-0}" $((count - ${got:-0}))
+	done
 }
 
 step "Compiling: ks build packet_quota.ks   (one file: the part for the kernel and the program that drives it)"
@@ -65,8 +47,8 @@ ls -l packet_quota | awk '{print "   " $5 " bytes, nothing else needed to run it
 step "Two network namespaces with a veth pair between them"
 network_make
 
-step "Starting: ./packet_quota --interface ks1 --limit 5 --next-limit 12 --seconds 6"
-here ./packet_quota --interface ks1 --limit 5 --next-limit 12 --seconds 6 >log 2>&1 &
+step "Starting: ./packet_quota --interface ks1 --limit 5 --next-limit 12 --seconds 4"
+background here ./packet_quota --interface ks1 --limit 5 --next-limit 12 --seconds 4 >log 2>&1 &
 program=$!
 wait_for log 'limit: 5 '
 sed 's/^/   it prints: /' log
@@ -78,10 +60,11 @@ wait_for log 'limit: 12 '
 step "The running program has changed the limit"
 tail -1 log | sed 's/^/   it prints: /'
 
-step "Sending the same again: 12 of each may have passed in all, so up to 7 more"
+step "Sending the same again: three counters stand at 10, so packets 11 and 12 pass"
 round
 
 wait $program
 step "What the program read back from its map"
 grep sent log | sed 's/^/   it prints: /'
+network_remove
 step "Done: namespaces, programs and files are removed"

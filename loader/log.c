@@ -25,18 +25,21 @@ static void cut_newline(char *text)
 
 static int keep_message(enum libbpf_print_level level, const char *format, va_list args)
 {
-	static const char kernel_prefix[] = "Kernel error message: ";
+	static const char own_prefix[] = "libbpf: ", kernel_prefix[] = "Kernel error message: ";
 	struct program *p = program_current();
 	if (level != LIBBPF_WARN)
 		return 0;
-	char text[sizeof p->warning];
-	vsnprintf(text, sizeof text, format, args);
-	cut_newline(text);
+	char line[sizeof p->warning];
+	vsnprintf(line, sizeof line, format, args);
+	cut_newline(line);
+	const char *text = line;
+	if (strncmp(text, own_prefix, strlen(own_prefix)) == 0)
+		text += strlen(own_prefix);
 	if (strncmp(text, kernel_prefix, strlen(kernel_prefix)) == 0)
 		snprintf(p->kernel_message, sizeof p->kernel_message, "%.150s",
 			 text + strlen(kernel_prefix));
 	else if (!p->warning[0])
-		memcpy(p->warning, text, sizeof text);
+		snprintf(p->warning, sizeof p->warning, "%s", text);
 	return 0;
 }
 

@@ -29,13 +29,14 @@ static void end_at_once(int signal)
 	_exit(EXIT_SIGNAL_BASE + signal);
 }
 
+/* Under nohup a hang-up is ignored and stays so. The others end a program whoever started it: shells
+ * start the background jobs of scripts with INT ignored, and those too are told to end with it. */
 static bool is_ignored(int signal)
 {
 	struct sigaction old;
-	return sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+	return signal == SIGHUP && sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
 }
 
-/* What the starting process ignores (nohup, a background job of a script) stays ignored. */
 static void handle_end_signals(void (*handler)(int))
 {
 	struct sigaction action = {.sa_handler = handler};
@@ -153,4 +154,12 @@ uint64_t ks_now_ns(void)
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void ks_uncaught(int32_t code, const char *place, uint64_t len)
+{
+	struct program *p = program_current();
+	print_flush(p);
+	report(p, "uncaught throw of %d at %.*s", code, (int)len, place);
+	process_exit(p, EXIT_REFUSED);
 }

@@ -82,14 +82,24 @@ run_case() {
 	rm -rf "$SCRATCH"
 }
 
+is_wanted() {
+	local name=$1 filter
+	shift
+	[ $# != 0 ] || return 0
+	for filter in "$@"; do
+		[[ $name != *"$filter"* ]] || return 0
+	done
+	return 1
+}
+
 run_cases() {
-	local suite=$1 name filter
+	local suite=$1 name
 	shift
 	passed=0 failed=0 skipped=0
 	for name in $(compgen -A function test_); do
-		for filter in "${@:-}"; do
-			[[ $name == *"$filter"* ]] && run_case "$name" "$suite" && break
-		done
+		# Not `is_wanted && run_case`: bash ignores `set -e` in whatever is part of a condition.
+		if ! is_wanted "$name" "$@"; then continue; fi
+		run_case "$name" "$suite"
 	done
 	echo "$suite: $passed passed, $failed failed, $skipped skipped"
 	[ $failed = 0 ]

@@ -15,8 +15,8 @@ struct reg_block { // register r is read first, or written, in block b
 
 struct facts {
 	struct arena *arena;
-	VEC(struct reg_block) pairs; // [0] unused
-	uint32_t *uses, *defs;       // list heads by register
+	VEC(struct reg_block) pairs;   // [0] unused
+	uint32_t *uses, *defs;         // list heads by register
 	uint32_t *def_seen, *use_seen; // block + 1 in which the register was last noted
 };
 

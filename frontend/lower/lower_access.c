@@ -92,7 +92,7 @@ void place_index(struct body *f, struct place *place, struct expr *index, uint32
 	if (limit)
 		check_index(f, place, index, value, limit);
 	if (element_size != 1)
-		value = ir_emit(&f->b, IR_MUL, IR_I64, value, const64(f, element_size));
+		value = emit_folded(f, IR_MUL, IR_I64, value, const64(f, element_size));
 	place->index = place->index ? ir_emit(&f->b, IR_ADD, IR_I64, place->index, value) : value;
 	uint32_t lowest = element_size & (0 - element_size);
 	if (lowest && lowest < place->align)

@@ -129,6 +129,16 @@ ir_ref zero_of(struct body *f, enum ir_type type)
 	return ir_const(f->fn, type, 0);
 }
 
+/* Constants are folded at once, so that offsets and sizes are plain to see at every level. */
+ir_ref emit_folded(struct body *f, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b)
+{
+	if (!ir_is_const(a) || (b && !ir_is_const(b)))
+		return ir_emit(&f->b, op, type, a, b);
+	uint64_t left = ir_get_const(f->fn, a)->bits;
+	uint64_t right = b ? ir_get_const(f->fn, b)->bits : 0;
+	return ir_const(f->fn, type, ir_fold(op, type, ir_type_of(f->fn, a), left, right));
+}
+
 ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_signed)
 {
 	enum ir_type from = ir_type_of(f->fn, value);
@@ -142,7 +152,7 @@ ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_sign
 		return ir_emit(&f->b, IR_INTPTR, IR_PTR, to_register(f, value, IR_I64, is_signed),
 			       IR_REF_NONE);
 	enum ir_op op = type == IR_I32 ? IR_TRUNC : is_signed ? IR_SEXT32 : IR_ZEXT32;
-	return ir_emit(&f->b, op, type, value, IR_REF_NONE);
+	return emit_folded(f, op, type, value, IR_REF_NONE);
 }
 
 ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint32_t effects,
@@ -273,7 +283,7 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
 	if (f.fn->program)
 		pull_headers(&f);
 	if (decl->func.result_var.len)
-		declare_local(&f, decl->func.result_var.data[0]);
+		lower_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);
 	finish_body(&f);
 	finish_exit(&f);

@@ -164,6 +164,8 @@ ir_ref const32(struct body *f, uint32_t value);
 ir_ref const64(struct body *f, uint64_t value);
 ir_ref null_ptr(struct body *f);
 ir_ref zero_of(struct body *f, enum ir_type type);
+/* ir_emit() of a CAN_FOLD operation. */
+ir_ref emit_folded(struct body *f, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b);
 /* Widens or cuts a value to another register type, reading it as signed or not. */
 ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_signed);
 ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint32_t effects,
@@ -181,7 +183,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 
 void lower_block(struct body *f, const struct block *block);
 void lower_stmts(struct body *f, const stmt_list *stmts, uint32_t from, uint32_t to);
-void declare_local(struct body *f, struct decl *decl);
+void lower_local(struct body *f, struct decl *decl);
 
 /* ---- lower_expr.c ---- */
 

@@ -23,7 +23,7 @@ void lower_block(struct body *f, const struct block *block)
 
 /* ---- variables and assignment ---- */
 
-void declare_local(struct body *f, struct decl *decl)
+void lower_local(struct body *f, struct decl *decl)
 {
 	struct expr *init = decl->variable.init;
 	const struct type *type = decl->type;
@@ -58,7 +58,7 @@ static void lower_var(struct body *f, struct stmt *stmt)
 	if (is_dropped && decl->variable.init)
 		lower_effect(f, decl->variable.init);
 	else
-		declare_local(f, decl);
+		lower_local(f, decl);
 }
 
 /* Shared 32- and 64-bit integers in eBPF change atomically, so that no CPU loses a count. */
@@ -91,7 +91,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 {
 	enum ir_type type = ir_type_of(f->fn, value);
 	if (op == BINARY_SUB)
-		value = ir_emit(&f->b, IR_NEG, type, value, IR_REF_NONE);
+		value = emit_folded(f, IR_NEG, type, value, IR_REF_NONE);
 	ir_ref base = place->index ? ir_emit(&f->b, IR_PTRADD, IR_PTR, place->base, place->index)
 				   : place->base;
 	ir_emit_full(&f->b, (struct ir_insn){.op = IR_ATOMIC,
@@ -116,7 +116,7 @@ static void assign_op(struct body *f, struct stmt *stmt)
 	struct place place = lower_place(f, stmt->assign.target);
 	ir_ref value = lower_value(f, stmt->assign.value);
 	f->b.where = stmt->where;
-	uint32_t done = new_block(f);
+	uint32_t done = place.guard_count ? new_block(f) : 0;
 	enum ir_atomic atomic;
 	place_enter(f, &place, done);
 	if (is_shared(&place, type) && atomic_op(f, stmt->assign.op, type, &atomic)) {
@@ -128,8 +128,10 @@ static void assign_op(struct body *f, struct stmt *stmt)
 					 : lower_arith(f, stmt->assign.op, old, value, type);
 		store_unguarded(f, &place, type, changed);
 	}
-	jump_to(f, done);
-	start_block(f, done);
+	if (place.guard_count) {
+		jump_to(f, done);
+		start_block(f, done);
+	}
 }
 
 static void lower_assign(struct body *f, struct stmt *stmt)
@@ -164,7 +166,7 @@ static void lower_assign(struct body *f, struct stmt *stmt)
 /* `if (var x = e)`: the variable is visible only where it is present. */
 static void lower_binding(struct body *f, struct decl *decl, uint32_t yes, uint32_t no)
 {
-	declare_local(f, decl);
+	lower_local(f, decl);
 	struct local *local = decl->lowered;
 	enum ir_type type = decl->type->kind == TYPE_ENTRY ? IR_PTR : value_type(decl->type);
 	ir_ref value = load_word(f, local->slot, type);

@@ -134,8 +134,9 @@ struct expr {
 	enum expr_kind kind;
 	bool is_const;  // sema: `value` is known at compile time
 	bool is_lvalue; // sema: names a place that can be assigned to or have its address taken
-	uint16_t height; // nodes on the longest way down, at most PARSE_MAX_HEIGHT: the stack that a
-			 // recursive walk needs
+	uint16_t
+		height; // nodes on the longest way down, at most PARSE_MAX_HEIGHT: the stack that a
+			// recursive walk needs
 	bool is_literal; // sema: a constant made of integer literals only; takes the other operand's type
 	span where;
 	struct type *type; // sema; never NULL afterwards

@@ -287,6 +287,18 @@ static void print_type_query(struct printer *p, const struct expr *e)
 	text(p, ")");
 }
 
+static void print_unary(struct printer *p, const struct expr *e)
+{
+	const struct expr *operand = e->unary.operand;
+
+	text(p, unary_spelling(e->unary.op));
+	/* `&&` would be another operator, and `--` looks like one. */
+	if (operand->kind == EXPR_UNARY && operand->unary.op == e->unary.op &&
+	    (e->unary.op == UNARY_ADDR || e->unary.op == UNARY_NEG))
+		text(p, " ");
+	print_expr(p, operand, STRENGTH_UNARY);
+}
+
 static void print_array(struct printer *p, const struct expr *e)
 {
 	text(p, "[");
@@ -322,8 +334,7 @@ static void print_bare(struct printer *p, const struct expr *e)
 		name(p, e->name.name);
 		break;
 	case EXPR_UNARY:
-		text(p, unary_spelling(e->unary.op));
-		print_expr(p, e->unary.operand, STRENGTH_UNARY);
+		print_unary(p, e);
 		break;
 	case EXPR_BINARY:
 	case EXPR_IN:

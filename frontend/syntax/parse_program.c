@@ -58,6 +58,17 @@ static span path_where(const struct decl *d)
 	return d->kind == DECL_INCLUDE ? d->include.path_where : d->import.path_where;
 }
 
+/* Reading a device could take for ever, and no program lies in one. Pipes are sources. */
+static bool is_device(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
+}
+
+static void report_device(struct loader *l, span where, const char *path)
+{
+	diag_report(&l->compile->diags, D_FILE_NOT_READABLE, where, path, "it is a device");
+}
+
 static void report_unreadable(struct loader *l, span where, const char *path, enum source_error e)
 {
 	if (e == SOURCE_TOO_LARGE)
@@ -185,6 +196,10 @@ static struct file_entry *open_on_disk(struct loader *l, const char *path, const
 
 	if (entry)
 		return entry;
+	if (is_device(st)) {
+		report_device(l, where, path);
+		return NULL;
+	}
 	enum source_error e = source_read(&l->compile->sources, path, &file);
 	if (e == SOURCE_OK)
 		return open_module(l, file, st, where);
@@ -258,8 +273,13 @@ bool parse_program(struct compile *compile, const struct parse_options *options,
 {
 	struct loader l = {.compile = compile, .options = options, .program = out};
 	struct source_file *file = NULL;
-	enum source_error e = source_read(&compile->sources, path, &file);
+	struct stat st;
 
+	if (strcmp(path, "-") && !stat(path, &st) && is_device(&st)) {
+		report_device(&l, (span){0, 0}, path);
+		return false;
+	}
+	enum source_error e = source_read(&compile->sources, path, &file);
 	if (e == SOURCE_OK)
 		return parse_program_file(compile, options, file, out);
 	report_unreadable(&l, (span){0, 0}, path, e);

@@ -14,7 +14,7 @@ start() {
 	need_root
 	"$KS" build -o "$1" "$ROOT/examples/$1.ks"
 	[ -n "${HERE_MAC:-}" ] || network_make
-	here "./$1" --interface ks1 "${@:2}" >log 2>errors &
+	background here "./$1" --interface ks1 "${@:2}" >log 2>errors &
 	PROGRAM=$!
 }
 
@@ -277,7 +277,7 @@ test_the_program_needs_nothing_but_a_kernel() {
 	mkdir empty
 	cp packet_quota empty/
 	expect_equal "dynamic sections" "$(readelf -d packet_quota | grep -c NEEDED)" 0
-	env -i ip netns exec "$HERE" chroot empty /packet_quota --interface ks1 --limit 3 --seconds 2 >log 2>errors &
+	env -i "$(command -v ip)" netns exec "$HERE" "$(command -v chroot)" empty /packet_quota --interface ks1 --limit 3 --seconds 2 >log 2>errors &
 	PROGRAM=$!
 	ready limit
 	count_start here udp

@@ -252,6 +252,31 @@ Test(host, switch_to_shared_targets)
 	expect(text, &value, 5);
 }
 
+Test(host, dense_switches_and_large_objects)
+{
+	const char *text = "fn @f(i32) -> i32 host {\n"
+			   "b0:\n  %1 = param.i32 0\n"
+			   "  switch %1, 0: b1, 1: b2, 2: b3, 3: b4, 4: b5, 5: b6, default: b7\n"
+			   "b1:\n  return 10\n"
+			   "b2:\n  %2 = call.i32 @f(0)\n  return %2\n"
+			   "b3:\n  %3 = call.i32 @f(7)\n  return %3\n"
+			   "b4:\n  %4 = mul.i32 %1, 5\n  return %4\n"
+			   "b5:\n  %5 = mul.i32 %1, %1\n  return %5\n"
+			   "b6:\n  return 12\n"
+			   "b7:\n  return 99\n}\n"
+			   "main\nfn @main(ptr) -> i32 host exported {\n"
+			   "  slot #0 x size 4000 align 8\n"
+			   "b0:\n  %1 = param.ptr 0\n  %2 = load.i32 %1 w4\n"
+			   "  %3 = slot #0\n  memzero %3 size 4000 align 8\n"
+			   "  memcpy %3, %1 size 2000\n  %4 = load.i32 %3 w4 slot\n"
+			   "  %5 = load.i32 %3 +3996 w4 slot\n  %6 = add.i32 %4, %5\n"
+			   "  %7 = call.i32 @f(%6)\n  return %7\n}\n";
+	static const int32_t wanted[] = {10, 10, 99, 15, 16, 12, 99};
+	static uint32_t input[500];
+	for (input[0] = 0; input[0] < 7; input[0]++)
+		expect(text, input, wanted[input[0]]);
+}
+
 Test(host, narrow_loads_slots_and_copies)
 {
 	int8_t bytes[8] = {-2, 1, -3, 4, 5, 6, 7, 8};

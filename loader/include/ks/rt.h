@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 1u
+#define KS_RT_VERSION 2u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
