@@ -61,6 +61,7 @@ static bool generate_function(struct generator *g, uint32_t index)
 	bool ok = mir != NULL;
 	if (ok) {
 		mir_allocate(mir, &arena);
+		mir_share_slots(mir, &arena);
 		mir_peephole(mir);
 		ok = mir_layout_stack(mir);
 	}
