@@ -106,8 +106,9 @@ static uint32_t base_of(char conversion, const struct type *type)
 {
 	switch (conversion) {
 	case 'd':
-	case 'i':
-		return value_is_signed(type) ? KS_PRINT_SIGNED : KS_PRINT_UNSIGNED;
+	case 'i': // 64 bits hold every number but the large ones of u64
+		return value_is_signed(type) || type->size < 8 ? KS_PRINT_SIGNED
+							       : KS_PRINT_UNSIGNED;
 	case 'x':
 		return KS_PRINT_HEX;
 	case 'X':
