@@ -200,6 +200,8 @@ void mir_allocate(struct mir_fn *fn, struct arena *arena);
 void mir_share_slots(struct mir_fn *fn, struct arena *arena);
 /* Gives slots their offsets. False after `stack-too-large`. stack.c */
 bool mir_layout_stack(struct mir_fn *fn);
+/* Drops stores to the frame that later ones cover; slots have offsets. frame_stores.c */
+void mir_drop_frame_stores(struct mir_fn *fn);
 /* Local rewrites of allocated code. peephole.c */
 void mir_peephole(struct mir_fn *fn);
 /* Orders blocks and removes empty ones. layout.c */
