@@ -104,8 +104,10 @@ struct checker {
 	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
 	struct map func_index; // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
-	VEC(struct call_edge) function_values; // functions whose value is taken
-	uint32_t depth;                        // nesting of whatever is being checked
+	VEC(struct call_edge)
+	function_values;        // functions whose value is taken
+	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
+	uint32_t depth;         // nesting of whatever is being checked
 
 	struct fn_state fn; // what is being checked now
 };

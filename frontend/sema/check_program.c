@@ -381,7 +381,7 @@ static void find_unused(struct checker *c)
 
 	for (uint32_t i = 0; i < c->funcs.len; i++)
 		has_root = has_root || c->funcs.data[i].decl->func.program;
-	if (!has_root) // a module: its functions are for others
+	if (!has_root || c->has_syntax_errors) // a module's functions are for others
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++) {
 		const struct decl *d = c->funcs.data[i].decl;

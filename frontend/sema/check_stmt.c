@@ -39,7 +39,7 @@ static void close_block(struct checker *c, uint32_t mark)
 		const char *name = NAME(c, d->name);
 		if (d->kind == DECL_LOCAL && !d->use_count && *name != '_' &&
 		    (d->variable.init || d->variable.node) && !d->variable.is_present &&
-		    d != c->fn.result_var && d->type->kind != TYPE_ERROR)
+		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->has_syntax_errors)
 			diag_report(c->diags, D_UNUSED_VARIABLE, d->name_where, name);
 	}
 	locals_close(l, mark);
@@ -509,7 +509,8 @@ void check_function_body(struct checker *c, uint32_t number)
 	bool falls = check_stmts(c, d->func.body, NULL, NULL);
 	close_block(c, mark);
 	check_handle_uses(c);
-	if (falls && c->fn.result->kind != TYPE_VOID && c->fn.result->kind != TYPE_ERROR) {
+	if (falls && !c->has_syntax_errors && c->fn.result->kind != TYPE_VOID &&
+	    c->fn.result->kind != TYPE_ERROR) {
 		span close = {d->func.body->where.end - 1, d->func.body->where.end};
 		diag_report(c->diags, D_MISSING_RETURN, close, NAME(c, d->name),
 			    TEXT(c, c->fn.result));

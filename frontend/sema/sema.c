@@ -48,6 +48,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 		.types = &out->types,
 		.info = info,
 		.out = out,
+		.has_syntax_errors = compile->diags.errors > 0,
 	};
 	uint32_t errors_before = compile->diags.errors;
 
