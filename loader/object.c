@@ -196,18 +196,30 @@ static int note_maps(struct program *p, const bool *is_reused)
 	return 0;
 }
 
+static const char *const section_names[] = {[SECTION_DATA] = ".data", [SECTION_BSS] = ".bss"};
+
+/* libbpf by itself asks for this only when a variable has external linkage. */
+static void make_mappable(struct program *p)
+{
+	for (int i = SECTION_DATA; i <= SECTION_BSS; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(p->object, section_names[i]);
+		if (map)
+			bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_MMAPABLE);
+	}
+}
+
 /* Maps the shared sections; constants are compiled into the code that uses them. */
 static int map_sections(struct program *p)
 {
-	static const char *const names[] = {[SECTION_DATA] = ".data", [SECTION_BSS] = ".bss"};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	for (int i = SECTION_DATA; i <= SECTION_BSS; i++) {
 		size_t size = p->meta.header->section_size[i];
 		if (!size)
 			continue;
-		struct bpf_map *map = bpf_object__find_map_by_name(p->object, names[i]);
+		struct bpf_map *map = bpf_object__find_map_by_name(p->object, section_names[i]);
 		if (!map || bpf_map__value_size(map) < size) {
-			report(p, "the eBPF part of the program lacks its section %s", names[i]);
+			report(p, "the eBPF part of the program lacks its section %s",
+			       section_names[i]);
 			return -EINVAL;
 		}
 		size_t mapped = (size + page - 1) & ~(page - 1);
@@ -228,6 +240,7 @@ static int create_maps(struct program *p)
 	bool *is_reused = calloc(p->meta.header->map_count + 1, sizeof *is_reused);
 	int err = is_reused ? find_pinned(p, is_reused) : -ENOMEM;
 	if (!err) {
+		make_mappable(p);
 		err = bpf_object__load(p->object);
 		if (err)
 			log_explain_refusal(p, "creating maps", false, err);

@@ -61,10 +61,12 @@ static bool generate_function(struct generator *g, uint32_t index)
 	bool ok = mir != NULL;
 	if (ok) {
 		mir_allocate(mir, &arena);
+		mir_share_slots(mir, &arena);
 		mir_peephole(mir);
 		ok = mir_layout_stack(mir);
 	}
 	if (ok) {
+		mir_drop_frame_stores(mir);
 		mir_layout(mir, &arena);
 		ok = mir_encode(mir, out, g->arena);
 	}

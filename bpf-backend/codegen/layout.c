@@ -3,11 +3,11 @@
  * Block order. Jumps are led past empty blocks and short exits copied in place of a jump to them; then
  * blocks stand in reverse post-order, the preferred successor of a conditional jump directly behind it:
  * the likely one, or the one that stays in the loop, so that the loop is contiguous and what leaves it
- * comes after.
+ * comes after. A loop whose header only tests is tested at its end instead.
  */
 #include "bpf-backend/codegen/mir.h"
 
-enum { COPIED_EXIT = 2, CHAIN_LIMIT = 64 };
+enum { COPIED_EXIT = 2, COPIED_TEST = 2, CHAIN_LIMIT = 64 };
 
 static struct mir_insn *block_end(struct mir_fn *fn, uint32_t b)
 {
@@ -52,6 +52,25 @@ static void lead_past_empty(struct mir_fn *fn, uint32_t b)
 			vec_push(fn->arena, &block->insns, exit->insns.data[i]);
 		block->succ_count = 0;
 	}
+}
+
+/* A jump back to a loop header that is little more than a test becomes that test: the loop is left at
+ * its end, without a jump to its beginning first. */
+static void invert_loop(struct mir_fn *fn, uint32_t b)
+{
+	struct mir_block *block = &fn->blocks.data[b];
+	if (block->succ_count != 1)
+		return;
+	const struct mir_block *header = &fn->blocks.data[block->succs[0]];
+	if (header == block || header->succ_count != 2 || header->insns.len > COPIED_TEST ||
+	    vec_last(&header->insns).op == BPF_OP_MAY_GOTO || !header->depth)
+		return;
+	block->insns.len--;
+	for (uint32_t i = 0; i < header->insns.len; i++)
+		vec_push(fn->arena, &block->insns, header->insns.data[i]);
+	block->succ_count = 2;
+	memcpy(block->succs, header->succs, sizeof block->succs);
+	block->likely = header->likely;
 }
 
 /* The successor that should follow: index into succs. */
@@ -102,4 +121,12 @@ void mir_layout(struct mir_fn *fn, struct arena *arena)
 		if (fn->blocks.data[b].insns.len)
 			lead_past_empty(fn, b);
 	order_blocks(fn, arena);
+	uint32_t *position = ARENA_ARRAY(arena, uint32_t, fn->blocks.len);
+	for (uint32_t i = 0; i < fn->order_count; i++)
+		position[fn->order[i]] = i;
+	for (uint32_t i = 0; i < fn->order_count; i++) {
+		uint32_t b = fn->order[i];
+		if (fn->blocks.data[b].succ_count == 1 && position[fn->blocks.data[b].succs[0]] < i)
+			invert_loop(fn, b);
+	}
 }

@@ -71,6 +71,13 @@ uint32_t mir_add_slot(struct mir_fn *fn, symbol name, uint32_t size, uint32_t al
 	return fn->slots.len - 1;
 }
 
+uint32_t mir_add_spill_slot(struct mir_fn *fn)
+{
+	uint32_t slot = mir_add_slot(fn, 0, 8, 8, fn->where);
+	fn->slots.data[slot].is_spill = true;
+	return slot;
+}
+
 void mir_find_preds(struct mir_fn *fn)
 {
 	for (uint32_t b = 0; b < fn->blocks.len; b++)

@@ -79,6 +79,7 @@ struct mir_slot {    // object in the frame
 	span where;
 	int32_t offset; // from r10, negative; set by mir_layout_stack
 	bool is_used;
+	bool is_spill; // written and read by spill code only, 8 bytes at a time
 };
 
 struct mir_fn {
@@ -102,6 +103,7 @@ uint32_t mir_roles(uint32_t op); // set of enum mir_role
 mir_reg mir_new_reg(struct mir_fn *fn);
 uint32_t mir_add_block(struct mir_fn *fn, uint32_t like); // depth and loop as of block `like`
 uint32_t mir_add_slot(struct mir_fn *fn, symbol name, uint32_t size, uint32_t align, span where);
+uint32_t mir_add_spill_slot(struct mir_fn *fn);
 void mir_find_preds(struct mir_fn *fn);
 /* Reachable blocks in reverse post-order. */
 uint32_t *mir_reverse_postorder(const struct mir_fn *fn, struct arena *arena, uint32_t *count);
@@ -124,6 +126,18 @@ struct mir_reg_list {
 	VEC(mir_reg) regs;
 };
 struct mir_reg_list *mir_find_live_in(const struct mir_fn *fn, struct arena *arena);
+/* The same of spill slots; slot n is MIR_FIRST_VREG + n. */
+struct mir_reg_list *mir_find_live_slots(const struct mir_fn *fn, struct arena *arena);
+static inline bool mir_is_spill_load(const struct mir_fn *fn, const struct mir_insn *in)
+{
+	return in->op == BPF_OP_LOAD64 && in->src == MIR_FRAME &&
+	       fn->slots.data[in->index].is_spill;
+}
+static inline bool mir_is_spill_store(const struct mir_fn *fn, const struct mir_insn *in)
+{
+	return in->op == BPF_OP_STORE64_REG && in->dst == MIR_FRAME &&
+	       fn->slots.data[in->index].is_spill;
+}
 
 /* A set of virtual registers with constant-time clear; walks visit dense[0] to dense[count - 1]. */
 struct mir_set {
@@ -167,13 +181,27 @@ struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn
 			  struct arena *arena);
 /* Brings the number of live registers down to what the machine has. spill.c */
 void mir_spill(struct mir_fn *fn, struct arena *arena);
+/* By register: the instruction that makes its value wherever it is wanted; dst is MIR_NO_REG when
+ * there is none. spill_everywhere.c */
+struct mir_insn *mir_find_remade(const struct mir_fn *fn, struct arena *arena);
+struct mir_insn mir_make_reload(mir_reg dst, uint32_t slot, span where);
+struct mir_insn mir_make_store(mir_reg src, uint32_t slot, span where);
 /* Keeps every register with a slot in slot_of (else UINT32_MAX) in the frame, with a load or store at
- * every access. Constants and addresses are made again instead. spill.c */
+ * every access. Constants and addresses are made again instead. spill_everywhere.c */
 void mir_spill_everywhere(struct mir_fn *fn, const uint32_t *slot_of, struct arena *arena);
+/* Gives every connected set of definitions and uses a register of its own. webs.c */
+void mir_split_webs(struct mir_fn *fn, struct arena *arena);
+/* Lets every value that lives across a call be another register from there on. webs.c */
+void mir_split_at_calls(struct mir_fn *fn, struct arena *arena);
 /* Replaces virtual registers by machine registers. regalloc.c */
 void mir_allocate(struct mir_fn *fn, struct arena *arena);
+/* Drops stores to spill slots that nobody reads and lets slots that do not live at once be one.
+ * slots.c */
+void mir_share_slots(struct mir_fn *fn, struct arena *arena);
 /* Gives slots their offsets. False after `stack-too-large`. stack.c */
 bool mir_layout_stack(struct mir_fn *fn);
+/* Drops stores to the frame that later ones cover; slots have offsets. frame_stores.c */
+void mir_drop_frame_stores(struct mir_fn *fn);
 /* Local rewrites of allocated code. peephole.c */
 void mir_peephole(struct mir_fn *fn);
 /* Orders blocks and removes empty ones. layout.c */

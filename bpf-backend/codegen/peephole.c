@@ -12,6 +12,7 @@ struct known { // of a machine register
 	uint8_t kind;
 	bool is_wide;         // upper half is zero
 	uint8_t of;           // KNOWN_COPY: equal to this register
+	uint32_t slot;        // spill slot with the same contents, plus one; 0 when none
 	struct mir_insn made; // KNOWN_VALUE: by this instruction
 };
 
@@ -35,9 +36,30 @@ static bool are_equal(const struct known *known, uint32_t a, uint32_t b)
 	       (known[b].kind == KNOWN_COPY && known[b].of == a);
 }
 
-/* The instruction changes nothing that is not so already. */
-static bool is_useless(const struct known *known, const struct mir_insn *in)
+static void forget_slot(struct known *known, uint32_t slot)
 {
+	for (uint32_t i = 0; i < MIR_COLOURS; i++)
+		if (known[i].slot == slot + 1)
+			known[i].slot = 0;
+}
+
+/* Register with the contents of a spill slot, or MIR_NO_REG. */
+static mir_reg find_slot(const struct known *known, uint32_t slot)
+{
+	for (uint32_t i = 0; i < MIR_COLOURS; i++)
+		if (known[i].slot == slot + 1)
+			return i;
+	return MIR_NO_REG;
+}
+
+/* The instruction changes nothing that is not so already. */
+static bool is_useless(const struct mir_fn *fn, const struct known *known,
+		       const struct mir_insn *in)
+{
+	if (mir_is_spill_load(fn, in))
+		return known[in->dst].slot == in->index + 1;
+	if (mir_is_spill_store(fn, in))
+		return known[in->src].slot == in->index + 1;
 	if (in->op == MIR_COPY && in->src < MIR_COLOURS)
 		return are_equal(known, in->dst, in->src);
 	if (in->op == BPF_OP_MOV32_REG)
@@ -48,9 +70,14 @@ static bool is_useless(const struct known *known, const struct mir_insn *in)
 	return false;
 }
 
-static void learn(struct known *known, const struct mir_insn *in)
+static void learn(const struct mir_fn *fn, struct known *known, const struct mir_insn *in)
 {
 	uint32_t roles = mir_roles(in->op);
+	if (mir_is_spill_store(fn, in)) {
+		forget_slot(known, in->index);
+		known[in->src].slot = in->index + 1;
+		return;
+	}
 	if (roles & MIR_CALL) {
 		for (uint32_t r = MIR_R0; r <= MIR_R5; r++)
 			forget(known, r);
@@ -60,7 +87,9 @@ static void learn(struct known *known, const struct mir_insn *in)
 		forget(known, in->src);
 	if (!(roles & MIR_DEF_DST))
 		return;
-	bool source_wide = in->op == MIR_COPY && in->src < MIR_COLOURS && known[in->src].is_wide;
+	bool is_copy = in->op == MIR_COPY && in->src < MIR_COLOURS;
+	bool source_wide = is_copy && known[in->src].is_wide;
+	uint32_t source_slot = is_copy ? known[in->src].slot : 0;
 	forget(known, in->dst);
 	struct known *k = &known[in->dst];
 	if (mir_is_remade(in)) {
@@ -74,6 +103,9 @@ static void learn(struct known *known, const struct mir_insn *in)
 			k->of = (uint8_t)in->src;
 		}
 		k->is_wide = source_wide;
+		k->slot = source_slot;
+	} else if (mir_is_spill_load(fn, in)) {
+		k->slot = in->index + 1;
 	} else if (in->op < BPF_OP_COUNT) {
 		enum bpf_op op = (enum bpf_op)in->op;
 		k->is_wide = op == BPF_OP_LOAD8 || op == BPF_OP_LOAD16 || op == BPF_OP_LOAD32 ||
@@ -90,9 +122,16 @@ void mir_peephole(struct mir_fn *fn)
 		uint32_t kept = 0;
 		for (uint32_t i = 0; i < block->insns.len; i++) {
 			struct mir_insn in = block->insns.data[i];
-			if (is_useless(known, &in))
+			if (mir_is_spill_load(fn, &in) &&
+			    find_slot(known, in.index) != MIR_NO_REG &&
+			    find_slot(known, in.index) != in.dst)
+				in = (struct mir_insn){.op = MIR_COPY,
+						       .dst = in.dst,
+						       .src = find_slot(known, in.index),
+						       .where = in.where};
+			if (is_useless(fn, known, &in))
 				continue;
-			learn(known, &in);
+			learn(fn, known, &in);
 			block->insns.data[kept++] = in;
 		}
 		block->insns.len = kept;

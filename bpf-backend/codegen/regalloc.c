@@ -17,10 +17,10 @@
  * what copies that were not merged would like. Machine registers are not nodes: a value carries the mask
  * of those it may not have (all of r0-r5 when it lives across a call), and can be merged into one.
  *
- * A node without a colour goes to the frame with a load or store at each access (spill_everywhere) and
- * everything is repeated; its pieces are so short that they are never chosen again. It happens when
- * more than four values that cross different calls are live at one point, since spill.c counts each
- * call on its own.
+ * When a node finds no colour, values are first allowed to move at every call that they cross
+ * (mir_split_at_calls): more than four values live at one point may cross calls, if not the same one.
+ * A node that finds none even so goes to the frame with a load or store at each access and
+ * everything is repeated; its pieces are so short that they are never chosen again.
  *
  * Invariants. Copies never make their two ends interfere. A pure instruction whose result is dead is
  * removed while the graph is built. The graph is never rebuilt after merging, only extended.
@@ -651,7 +651,7 @@ static void spill_failed(struct graph *g)
 	uint32_t *slot_of = ARENA_ARRAY(g->arena, uint32_t, g->node_count);
 	memset(slot_of, 0xff, g->node_count * sizeof *slot_of);
 	for (uint32_t i = 0; i < g->failed.len; i++)
-		slot_of[g->failed.data[i]] = mir_add_slot(g->fn, 0, 8, 8, g->fn->where);
+		slot_of[g->failed.data[i]] = mir_add_spill_slot(g->fn);
 	for (mir_reg r = MIR_FIRST_VREG; r < g->node_count; r++) {
 		mir_reg root = find(g, r);
 		if (g->nodes[r].state == NODE_MERGED && root >= MIR_FIRST_VREG)
@@ -681,7 +681,7 @@ void mir_allocate(struct mir_fn *fn, struct arena *arena)
 {
 	mir_spill(fn, arena);
 	mir_reg first_piece = fn->reg_count;
-	for (;;) {
+	for (bool is_split = false;; is_split = true) {
 		struct graph g = {.fn = fn, .arena = arena};
 		build(&g, first_piece);
 		colour(&g);
@@ -689,6 +689,11 @@ void mir_allocate(struct mir_fn *fn, struct arena *arena)
 			rewrite(&g);
 			return;
 		}
-		spill_failed(&g);
+		if (is_split) {
+			spill_failed(&g);
+			continue;
+		}
+		mir_split_at_calls(fn, arena);
+		first_piece = fn->reg_count;
 	}
 }

@@ -740,6 +740,31 @@ static void select_end(struct select *s, const struct ir_insn *in)
 
 /* ---- instructions ---- */
 
+/* r goes round a loop into phi `a`: they should be one register. */
+static bool feeds_phi(const struct select *s, ir_ref r, ir_ref a)
+{
+	enum { LOOKED_AT = 8 };
+	if (ir_is_const(a) || ir_get(s->ir, a)->op != IR_PHI)
+		return false;
+	uint32_t count = ir_arg_count(s->ir, a);
+	for (uint32_t i = 0; i < count && i < LOOKED_AT; i++)
+		if (ir_args(s->ir, a)[i] == r)
+			return true;
+	return false;
+}
+
+/* The operands of a commutative operation should change places: the one to be changed in place is the
+ * one that the result replaces, or that ends here. */
+static bool should_swap(const struct select *s, ir_ref r, ir_ref a, ir_ref b)
+{
+	if (ir_is_const(a) || ir_is_const(b))
+		return ir_is_const(a);
+	bool a_fits = feeds_phi(s, r, a), b_fits = feeds_phi(s, r, b);
+	if (a_fits != b_fits)
+		return b_fits;
+	return s->uses[a] != 1 && s->uses[b] == 1;
+}
+
 static void select_arithmetic(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
@@ -747,15 +772,10 @@ static void select_arithmetic(struct select *s, ir_ref r)
 	const struct ir_op_info *info = &ir_ops[in->op];
 	ir_ref a = in->a, b = info->b == IR_OPERAND_NONE ? IR_REF_NONE : in->b;
 	int32_t imm = 0;
-	if (info->flags & IR_FLAG_COMMUTES) {
-		// The operand that ends here is the one to change in place.
-		bool a_ends = !ir_is_const(a) && s->uses[a] == 1;
-		bool b_ends = !ir_is_const(b) && s->uses[b] == 1;
-		if (ir_is_const(a) || (b_ends && !a_ends && !ir_is_const(b))) {
-			ir_ref t = a;
-			a = b;
-			b = t;
-		}
+	if (info->flags & IR_FLAG_COMMUTES && should_swap(s, r, a, b)) {
+		ir_ref swapped = a;
+		a = b;
+		b = swapped;
 	}
 	enum pattern_b kind = !b                                        ? PATTERN_NONE
 			      : select_immediate(s, b, width / 8, &imm) ? PATTERN_IMM
@@ -918,7 +938,33 @@ static void init(struct select *s)
 	s->phi_in = ARENA_ARRAY(s->arena, mir_reg, n);
 	memset(s->reg_of, 0xff, n * sizeof *s->reg_of);
 	memset(s->phi_in, 0xff, n * sizeof *s->phi_in);
+	for (uint32_t i = 0; i < IR_SECTION_COUNT; i++)
+		s->section_base[i] = MIR_NO_REG;
 	s->temp_slot[0] = s->temp_slot[1] = UINT32_MAX;
+}
+
+/* Puts the section addresses that loops use where the function begins. */
+static void hoist_sections(struct select *s)
+{
+	struct mir_block *entry = &s->out->blocks.data[0];
+	struct mir_block grown = {0};
+	for (uint32_t i = 0; i < entry->insns.len; i++) {
+		bool is_param = entry->insns.data[i].op == MIR_COPY &&
+				entry->insns.data[i].src < MIR_FIRST_VREG;
+		for (uint32_t k = 0; k < IR_SECTION_COUNT && !is_param; k++) {
+			if (s->section_base[k] == MIR_NO_REG)
+				continue;
+			struct mir_insn in = {.op = BPF_OP_LD_IMM64,
+					      .dst = s->section_base[k],
+					      .src = MIR_NO_REG,
+					      .relo = BPF_RELO_SECTION + 1,
+					      .index = k};
+			vec_push(s->out->arena, &grown.insns, in);
+			s->section_base[k] = MIR_NO_REG;
+		}
+		vec_push(s->out->arena, &grown.insns, entry->insns.data[i]);
+	}
+	memcpy(&entry->insns, &grown.insns, sizeof entry->insns);
 }
 
 /* Constant conditions leave blocks behind that nothing leads to. */
@@ -968,6 +1014,7 @@ struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn
 		for (ir_ref r = fn->blocks.data[s.ir_block].first; r; r = fn->next.data[r])
 			select_insn(&s, r);
 	}
+	hoist_sections(&s);
 	drop_unreachable(&s);
 	mir_find_preds(out);
 	return s.failed ? NULL : out;

@@ -48,6 +48,7 @@ struct select {
 	VEC(struct made) made;
 	VEC(struct stored_key) keys;
 	uint32_t temp_slot[2]; // for key and value of map operations, UINT32_MAX until needed
+	mir_reg section_base[IR_SECTION_COUNT]; // held from the entry on, for loops; or MIR_NO_REG
 	bool failed;
 };
 

@@ -4,11 +4,13 @@
 #include "frontend/driver/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +67,27 @@ bool output_read_file(struct compile *compile, const char *path, struct buf *out
 		diag_report(&compile->diags, D_FILE_NOT_READABLE, (span){0, 0}, path,
 			    e == SOURCE_IS_DIRECTORY ? "it is a folder" : strerror(errno));
 	return false;
+}
+
+bool output_map_file(struct compile *compile, const char *path, const uint8_t **data, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *map = MAP_FAILED;
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st))
+		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	int saved = errno;
+	if (fd >= 0)
+		close(fd);
+	if (map == MAP_FAILED) {
+		diag_report(&compile->diags, D_FILE_NOT_READABLE, (span){0, 0}, path,
+			    strerror(saved));
+		return false;
+	}
+	*data = map;
+	*len = (size_t)st.st_size;
+	return true;
 }
 
 const char *output_stem(struct compile *compile, const char *input)

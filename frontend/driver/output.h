@@ -11,6 +11,8 @@
 const char *output_library_path(struct compile *compile, const char *name);
 /* Whole file; a diagnostic and false when that fails. */
 bool output_read_file(struct compile *compile, const char *path, struct buf *out);
+/* A file mapped for reading until the process ends; the same for failures. */
+bool output_map_file(struct compile *compile, const char *path, const uint8_t **data, size_t *len);
 /* Name of the program that a source is for: its file name without folders and suffix. */
 const char *output_stem(struct compile *compile, const char *input);
 /* Writes the product of a build where the options say. False after a diagnostic. */

@@ -276,19 +276,17 @@ static bool make_payloads(struct session *s)
 static bool make_program(struct session *s)
 {
 	struct product *p = s->product;
-	struct buf runtime;
+	const uint8_t *runtime;
+	size_t runtime_len;
 	const char *why = NULL;
 
-	if (!make_payloads(s))
+	if (!make_payloads(s) ||
+	    !output_map_file(s->compile, output_library_path(s->compile, RUNTIME_NAME), &runtime,
+			     &runtime_len))
 		return false;
-	buf_init(&runtime);
-	bool ok = output_read_file(s->compile, output_library_path(s->compile, RUNTIME_NAME),
-				   &runtime);
-	if (ok && !image_write_program((const uint8_t *)runtime.data, runtime.len, &p->bpf,
-				       &p->image, &p->meta, &s->compile->module, &p->out, &why))
-		ok = fail_native(s, why);
-	buf_fini(&runtime);
-	return ok;
+	return image_write_program(runtime, runtime_len, &p->bpf, &p->image, &p->meta,
+				   &s->compile->module, &p->out, &why) ||
+	       fail_native(s, why);
 }
 
 /* Canonical source; needs no more than the parser. */

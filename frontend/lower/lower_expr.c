@@ -15,7 +15,7 @@ ir_ref narrow(struct body *f, ir_ref value, const struct type *type)
 		return value;
 	enum ir_op op = type->size == 1 ? (is_signed ? IR_EXT8S : IR_EXT8U)
 					: (is_signed ? IR_EXT16S : IR_EXT16U);
-	return ir_emit(&f->b, op, IR_I32, value, IR_REF_NONE);
+	return emit_folded(f, op, IR_I32, value, IR_REF_NONE);
 }
 
 ir_ref convert_value(struct body *f, ir_ref value, const struct type *from, const struct type *to)
@@ -35,7 +35,7 @@ static ir_ref shift_count(struct body *f, ir_ref count, const struct type *type)
 {
 	if (type->size >= 4)
 		return count;
-	return ir_emit(&f->b, IR_AND, IR_I32, count, const32(f, type->size * 8 - 1));
+	return emit_folded(f, IR_AND, IR_I32, count, const32(f, type->size * 8 - 1));
 }
 
 ir_ref lower_arith(struct body *f, enum binary_op op, ir_ref left, ir_ref right,
@@ -55,7 +55,7 @@ ir_ref lower_arith(struct body *f, enum binary_op op, ir_ref left, ir_ref right,
 	if (op == BINARY_SHL || op == BINARY_SHR)
 		right = shift_count(f, right, type);
 	enum ir_op ir_op = is_signed ? ops[op].is_signed : ops[op].is_unsigned;
-	ir_ref result = ir_emit(&f->b, ir_op, value_type(type), left, right);
+	ir_ref result = emit_folded(f, ir_op, value_type(type), left, right);
 	bool in_range = ops[op].keeps_range || (op == BINARY_DIV && !is_signed);
 	return in_range ? result : narrow(f, result, type);
 }
@@ -66,7 +66,7 @@ static ir_ref scaled(struct body *f, ir_ref count, uint32_t size)
 {
 	if (size == 1)
 		return count;
-	return ir_emit(&f->b, IR_MUL, IR_I64, count, const64(f, size));
+	return emit_folded(f, IR_MUL, IR_I64, count, const64(f, size));
 }
 
 static uint32_t step_size(const struct type *pointer)
@@ -78,21 +78,9 @@ ir_ref lower_pointer_step(struct body *f, enum binary_op op, ir_ref pointer, ir_
 			  const struct type *type)
 {
 	ir_ref bytes = scaled(f, count, step_size(type));
-	if (op == BINARY_SUB && ir_is_const(bytes))
-		bytes = const64(f, 0 - ir_get_const(f->fn, bytes)->bits);
-	else if (op == BINARY_SUB)
-		bytes = ir_emit(&f->b, IR_NEG, IR_I64, bytes, IR_REF_NONE);
+	if (op == BINARY_SUB)
+		bytes = emit_folded(f, IR_NEG, IR_I64, bytes, IR_REF_NONE);
 	return ir_emit(&f->b, IR_PTRADD, IR_PTR, pointer, bytes);
-}
-
-/* Constant counts are scaled here, so that the offset is plain to see at any optimisation level. */
-static ir_ref lower_count(struct body *f, struct expr *count, uint32_t size, uint32_t *rest)
-{
-	*rest = size;
-	if (!count->is_const)
-		return lower_value(f, count);
-	*rest = 1;
-	return const64(f, count->value * size);
 }
 
 static ir_ref lower_pointer_binary(struct body *f, struct expr *expr)
@@ -106,22 +94,10 @@ static ir_ref lower_pointer_binary(struct body *f, struct expr *expr)
 		uint32_t size = step_size(left->type);
 		return size == 1 ? bytes : ir_emit(&f->b, IR_SDIV, IR_I64, bytes, const64(f, size));
 	}
-	uint32_t size = step_size(expr->type), rest;
-	ir_ref pointer, count;
-	if (left_is_pointer) {
-		pointer = lower_value(f, left);
-		count = lower_count(f, right, size, &rest);
-	} else {
-		count = lower_count(f, left, size, &rest);
-		pointer = lower_value(f, right);
-	}
+	ir_ref first = lower_value(f, left), second = lower_value(f, right);
 	f->b.where = expr->where;
-	ir_ref bytes = scaled(f, count, rest);
-	if (expr->binary.op == BINARY_SUB && ir_is_const(bytes))
-		bytes = const64(f, 0 - ir_get_const(f->fn, bytes)->bits);
-	else if (expr->binary.op == BINARY_SUB)
-		bytes = ir_emit(&f->b, IR_NEG, IR_I64, bytes, IR_REF_NONE);
-	return ir_emit(&f->b, IR_PTRADD, IR_PTR, pointer, bytes);
+	return left_is_pointer ? lower_pointer_step(f, expr->binary.op, first, second, expr->type)
+			       : lower_pointer_step(f, expr->binary.op, second, first, expr->type);
 }
 
 /* ---- comparison and truth ---- */
@@ -311,6 +287,12 @@ static ir_ref through_slot(struct body *f, struct expr *expr,
 	return load_slot(f, sink.slot, expr->type);
 }
 
+/* A parameter that stays the value that came in: a context. */
+static bool is_unchanged_param(struct decl *decl)
+{
+	return decl->kind == DECL_PARAM && local_of(decl)->value;
+}
+
 ir_ref lower_value(struct body *f, struct expr *expr)
 {
 	struct place place;
@@ -319,6 +301,10 @@ ir_ref lower_value(struct body *f, struct expr *expr)
 		return ir_const(f->fn, value_type(expr->type), expr->value);
 	switch (expr->kind) {
 	case EXPR_NAME:
+		if (is_unchanged_param(expr->name.decl))
+			return local_of(expr->name.decl)->value;
+		place = lower_place(f, expr);
+		return load_place(f, &place, expr->type);
 	case EXPR_INDEX:
 	case EXPR_FIELD:
 		place = lower_place(f, expr);

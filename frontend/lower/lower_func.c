@@ -129,6 +129,16 @@ ir_ref zero_of(struct body *f, enum ir_type type)
 	return ir_const(f->fn, type, 0);
 }
 
+/* Constants are folded at once, so that offsets and sizes are plain to see at every level. */
+ir_ref emit_folded(struct body *f, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b)
+{
+	if (!ir_is_const(a) || (b && !ir_is_const(b)))
+		return ir_emit(&f->b, op, type, a, b);
+	uint64_t left = ir_get_const(f->fn, a)->bits;
+	uint64_t right = b ? ir_get_const(f->fn, b)->bits : 0;
+	return ir_const(f->fn, type, ir_fold(op, type, ir_type_of(f->fn, a), left, right));
+}
+
 ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_signed)
 {
 	enum ir_type from = ir_type_of(f->fn, value);
@@ -142,7 +152,7 @@ ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_sign
 		return ir_emit(&f->b, IR_INTPTR, IR_PTR, to_register(f, value, IR_I64, is_signed),
 			       IR_REF_NONE);
 	enum ir_op op = type == IR_I32 ? IR_TRUNC : is_signed ? IR_SEXT32 : IR_ZEXT32;
-	return ir_emit(&f->b, op, type, value, IR_REF_NONE);
+	return emit_folded(f, op, type, value, IR_REF_NONE);
 }
 
 ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint32_t effects,
@@ -178,12 +188,6 @@ void end_count(struct body *f, const struct counter *counter)
 			   ir_emit(&f->b, IR_ADD, IR_I64, counter->value, const64(f, 1)));
 	jump_to(f, counter->head);
 	start_block(f, counter->end);
-}
-
-ir_ref counter_bytes(struct body *f, const struct counter *counter, uint32_t size)
-{
-	return size == 1 ? counter->value
-			 : ir_emit(&f->b, IR_MUL, IR_I64, counter->value, const64(f, size));
 }
 
 /* ---- the function ---- */

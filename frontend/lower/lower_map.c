@@ -16,7 +16,7 @@ static ir_ref object_address(struct body *f, struct expr *expr, const struct typ
 {
 	if (expr->kind == EXPR_NAME || expr->kind == EXPR_FIELD) {
 		struct place place = lower_place(f, expr);
-		if (!place.guard_count && !place.index && place.space == IR_SPACE_SLOT)
+		if (!place.guard_count && !place.term_count && place.space == IR_SPACE_SLOT)
 			return place_address(f, &place);
 		struct place copy = slot_place(f, new_slot(f, type, 0, expr->where));
 		copy_object(f, &copy, &place, type->size);
@@ -262,6 +262,7 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 	look_up(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
+	entry->is_present = true;
 	struct place place = entry_place(f, entry);
 	emit_atomic(f, &place, op, atomic, value);
 	jump_to(f, done);
@@ -274,9 +275,11 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 		branch(f, inserted, done, again, IR_LIKELY_TRUE);
 		start_block(f, again);
 		struct entry second = *entry;
+		second.is_present = false;
 		look_up(f, &second);
 		branch(f, entry_present(f, &second), again_hit, done, IR_LIKELY_TRUE);
 		start_block(f, again_hit);
+		second.is_present = true;
 		place = entry_place(f, &second);
 		emit_atomic(f, &place, op, atomic, value);
 	}
@@ -292,6 +295,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 	look_up(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
+	entry->is_present = true;
 	struct place place = entry_place(f, entry);
 	ir_ref old = load_unguarded(f, &place, type);
 	store_unguarded(f, &place, type, lower_arith(f, op, old, value, type));

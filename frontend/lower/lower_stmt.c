@@ -91,13 +91,11 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 {
 	enum ir_type type = ir_type_of(f->fn, value);
 	if (op == BINARY_SUB)
-		value = ir_emit(&f->b, IR_NEG, type, value, IR_REF_NONE);
-	ir_ref base = place->index ? ir_emit(&f->b, IR_PTRADD, IR_PTR, place->base, place->index)
-				   : place->base;
+		value = emit_folded(f, IR_NEG, type, value, IR_REF_NONE);
 	ir_emit_full(&f->b, (struct ir_insn){.op = IR_ATOMIC,
 					     .type = type,
 					     .aux = (uint16_t)atomic,
-					     .a = base,
+					     .a = place_base(f, place),
 					     .b = value,
 					     .imm = place->offset});
 }
@@ -116,7 +114,7 @@ static void assign_op(struct body *f, struct stmt *stmt)
 	struct place place = lower_place(f, stmt->assign.target);
 	ir_ref value = lower_value(f, stmt->assign.value);
 	f->b.where = stmt->where;
-	uint32_t done = new_block(f);
+	uint32_t done = place.guard_count ? new_block(f) : 0;
 	enum ir_atomic atomic;
 	place_enter(f, &place, done);
 	if (is_shared(&place, type) && atomic_op(f, stmt->assign.op, type, &atomic)) {
@@ -128,8 +126,10 @@ static void assign_op(struct body *f, struct stmt *stmt)
 					 : lower_arith(f, stmt->assign.op, old, value, type);
 		store_unguarded(f, &place, type, changed);
 	}
-	jump_to(f, done);
-	start_block(f, done);
+	if (place.guard_count) {
+		jump_to(f, done);
+		start_block(f, done);
+	}
 }
 
 static void lower_assign(struct body *f, struct stmt *stmt)
@@ -252,15 +252,30 @@ static uint32_t constant_trips(const struct stmt *stmt, const struct type *type)
 	return trips < UINT32_MAX ? (uint32_t)trips : 0;
 }
 
-/* The last step of a range may pass the largest number of the type, so with a step other than 1 the
- * distance that is left decides: on while step - 1 < end - i - 1, which also ends for a step of 0. */
+/* Whether the variable can step past the end without leaving its type, so that one comparison does. */
+static bool steps_plainly(const struct stmt *stmt, const struct type *type)
+{
+	const struct expr *end = stmt->range.end, *step = stmt->range.step;
+	if (!step || (step->is_const && step->value == 1))
+		return true;
+	if (!step->is_const || !end->is_const)
+		return false;
+	uint32_t bits = type->size * 8;
+	uint64_t most = UINT64_MAX >> (64 - bits + type->is_signed), past;
+	bool is_negative = type->is_signed && ((int64_t)end->value < 0 || (int64_t)step->value < 0);
+	return !is_negative && !__builtin_add_overflow(end->value, step->value, &past) &&
+	       past <= most;
+}
+
+/* The last step of a range may pass the largest number of the type, so in general the distance that
+ * is left decides: on while step - 1 < end - i - 1, which also ends for a step of 0. */
 static void step_with(struct body *f, struct local *local, const struct type *type, ir_ref end,
 		      ir_ref step, uint32_t body, uint32_t done)
 {
 	enum ir_type reg = value_type(type);
 	ir_ref one = ir_const(f->fn, reg, 1), i = load_slot(f, local->slot, type);
 	ir_ref left = ir_emit(&f->b, IR_SUB, reg, ir_emit(&f->b, IR_SUB, reg, end, i), one);
-	ir_ref need = ir_emit(&f->b, IR_SUB, reg, step, one);
+	ir_ref need = emit_folded(f, IR_SUB, reg, step, one);
 	ir_ref more = ir_emit(&f->b, IR_ULT, IR_I32, need, left);
 	uint32_t advance = new_block(f);
 	branch(f, more, advance, done, IR_LIKELY_TRUE);
@@ -279,8 +294,6 @@ static void lower_for_range(struct body *f, struct stmt *stmt)
 	local->slot = new_slot(f, type, decl->name, decl->name_where);
 	ir_ref begin = lower_value(f, stmt->range.begin), end = lower_value(f, stmt->range.end);
 	ir_ref step = stmt->range.step ? lower_value(f, stmt->range.step) : ir_const(f->fn, reg, 1);
-	bool by_one =
-		!stmt->range.step || (stmt->range.step->is_const && stmt->range.step->value == 1);
 
 	uint32_t head = new_block(f), body = new_block(f), next = new_block(f), done = new_block(f);
 	forget_facts(f, NULL);
@@ -301,7 +314,7 @@ static void lower_for_range(struct body *f, struct stmt *stmt)
 	jump_to(f, next);
 	start_block(f, next);
 	f->b.where = where;
-	if (by_one) {
+	if (steps_plainly(stmt, type)) {
 		ir_ref i = load_slot(f, local->slot, type);
 		store_slot(f, local->slot, type, ir_emit(&f->b, IR_ADD, reg, i, step));
 		jump_to(f, head);

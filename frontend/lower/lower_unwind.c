@@ -9,11 +9,13 @@
  * A function that can let a throw pass has a hidden last parameter, the address of an error word of its
  * caller. It is zero when the call begins; the callee stores ERROR_FLAG | code there and returns zero,
  * and the caller looks at it behind the call. A main or a program has no caller: the checker
- * demands a catch in programs, and main ends the process with status 1.
+ * demands a catch in programs, and main ends the process with status 1 and a message.
  *
  * A function with a defer leaves through one block at its end, which runs the deferred blocks that
  * control has passed, last first, and then returns or passes the throw on.
  */
+#include <string.h>
+
 #include "frontend/lower/lower_internal.h"
 
 #define ERROR_FLAG (1ull << 32)
@@ -121,6 +123,19 @@ static ir_ref zero_result(struct body *f)
 	return ir_const(f->fn, type, program ? (uint64_t)(int64_t)program->on_failure : 0);
 }
 
+/* main has no caller: says where the throw was not caught, and exits. */
+static void report_uncaught(struct body *f, ir_ref word)
+{
+	struct compile *compile = f->lw->compile;
+	struct source_pos pos = source_locate(&compile->sources, f->b.where.begin);
+	const char *place =
+		arena_printf(&compile->module, "%s:%u", pos.file ? pos.file->path : "?", pos.line);
+	uint32_t len = (uint32_t)strlen(place);
+	struct place text = global_place(f, literal_text(f->lw, place, len + 1));
+	ir_ref args[] = {to_register(f, word, IR_I32, false), text.base, const64(f, len)};
+	call_runtime(f, "ks_uncaught", IR_VOID, IR_EFFECT_OTHER, args, 3);
+}
+
 /* Ends a function that a throw leaves. */
 static void pass_on(struct body *f)
 {
@@ -128,8 +143,7 @@ static void pass_on(struct body *f)
 	if (f->may_throw) {
 		ir_emit_store(&f->b, f->error_param, 0, word, ir_mem_aux(8, false, IR_SPACE_ANY));
 	} else if (f->target == IR_TARGET_HOST) {
-		ir_ref status = const32(f, 1);
-		call_runtime(f, "ks_exit", IR_VOID, IR_EFFECT_OTHER, &status, 1);
+		report_uncaught(f, word);
 	}
 	ir_emit_return(&f->b, zero_result(f));
 }

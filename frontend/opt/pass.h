@@ -17,17 +17,30 @@ struct opt_options {
 	const char *start_at;   // pass name or NULL
 };
 
+enum opt_analysis { // bits: what a pass needs and what it leaves valid
+	OPT_NONE = 0,
+	OPT_DOMS = 1,
+	OPT_LOOPS = 2,
+};
+
 /* Scratch and facts that passes share. */
 struct opt_context {
 	struct ir_module *module;
 	struct compile *compile;
 	const struct opt_options *options;
 	struct arena *scratch; // reset after every pass
+	struct arena *facts;   // holds the analyses of the present function
+	struct ir_doms doms;   // valid in a pass that names them in its `needs` column
+	struct ir_loops loops;
+	uint32_t valid;  // enum opt_analysis bits
+	uint32_t *calls; // of each function, how many places call it or take its address
+	bool *is_done;   // of each function, whether the function passes before `strip` saw it
 };
 
-/* Every pass over functions has this form: opt_NAME(ctx, fn), declared in passes.h. True unless it
- * reported an error. A pass that needs dominators and the like computes them into ctx->scratch. */
-typedef bool opt_pass(struct opt_context *ctx, struct ir_fn *fn);
+/* Every pass has one of these forms and is declared in passes.h. True unless it reported an error.
+ */
+typedef bool opt_fn_pass(struct opt_context *ctx, struct ir_fn *fn);
+typedef bool opt_module_pass(struct opt_context *ctx);
 
 /* False when a pass reported an error (a loop that cannot be bounded, an unguarded packet write).
  */

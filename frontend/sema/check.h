@@ -26,11 +26,36 @@ struct call_edge {
 	span where;
 };
 
+/* A try around a statement, or the border of a defer. */
+struct handler {
+	struct handler *outer;
+	bool is_defer, catches_all;
+	VEC(uint64_t) codes;
+};
+
+/* A throw, or a call of a function that may throw. */
+struct throw_event {
+	const struct handler *handlers; // innermost first
+	span where;
+	bool is_call, is_known; // is_known: the code is constant
+	uint32_t callee;        // index into checker.funcs
+	uint64_t code;
+};
+
+/* A code that can leave a function. */
+struct escape {
+	bool is_known;
+	uint64_t code;
+	uint32_t event; // the first one found that lets it pass; index into throws
+};
+
 /* What the checker keeps about a function with a body. */
 struct func_info {
 	struct decl *decl;
 	VEC(struct call_edge) calls;
 	struct user_reason user_only;
+	VEC(struct throw_event) throws;
+	VEC(struct escape) escapes;
 	bool is_skipped; // attribute that this version cannot compile: body not checked
 };
 
@@ -55,6 +80,8 @@ struct fn_state {
 	struct locals locals;
 	struct map unknown; // symbols already reported as unknown
 	VEC(struct handle_use) handle_uses;
+	struct handler *handlers; // innermost
+	bool in_defer;
 };
 
 /* Two declarations of one name that must mean the same. */
@@ -77,7 +104,10 @@ struct checker {
 	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
 	struct map func_index; // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
-	uint32_t depth; // nesting of whatever is being checked
+	VEC(struct call_edge)
+	function_values;        // functions whose value is taken
+	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
+	uint32_t depth;         // nesting of whatever is being checked
 
 	struct fn_state fn; // what is being checked now
 };
@@ -140,6 +170,8 @@ struct decl *make_decl(struct checker *c, enum decl_kind kind, symbol name);
 struct type *check_type(struct checker *c, struct type_node *node);
 /* The same for a type of which there is to be a value. */
 struct type *check_value_type(struct checker *c, struct type_node *node);
+/* The same for a local or a parameter, which may also hold a function. */
+struct type *check_variable_type(struct checker *c, struct type_node *node);
 /* Makes size and layout known. False (with a diagnostic) when there cannot be a value of the type. */
 bool complete_type(struct checker *c, struct type *type, span where);
 struct type *check_map_type(struct checker *c, struct type_node *node);
@@ -246,6 +278,15 @@ bool check_discarded(struct checker *c, struct expr **e);
 void check_function_body(struct checker *c, uint32_t number);
 /* Declares a local; warns when it hides another. */
 void declare_local(struct checker *c, struct decl *d);
+
+/* ---- try, throw, defer (check_throw.c) ---- */
+
+bool check_try(struct checker *c, struct stmt *s);
+bool check_throw(struct checker *c, struct stmt *s);
+bool check_defer(struct checker *c, struct stmt *s);
+void note_throwing_call(struct checker *c, uint32_t callee, span where);
+/* After all bodies: what leaves programs, main and deferred blocks. */
+void check_throws(struct checker *c);
 
 /* ---- whole program (check_program.c) ---- */
 

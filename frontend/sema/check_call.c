@@ -315,6 +315,29 @@ static struct expr *check_method_call(struct checker *c, struct expr *e)
 	return fail_call(c, e);
 }
 
+/* A call through a function value; call.target stays NULL. */
+static struct expr *check_value_call(struct checker *c, struct expr *e)
+{
+	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
+	const struct type *t = callee->type;
+
+	if (t->kind != TYPE_FUNC) {
+		if (t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
+		return fail_call(c, e);
+	}
+	if (e->call.args.len != t->func.param_count) {
+		diag_report(c->diags, D_ARGUMENT_COUNT, e->where, "this function",
+			    arena_printf(c->arena, "%u arguments", t->func.param_count),
+			    arena_printf(c->arena, "%u", e->call.args.len));
+		return fail_call(c, e);
+	}
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
+	e->type = t->func.result;
+	return e;
+}
+
 /* ---- all of them ---- */
 
 static struct expr *check_named_call(struct checker *c, struct expr *e, struct decl *d)
@@ -353,13 +376,12 @@ struct expr *check_call(struct checker *c, struct expr *e)
 	}
 	if (callee->kind == EXPR_FIELD)
 		return check_method_call(c, e);
-	if (callee->kind != EXPR_NAME) {
-		e->call.callee = check_value(c, callee, NULL);
-		if (e->call.callee->type->kind != TYPE_ERROR)
-			diag_report(c->diags, D_NOT_CALLABLE, callee->where, "this",
-				    TEXT(c, e->call.callee->type));
-		return fail_call(c, e);
-	}
+	struct decl *local = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+	bool is_function_value = local &&
+				 (local->kind == DECL_LOCAL || local->kind == DECL_PARAM) &&
+				 local->type->kind == TYPE_FUNC;
+	if (callee->kind != EXPR_NAME || is_function_value)
+		return check_value_call(c, e);
 	struct decl *d = resolve_name(c, callee->name.name, callee->where);
 	if (!d) {
 		callee->type = c->types->error;

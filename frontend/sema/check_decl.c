@@ -19,7 +19,7 @@ static bool is_constant_init(struct expr **place)
 	if (e->kind == EXPR_CONVERT && e->convert.conversion == CONV_STR)
 		return is_constant_init(&e->convert.operand);
 	if (e->kind == EXPR_NAME && e->name.decl && e->name.decl->kind == DECL_CONST &&
-	    e->name.decl->variable.init) {
+	    e->name.decl->check_state == 2 && e->name.decl->variable.init) {
 		*place = e->name.decl->variable.init;
 		return true;
 	}
@@ -139,9 +139,12 @@ struct enum_range {
 };
 
 /* Value of one constant, from its expression or the one before; negatives are marked by *negative. */
-static uint64_t enum_value(struct checker *c, struct decl *k, uint64_t next, bool *negative)
+static uint64_t enum_value(struct checker *c, struct decl *k, uint64_t next, bool is_first,
+			   bool *negative)
 {
 	if (!k->constant.init) {
+		if (next == 0 && !is_first && !*negative)
+			diag_report(c->diags, D_ENUM_RANGE, k->name_where, NAME(c, k->name));
 		if (next == 0)
 			*negative = false; // counted up from -1
 		return next;
@@ -183,7 +186,7 @@ static void check_enum(struct checker *c, struct decl *d)
 	check_field_names(c, &d->enumeration.constants);
 	for (uint32_t i = 0; i < d->enumeration.constants.len; i++) {
 		struct decl *k = d->enumeration.constants.data[i];
-		uint64_t v = enum_value(c, k, next, &negative);
+		uint64_t v = enum_value(c, k, next, i == 0, &negative);
 		k->constant.value = v;
 		k->check_state = 2;
 		if (negative) {
@@ -363,6 +366,8 @@ void check_decl(struct checker *c, struct decl *d)
 		d->type = c->types->error;
 	if (d->check_state == 1) {
 		diag_report(c->diags, D_CYCLIC_DEFINITION, d->name_where, NAME(c, d->name));
+		if (d->kind == DECL_CONST || d->kind == DECL_ALIAS)
+			d->type = c->types->error;
 		return;
 	}
 	if (!enter(c, d->name_where))

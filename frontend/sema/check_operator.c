@@ -69,6 +69,10 @@ static struct expr *check_deref(struct checker *c, struct expr *e)
 	}
 	if (!complete_type(c, o->type->element, e->where))
 		return fail(c, e);
+	if (o->is_const && !o->value) {
+		diag_report(c->diags, D_NULL_DEREFERENCE, e->where);
+		return fail(c, e);
+	}
 	e->type = o->type->element;
 	e->is_lvalue = true;
 	return e;
@@ -245,7 +249,24 @@ static struct expr *check_pointer_arithmetic(struct checker *c, struct expr *e)
 	return e;
 }
 
-static struct expr *check_arithmetic(struct checker *c, struct expr *e)
+/* The destination fixes the capacity; without one it is what both sides can hold. */
+static struct expr *check_concatenation(struct checker *c, struct expr *e, struct type *hint)
+{
+	uint64_t size = (uint64_t)e->binary.left->type->count + e->binary.right->type->count - 1;
+
+	if (hint && hint->kind == TYPE_STR) {
+		e->type = hint;
+		return e;
+	}
+	if (size > TYPE_MAX_SIZE) {
+		diag_report(c->diags, D_TYPE_TOO_LARGE, e->where, "string");
+		return fail(c, e);
+	}
+	e->type = type_make_str(c->types, (uint32_t)size);
+	return e;
+}
+
+static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr **l = &e->binary.left, **r = &e->binary.right;
 	bool is_sum = e->binary.op == BINARY_ADD || e->binary.op == BINARY_SUB;
@@ -253,10 +274,8 @@ static struct expr *check_arithmetic(struct checker *c, struct expr *e)
 	if (is_sum && ((*l)->type->kind == TYPE_POINTER || (*r)->type->kind == TYPE_POINTER))
 		return check_pointer_arithmetic(c, e);
 	if (e->binary.op == BINARY_ADD && (*l)->type->kind == TYPE_STR &&
-	    (*r)->type->kind == TYPE_STR) {
-		report_unavailable(c, e->where, "joining strings with `+`");
-		return fail(c, e);
-	}
+	    (*r)->type->kind == TYPE_STR)
+		return check_concatenation(c, e, hint);
 	if (!type_is_integer((*l)->type) || !type_is_integer((*r)->type))
 		return report_operands(c, e);
 	if (!check_right_operand(c, e->binary.op, (*l)->type, *r))
@@ -357,7 +376,8 @@ struct expr *check_binary(struct checker *c, struct expr *e, struct type *hint)
 
 	if (op == BINARY_LOGAND || op == BINARY_LOGOR)
 		return check_logical(c, e);
-	e->binary.left = check_expr(c, e->binary.left, is_shift ? hint : NULL);
+	bool is_text = op == BINARY_ADD && hint && hint->kind == TYPE_STR;
+	e->binary.left = check_expr(c, e->binary.left, is_shift || is_text ? hint : NULL);
 	e->binary.right = check_expr(c, e->binary.right, NULL);
 	if ((op == BINARY_EQ || op == BINARY_NE) && check_presence(c, e))
 		return e;
@@ -367,5 +387,5 @@ struct expr *check_binary(struct checker *c, struct expr *e, struct type *hint)
 		return fail(c, e);
 	if (is_shift)
 		return check_shift(c, e, hint);
-	return is_comparison(op) ? check_comparison(c, e) : check_arithmetic(c, e);
+	return is_comparison(op) ? check_comparison(c, e) : check_arithmetic(c, e, hint);
 }

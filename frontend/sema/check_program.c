@@ -153,6 +153,17 @@ static void check_main_signature(struct checker *c, struct decl *d)
 	}
 }
 
+/* Function values live in userspace; the function being declared decides, not the one being checked. */
+static struct type *check_param_type(struct checker *c, const struct decl *d, struct decl *p)
+{
+	struct type *t = check_variable_type(c, p->variable.node);
+
+	if (t->kind != TYPE_FUNC || d->func.target == TARGET_USER)
+		return t;
+	report_unavailable(c, p->where, "a function value in eBPF code");
+	return c->types->error;
+}
+
 void check_function_signature(struct checker *c, struct decl *d)
 {
 	uint32_t count = d->func.params.len;
@@ -166,7 +177,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct decl *p = d->func.params.data[i];
-		params[i] = p->type = check_value_type(c, p->variable.node);
+		params[i] = p->type = check_param_type(c, d, p);
 		p->variable.index = i;
 	}
 	struct type *result = d->func.result ? check_type(c, d->func.result) : c->types->void_;
@@ -252,6 +263,7 @@ bool check_call_edge(struct checker *c, const struct expr *call, struct decl *ca
 	if (place && *place) {
 		struct call_edge edge = {(uint32_t)*place - 1, call->where};
 		vec_push(c->arena, &c->funcs.data[c->fn.number].calls, edge);
+		note_throwing_call(c, edge.callee, call->where);
 	}
 	return true;
 }
@@ -369,7 +381,7 @@ static void find_unused(struct checker *c)
 
 	for (uint32_t i = 0; i < c->funcs.len; i++)
 		has_root = has_root || c->funcs.data[i].decl->func.program;
-	if (!has_root) // a module: its functions are for others
+	if (!has_root || c->has_syntax_errors) // a module's functions are for others
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++) {
 		const struct decl *d = c->funcs.data[i].decl;

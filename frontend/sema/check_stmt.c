@@ -39,7 +39,7 @@ static void close_block(struct checker *c, uint32_t mark)
 		const char *name = NAME(c, d->name);
 		if (d->kind == DECL_LOCAL && !d->use_count && *name != '_' &&
 		    (d->variable.init || d->variable.node) && !d->variable.is_present &&
-		    d != c->fn.result_var && d->type->kind != TYPE_ERROR)
+		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->has_syntax_errors)
 			diag_report(c->diags, D_UNUSED_VARIABLE, d->name_where, name);
 	}
 	locals_close(l, mark);
@@ -48,9 +48,11 @@ static void close_block(struct checker *c, uint32_t mark)
 /* Type and initialiser of a local that is declared with `var` or `const`. */
 static void check_local(struct checker *c, struct decl *d)
 {
-	struct type *t = d->variable.node ? check_value_type(c, d->variable.node) : NULL;
+	struct type *t = d->variable.node ? check_variable_type(c, d->variable.node) : NULL;
 	struct expr *init = d->variable.init;
 
+	if (t && t->kind == TYPE_FUNC && !init)
+		diag_report(c->diags, D_FUNCTION_WITHOUT_VALUE, d->name_where, NAME(c, d->name));
 	if (init && t)
 		init = check_as(c, init, t);
 	else if (init) {
@@ -360,6 +362,8 @@ static bool check_return(struct checker *c, struct stmt *s)
 {
 	struct type *t = c->fn.result;
 
+	if (c->fn.in_defer)
+		diag_report(c->diags, D_RETURN_IN_DEFER, s->where);
 	if (!c->fn.decl) {
 		diag_report(c->diags, D_NOT_CONSTANT, s->where, "an initial value");
 		return false;
@@ -394,19 +398,6 @@ static bool check_delete(struct checker *c, struct stmt *s)
 	return true;
 }
 
-static bool check_try(struct checker *c, struct stmt *s)
-{
-	report_unavailable(c, (span){s->where.begin, s->where.begin + 3}, "`try`");
-	bool falls = check_block(c, s->attempt.body, NULL, NULL);
-	for (uint32_t i = 0; i < s->attempt.catches.len; i++) {
-		struct catch_arm *arm = &s->attempt.catches.data[i];
-		if (arm->code)
-			arm->code = check_value(c, arm->code, NULL);
-		falls = check_block(c, arm->body, NULL, NULL) || falls;
-	}
-	return falls;
-}
-
 /* ---- blocks ---- */
 
 static bool check_stmt_kind(struct checker *c, struct stmt *s)
@@ -436,13 +427,9 @@ static bool check_stmt_kind(struct checker *c, struct stmt *s)
 	case STMT_TRY:
 		return check_try(c, s);
 	case STMT_THROW:
-		report_unavailable(c, s->where, "`throw`");
-		s->expr = check_value(c, s->expr, NULL);
-		return false;
+		return check_throw(c, s);
 	case STMT_DEFER:
-		report_unavailable(c, s->where, "`defer`");
-		check_block(c, s->block, NULL, NULL);
-		return true;
+		return check_defer(c, s);
 	case STMT_BLOCK:
 		return check_block(c, s->block, NULL, NULL);
 	case STMT_ERROR:
@@ -522,7 +509,8 @@ void check_function_body(struct checker *c, uint32_t number)
 	bool falls = check_stmts(c, d->func.body, NULL, NULL);
 	close_block(c, mark);
 	check_handle_uses(c);
-	if (falls && c->fn.result->kind != TYPE_VOID && c->fn.result->kind != TYPE_ERROR) {
+	if (falls && !c->has_syntax_errors && c->fn.result->kind != TYPE_VOID &&
+	    c->fn.result->kind != TYPE_ERROR) {
 		span close = {d->func.body->where.end - 1, d->func.body->where.end};
 		diag_report(c->diags, D_MISSING_RETURN, close, NAME(c, d->name),
 			    TEXT(c, c->fn.result));

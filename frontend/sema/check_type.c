@@ -155,6 +155,19 @@ struct type *check_value_type(struct checker *c, struct type_node *node)
 	return complete_type(c, t, node ? node->where : (span){0, 0}) ? t : c->types->error;
 }
 
+struct type *check_variable_type(struct checker *c, struct type_node *node)
+{
+	struct type *t = check_type(c, node);
+
+	if (t->kind != TYPE_FUNC)
+		return check_value_type(c, node);
+	if (type_is_aggregate(t->func.result)) {
+		report_unavailable(c, node->where, "a function value that returns an aggregate");
+		return c->types->error;
+	}
+	return use_user_only(c, node->where, "a function value") ? t : c->types->error;
+}
+
 bool complete_type(struct checker *c, struct type *type, span where)
 {
 	struct diag *d;
@@ -178,7 +191,7 @@ bool complete_type(struct checker *c, struct type *type, span where)
 			check_decl(c, type->decl);
 		return true;
 	case TYPE_FUNC:
-		report_unavailable(c, where, "a function value");
+		report_unavailable(c, where, "a function value in a struct, array, map or global");
 		return false;
 	case TYPE_VOID:
 	case TYPE_MAP:
@@ -237,13 +250,25 @@ static bool is_shareable(const struct type *t)
 	       t->kind != TYPE_PERF_ATTACHMENT && t->kind != TYPE_POINTER;
 }
 
+/* Limits of htab_map_alloc_check() and array_map_alloc_check(), Linux 6.12: a key must fit the stack of a
+ * program (MAX_BPF_STACK), a value of a hash one allocation, a per-CPU value one unit. */
+enum {
+	MAP_MAX_KEY = 512,
+	MAP_MAX_VALUE = (4 << 20) - 64,
+	MAP_MAX_PERCPU_VALUE = 32 << 10,
+};
+
 static void check_map_part(struct checker *c, const struct type_node *node, const struct type *t,
-			   const char *part)
+			   const char *part, uint32_t limit)
 {
 	if (t->kind == TYPE_ERROR)
 		return;
 	if (!t->size || !is_shareable(t))
 		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t), part);
+	else if (t->size > limit)
+		diag_report(c->diags, D_MAP_PART_SIZE, node->where, part,
+			    arena_printf(c->arena, "%u", t->size),
+			    arena_printf(c->arena, "%u", limit));
 }
 
 enum { MAP_DEFAULT_SIZE = 1024 };
@@ -276,8 +301,9 @@ struct type *check_map_type(struct checker *c, struct type_node *node)
 	t->map.key = check_value_type(c, node->map.key);
 	t->map.value = check_value_type(c, node->map.value);
 	t->map.max_entries = check_map_size(c, node);
-	check_map_part(c, node->map.key, t->map.key, "key");
-	check_map_part(c, node->map.value, t->map.value, "value");
+	check_map_part(c, node->map.key, t->map.key, "key", MAP_MAX_KEY);
+	check_map_part(c, node->map.value, t->map.value, "value",
+		       kind->is_percpu ? MAP_MAX_PERCPU_VALUE : MAP_MAX_VALUE);
 	const struct type *k = t->map.key;
 	bool is_index = (type_is_integer(k) || k->kind == TYPE_BOOL) && k->size <= 4;
 	if (kind->shape == MAP_SHAPE_ARRAY && !is_index && k->kind != TYPE_ERROR)

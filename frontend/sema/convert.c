@@ -56,6 +56,29 @@ struct type *arithmetic_type(const struct types *types, struct type *t)
 	return t->kind == TYPE_ENUM ? integer_type(types, t->size, t->is_signed) : t;
 }
 
+/* A program's name is a reference to it, a plain function's name its address. */
+static struct expr *function_to_value(struct checker *c, struct expr *e, struct decl *d)
+{
+	if (d->kind == DECL_FUNC && d->func.program) {
+		if (!use_user_only(c, e->where, "a program reference"))
+			return fail(c, e);
+		return make_convert(c, e, c->types->program_ref, CONV_FUNC);
+	}
+	if (d->func.target != TARGET_USER || type_is_aggregate(e->type->func.result)) {
+		report_unavailable(c, e->where, "this function as a value");
+		return fail(c, e);
+	}
+	if (!use_user_only(c, e->where, "a function value"))
+		return fail(c, e);
+	const uint64_t *place = map_find(&c->func_index, MAP_PTR(d));
+	if (place && *place && c->fn.decl) {
+		struct call_edge edge = {(uint32_t)*place - 1, e->where};
+		vec_push(c->arena, &c->function_values, edge);
+		vec_push(c->arena, &c->funcs.data[c->fn.number].calls, edge);
+	}
+	return make_convert(c, e, e->type, CONV_FUNC);
+}
+
 /* Reads an entry; says what is wrong with something that is no value. */
 struct expr *to_value(struct checker *c, struct expr *e)
 {
@@ -75,14 +98,8 @@ struct expr *to_value(struct checker *c, struct expr *e)
 		diag_report(c->diags, D_NO_VALUE, e->where);
 		return fail(c, e);
 	}
-	if (e->type->kind == TYPE_FUNC && d) {
-		if (d->kind == DECL_FUNC && d->func.program) {
-			use_user_only(c, e->where, "a program reference");
-			return make_convert(c, e, c->types->program_ref, CONV_FUNC);
-		}
-		report_unavailable(c, e->where, "a function value");
-		return fail(c, e);
-	}
+	if (e->type->kind == TYPE_FUNC && d && (d->kind == DECL_FUNC || d->kind == DECL_EXTERN))
+		return function_to_value(c, e, d);
 	return e;
 }
 

@@ -43,6 +43,8 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 			  got->size == 2   ? "ntohs"
 			  : got->size == 4 ? "ntohl"
 					   : "ntohll");
+	else if (want->kind == TYPE_PROGRAM_HANDLE && got->kind == TYPE_PROGRAM_REF)
+		diag_hint(c->diags, d, "load the program first: `load(…)` gives its handle");
 	else if (got->kind == TYPE_POINTER && want->kind == TYPE_POINTER)
 		diag_hint(c->diags, d, "write `as %s` if that is meant", TEXT(c, want));
 	return d;

@@ -174,12 +174,14 @@ static bool may_repeat(enum decl_kind kind)
 	       kind == DECL_ALIAS || kind == DECL_EXTERN;
 }
 
-static void report_duplicate(struct checker *c, const struct decl *first, const struct decl *second)
+static struct diag *report_duplicate(struct checker *c, const struct decl *first,
+				     const struct decl *second)
 {
 	struct diag *d =
 		diag_report(c->diags, D_DUPLICATE, second->name_where, NAME(c, second->name));
 
 	report_declared(c, d, first);
+	return d;
 }
 
 static void add_top(struct checker *c, struct decl *d)
@@ -295,7 +297,8 @@ void resolve_check_redeclarations(struct checker *c)
 		    r.second->type->kind == TYPE_ERROR)
 			continue;
 		if (!is_same_declaration(c, r.first, r.second))
-			report_duplicate(c, r.first, r.second);
+			diag_hint(c->diags, report_duplicate(c, r.first, r.second),
+				  "a declaration may be repeated only if it says the same");
 	}
 }
 

@@ -48,6 +48,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 		.types = &out->types,
 		.info = info,
 		.out = out,
+		.has_syntax_errors = compile->diags.errors > 0,
 	};
 	uint32_t errors_before = compile->diags.errors;
 
@@ -65,6 +66,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 		if (!c.funcs.data[i].is_skipped)
 			check_function_body(&c, i);
 	check_call_graph(&c);
+	check_throws(&c);
 	for (uint32_t i = 0; i < c.all.len; i++)
 		list_decl(&c, c.all.data[i]);
 	return compile->diags.errors == errors_before;

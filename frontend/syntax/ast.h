@@ -170,7 +170,7 @@ struct expr {
 			VEC(symbol)
 			arg_names; // parallel to args when any was written `name: e`; else empty
 			struct decl *target; // sema: function, extern, builtin or method called;
-					     // NULL for a function value
+				// NULL for a function value
 		} call;
 		struct {
 			struct expr *base, *index;
@@ -240,7 +240,7 @@ struct stmt {
 		struct expr *expr; // return: NULL when bare
 		struct {
 			struct decl *binding; // `if (var x = e)`: DECL_LOCAL with its initialiser;
-					      // else NULL
+				// else NULL
 			struct expr *condition; // NULL when there is a binding
 			struct block *then;
 			struct stmt *otherwise; // STMT_IF or STMT_BLOCK, NULL when absent

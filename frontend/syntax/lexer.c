@@ -204,12 +204,11 @@ static void lex_number(struct lexer *lx, struct token *t)
 	t->kind = TOK_INT;
 	t->integer.value = value;
 	t->integer.is_hex = base != 10;
-	const char *text = arena_printf(&lx->compile->session, "%.*s",
-					lx->at - from > 60 ? 60 : (int)(lx->at - from), from);
-	if (bad)
-		diag_report(diags_of(lx), D_BAD_NUMBER, span_of(lx, from, lx->at), text);
-	else if (overflow)
-		diag_report(diags_of(lx), D_NUMBER_TOO_LARGE, span_of(lx, from, lx->at), text);
+	if (bad || overflow)
+		diag_report(diags_of(lx), bad ? D_BAD_NUMBER : D_NUMBER_TOO_LARGE,
+			    span_of(lx, from, lx->at),
+			    arena_printf(&lx->compile->session, "%.*s",
+					 lx->at - from > 60 ? 60 : (int)(lx->at - from), from));
 }
 
 /* The escapes with one letter: the letter, then what it stands for. */
@@ -298,9 +297,10 @@ static bool lex_punct(struct lexer *lx, struct token *t)
 {
 	for (int k = TOK_STRING + 1; k < KW_FN; k++) {
 		const char *s = infos[k].text;
+		if (s[0] != *lx->at)
+			continue;
 		size_t len = strlen(s);
-		if (s[0] == *lx->at && (size_t)(lx->end - lx->at) >= len &&
-		    !memcmp(s, lx->at, len)) {
+		if ((size_t)(lx->end - lx->at) >= len && !memcmp(s, lx->at, len)) {
 			t->kind = (enum token_kind)k;
 			lx->at += len;
 			return true;

@@ -175,7 +175,7 @@ static void parse_members(struct parser *p, struct decl *d, decl_list *out)
 		if (!p->panic && (parser_accept(p, TOK_COMMA) || parser_at(p, TOK_RBRACE)))
 			continue;
 		if (!parser_at(p, TOK_EOF) && !parser_at_declaration(p))
-			parser_expected(p, "`,` or `}`");
+			parser_suggest(p, parser_expected(p, "`,` or `}`"), ",");
 		parser_sync_item(p, mark);
 	}
 	parser_expect_close(p, TOK_RBRACE, open);

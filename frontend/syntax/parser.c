@@ -79,14 +79,20 @@ static bool is_quiet(struct parser *p)
 	return quiet;
 }
 
-void parser_expected(struct parser *p, const char *what)
+struct diag *parser_expected(struct parser *p, const char *what)
 {
 	span where;
 
 	if (is_quiet(p))
-		return;
+		return NULL;
 	const char *found = parser_found(p, &where);
-	diag_report(&p->compile->diags, D_EXPECTED, where, what, found);
+	return diag_report(&p->compile->diags, D_EXPECTED, where, what, found);
+}
+
+void parser_suggest(struct parser *p, struct diag *d, const char *text)
+{
+	if (d && parser_peek(p, 0)->newline)
+		diag_fix(&p->compile->diags, d, (span){p->last.end, p->last.end}, text);
 }
 
 void parser_report_found(struct parser *p, enum diag_id id)
@@ -110,7 +116,10 @@ bool parser_expect(struct parser *p, enum token_kind kind)
 {
 	if (parser_accept(p, kind))
 		return true;
-	parser_expected(p, arena_printf(p->arena, "`%s`", token_info(kind)->text));
+	const char *spelling = token_info(kind)->text;
+	struct diag *d = parser_expected(p, arena_printf(p->arena, "`%s`", spelling));
+	if (kind == TOK_RPAREN || kind == TOK_RBRACKET)
+		parser_suggest(p, d, spelling);
 	return false;
 }
 

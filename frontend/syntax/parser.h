@@ -61,8 +61,10 @@ bool parser_expect_greater(struct parser *p);
 symbol parser_expect_name(struct parser *p, bool keywords, span *where);
 bool parser_at_name(struct parser *p, unsigned ahead, bool keywords);
 
-/* Reports the current token as unexpected; `what` names what should stand there. */
-void parser_expected(struct parser *p, const char *what);
+/* Reports the current token as unexpected; `what` names what should stand there. NULL when quiet. */
+struct diag *parser_expected(struct parser *p, const char *what);
+/* Adds the fix of inserting `text` after the last token, when a line ends there. */
+void parser_suggest(struct parser *p, struct diag *d, const char *text);
 void parser_report_found(struct parser *p, enum diag_id id); // ids with the found token as argument
 /* What the current token is called, and where to point for it. */
 const char *parser_found(struct parser *p, span *where);

@@ -133,6 +133,26 @@ static void make_bare(struct expr *literal_side, const struct expr *other)
 				(int64_t)literal_side->value >= 0;
 }
 
+static bool has_variable(const struct expr *e)
+{
+	bool found = e->kind == E_VAR;
+	for (unsigned i = 0; i < 4; i++)
+		found |= e->args[i] && has_variable(e->args[i]);
+	return found;
+}
+
+/* An expression that the compiler cannot compute: where a constant could be refused, because it is a
+ * zero divisor or does not fit the type it would be converted to. */
+static struct expr *varying(struct generator *g, enum type type, unsigned depth)
+{
+	struct expr *e = expression(g, type, depth);
+	if (has_variable(e))
+		return e;
+	e = new_expr(E_CAST, type);
+	e->args[0] = new_expr(E_VAR, g->f->vars[0]);
+	return e;
+}
+
 static struct expr *binary(struct generator *g, enum type type, enum op op, unsigned depth)
 {
 	struct expr *e = new_expr(E_BINARY, type);
@@ -148,9 +168,11 @@ static struct expr *binary(struct generator *g, enum type type, enum op op, unsi
 			right = type;
 		}
 	}
-	e->args[0] = expression(g, left, depth + 1);
-	e->args[1] = expression(g, right, depth + 1);
-	make_bare(e->args[0], e->args[1]);
+	bool must_vary = left != right || op == OP_DIV || op == OP_MOD;
+	e->args[0] = (left != right ? varying : expression)(g, left, depth + 1);
+	e->args[1] = (must_vary ? varying : expression)(g, right, depth + 1);
+	if (op != OP_SHL && op != OP_SHR) // there the left operand decides the type by itself
+		make_bare(e->args[0], e->args[1]);
 	make_bare(e->args[1], e->args[0]);
 	return e;
 }
@@ -251,7 +273,8 @@ static struct stmt *assignment(struct generator *g)
 	s->kind = below(g, 3) ? S_COMPOUND : S_ASSIGN;
 	s->op = (enum op)below(g, OP_EQ);
 	bool same = s->kind == S_ASSIGN || s->op >= OP_SHL || below(g, 2);
-	s->value = expression(g, same ? type : random_type(g), 2);
+	bool must_vary = !same || s->op == OP_DIV || s->op == OP_MOD;
+	s->value = (must_vary ? varying : expression)(g, same ? type : random_type(g), 2);
 	return s;
 }
 

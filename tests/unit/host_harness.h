@@ -30,11 +30,40 @@ static inline const char *library_path(struct arena *arena, const char *name)
 	return arena_printf(arena, "%s/lib/ks/%s", exe, name);
 }
 
-static inline host_generate_fn *open_plugin(struct arena *arena)
+/* Path of the plug-in for `machine`: its own when it is not this one; NULL: this machine. */
+static inline const char *plugin_path(struct arena *arena, const char *machine)
 {
-	void *plugin = dlopen(library_path(arena, HOST_PLUGIN_NAME), RTLD_NOW | RTLD_LOCAL);
+	const char *name = machine ? arena_printf(arena, HOST_PLUGIN_CROSS_NAME, machine) : NULL;
+	if (name && access(library_path(arena, name), R_OK) == 0)
+		return library_path(arena, name);
+	return library_path(arena, HOST_PLUGIN_NAME);
+}
+
+static inline host_generate_fn *open_plugin(struct arena *arena, const char *machine)
+{
+	void *plugin = dlopen(plugin_path(arena, machine), RTLD_NOW | RTLD_LOCAL);
 	cr_assert(plugin, "%s", dlerror());
 	return (host_generate_fn *)dlsym(plugin, HOST_GENERATE_SYMBOL);
+}
+
+/* False in a build without the plug-in for another machine than this one. */
+static inline bool has_machine(const char *machine)
+{
+	struct arena arena;
+	arena_init(&arena);
+	struct host_options options = {.triple = arena_printf(&arena, "%s-linux-gnu", machine)};
+	struct compile c;
+	struct ir_module m;
+	struct buf out;
+	const char *why;
+	compile_init(&c);
+	ir_module_init(&m, &c, &c.module);
+	buf_init(&out);
+	bool ok = open_plugin(&arena, machine)(&m, &options, &out, &why);
+	buf_fini(&out);
+	compile_fini(&c);
+	arena_fini(&arena);
+	return ok;
 }
 
 static inline void parse_ir(struct compile *c, struct ir_module *m, const char *text)
@@ -45,20 +74,21 @@ static inline void parse_ir(struct compile *c, struct ir_module *m, const char *
 	cr_assert(ok, "%s", c->diags.list.len ? c->diags.list.data[0]->text : "no diagnostic");
 }
 
-static inline struct buf make_object(const struct ir_module *m, int level, const char *triple)
+static inline struct buf make_object(const struct ir_module *m, int level, const char *machine)
 {
+	const char *triple = machine ? arena_printf(m->arena, "%s-linux-gnu", machine) : NULL;
 	struct buf object;
 	const char *why = NULL;
 	buf_init(&object);
 	struct host_options options = {.triple = triple, .level = level, .output = HOST_OBJECT};
-	bool ok = open_plugin(m->arena)(m, &options, &object, &why);
+	bool ok = open_plugin(m->arena, machine)(m, &options, &object, &why);
 	cr_assert(ok, "%s", why);
 	return object;
 }
 
-static inline struct buf make_image(const struct ir_module *m, int level, const char *triple)
+static inline struct buf make_image(const struct ir_module *m, int level, const char *machine)
 {
-	struct buf object = make_object(m, level, triple), image;
+	struct buf object = make_object(m, level, machine), image;
 	const char *why = NULL;
 	buf_init(&image);
 	bool ok = image_link((uint8_t *)object.data, object.len, m->arena, &image, &why);

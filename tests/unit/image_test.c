@@ -37,11 +37,11 @@ struct fixture {
 	struct buf object;
 };
 
-static void make_fixture(struct fixture *f, const char *triple)
+static void make_fixture(struct fixture *f, const char *machine)
 {
 	compile_init(&f->c);
 	parse_ir(&f->c, &f->m, program_text);
-	f->object = make_object(&f->m, 1, triple);
+	f->object = make_object(&f->m, 1, machine);
 }
 
 static void drop_fixture(struct fixture *f)
@@ -71,11 +71,13 @@ static bool links(const char *data, size_t len, const char **why)
 	return ok;
 }
 
-static void refuse_cut_objects(const char *triple)
+static void refuse_cut_objects(const char *machine)
 {
+	if (!has_machine(machine))
+		return;
 	struct fixture f;
 	const char *why;
-	make_fixture(&f, triple);
+	make_fixture(&f, machine);
 	cr_assert(links(f.object.data, f.object.len, &why), "%s", why);
 	for (size_t len = 0; len < f.object.len; len++)
 		cr_assert(!links(f.object.data, len, &why), "%zu of %zu bytes", len, f.object.len);
@@ -84,8 +86,8 @@ static void refuse_cut_objects(const char *triple)
 
 Test(image, an_object_cut_short_is_refused)
 {
-	refuse_cut_objects("x86_64-linux-gnu");
-	refuse_cut_objects("aarch64-linux-gnu");
+	refuse_cut_objects("x86_64");
+	refuse_cut_objects("aarch64");
 }
 
 Test(image, damaged_objects_never_overrun)
@@ -93,7 +95,7 @@ Test(image, damaged_objects_never_overrun)
 	static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
 	struct fixture f;
 	const char *why;
-	make_fixture(&f, "x86_64-linux-gnu");
+	make_fixture(&f, NULL);
 	for (size_t i = 0; i < f.object.len; i++) {
 		char kept = f.object.data[i];
 		for (size_t k = 0; k < sizeof values; k++) {

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The passes, for the runner; each is described at the top of its file. */
+#ifndef KS_OPT_PASSES_H
+#define KS_OPT_PASSES_H
+
+#include "frontend/opt/pass.h"
+
+opt_fn_pass opt_dce, opt_flow, opt_gvn, opt_inline, opt_licm, opt_mem2reg, opt_simplify;
+opt_fn_pass opt_none; // does nothing: a place in the order
+opt_module_pass opt_strip;
+
+#endif
