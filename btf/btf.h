@@ -23,12 +23,27 @@ enum btf_kind {
 #undef BTF_KIND
 };
 
+enum btf_int_encoding {
+	BTF_INT_IS_SIGNED = 1,
+	BTF_INT_IS_CHAR = 2,
+	BTF_INT_IS_BOOL = 4,
+};
+
+enum btf_linkage { // of functions and variables
+	BTF_LINKAGE_STATIC,
+	BTF_LINKAGE_GLOBAL,
+	BTF_LINKAGE_EXTERN,
+};
+
+/* ---- writing ---- */
+
 struct btf_builder;
 
 struct btf_builder *btf_builder_new(struct arena *arena);
 /* Offset of a string; equal strings share one. */
 uint32_t btf_add_string(struct btf_builder *b, const char *text);
-/* Each gives a type id; 0 is void. Names may be "" where BTF allows it. */
+/* Each gives a type id; 0 is void. Names may be "" where BTF allows it. Integers, arrays and pointers
+ * (but those to void, which may get another target later) that are equal share one id. */
 uint32_t btf_add_int(struct btf_builder *b, const char *name, uint32_t size, uint32_t encoding);
 uint32_t btf_add_pointer(struct btf_builder *b, uint32_t target);
 uint32_t btf_add_array(struct btf_builder *b, uint32_t element, uint32_t index_type,
@@ -52,5 +67,74 @@ void btf_add_secinfo(struct btf_builder *b, uint32_t var, uint32_t offset,
 void btf_set_target(struct btf_builder *b, uint32_t pointer, uint32_t target);
 /* Appends the .BTF section. */
 void btf_write(const struct btf_builder *b, struct buf *out);
+
+/* Definition of a map as libbpf reads it from the section .maps: a variable of a struct whose
+ * pointer members carry numbers as array lengths. */
+struct btf_map {
+	const char *name;
+	uint32_t type;       // enum bpf_map_type
+	uint32_t key, value; // type ids
+	uint32_t max_entries, flags;
+	bool is_pinned; // libbpf's pinning by name
+};
+/* Every map takes this many bytes of .maps, in order of addition; also the rule of the object
+ * writer. */
+enum { BTF_MAP_STRIDE = 64 };
+/* Id of the map's variable. */
+uint32_t btf_add_map(struct btf_builder *b, const struct btf_map *map);
+/* Adds the DATASEC ".maps" over the maps added so far; nothing when there are none. */
+void btf_add_map_section(struct btf_builder *b);
+
+/* ---- reading ---- */
+
+/* A checked section. Types refer to it; the caller keeps the bytes. */
+struct btf {
+	const uint8_t *types;
+	const char *strings; // its last byte is NUL
+	uint32_t string_bytes;
+	const uint32_t *offsets; // of type ids 1 to type_count in types; [0] unused
+	uint32_t type_count;     // without void
+};
+
+/* One type, header decoded. */
+struct btf_type {
+	enum btf_kind kind;
+	const char *name;    // never NULL
+	uint32_t size;       // bytes; 0 for kinds without
+	uint32_t type;       // id of the type it refers to; 0 for kinds without
+	uint32_t count;      // items
+	bool flag;           // kind_flag: struct with bit-fields, signed enum, forward of a union
+	uint32_t linkage;    // functions and variables
+	const uint8_t *data; // what follows the header
+};
+
+/* Member, enumerator, parameter or section entry; fields that the kind lacks are 0. */
+struct btf_item {
+	const char *name;
+	uint32_t type;
+	uint32_t bit_offset, bit_size; // of members; bit_size 0 unless a bit-field
+	uint32_t offset, size;         // section entries, bytes
+	uint64_t value;                // enumerators, sign-extended when the enum is signed
+};
+
+/* Checks a .BTF section: header, every type's extent, every type id and string offset. 0, or
+ * -EINVAL and *why (static text). The index comes from `arena`. */
+int btf_open(struct btf *btf, const void *data, size_t len, struct arena *arena, const char **why);
+/* id from 1 to type_count. */
+struct btf_type btf_get_type(const struct btf *btf, uint32_t id);
+/* Item `index` below type->count of a struct, union, enum, prototype or section. */
+struct btf_item btf_get_item(const struct btf *btf, const struct btf_type *type, uint32_t index);
+/* Element type, index type and count of an array. */
+void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *index_type,
+		   uint32_t *count);
+/* First type of that kind and name; 0 when there is none. */
+uint32_t btf_find(const struct btf *btf, enum btf_kind kind, const char *name);
+/* Text at an offset of the string table; NULL when out of bounds. */
+const char *btf_find_string(const struct btf *btf, uint32_t offset);
+/* "struct", "int" …; NULL for a number that is no kind. */
+const char *btf_kind_name(uint32_t kind);
+/* How many bytes a kind's record has after its header: *fixed + count * *each. False for a number
+ * that is no kind. */
+bool btf_kind_extent(uint32_t kind, uint32_t *fixed, uint32_t *each);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Userspace half of the compiler. host_generate() lives in a plug-in library that holds LLVM and is
- * opened only when native code is made; image and container writing (image.h) do not need it.
+ * Userspace half of the compiler. host_generate() lives in a plug-in library that holds LLVM for one
+ * machine and is opened only when native code is made; image and container writing (image.h) do not
+ * need it.
  */
 #ifndef KS_HOST_GEN_H
 #define KS_HOST_GEN_H
@@ -18,7 +19,7 @@ enum host_output {
 };
 
 struct host_options {
-	const char *triple; // "x86_64-linux-gnu", "aarch64-linux-gnu"; NULL: this machine
+	const char *triple; // "x86_64-linux-gnu", "aarch64-linux-gnu"; NULL: that of the plug-in
 	int level;          // optimisation, 0 to 2
 	enum host_output output;
 };
@@ -29,7 +30,8 @@ typedef bool host_generate_fn(const struct ir_module *m, const struct host_optio
 			      struct buf *out, const char **why);
 host_generate_fn host_generate;
 #define HOST_GENERATE_SYMBOL "host_generate"
-#define HOST_PLUGIN_NAME "libks-host.so"
+#define HOST_PLUGIN_NAME "libks-host.so"          // for this machine
+#define HOST_PLUGIN_CROSS_NAME "libks-host-%s.so" // for machine "x86_64" or "aarch64"
 
 /* Names in the object, for image_link(): main, and words that hold the bases of the shared sections
  * (followed by "data", "bss" or "rodata"). Functions of the module have the first prefix. */

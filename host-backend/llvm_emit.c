@@ -10,53 +10,34 @@
 #include <llvm-c/TargetMachine.h>
 #include <string.h>
 
-/* The machines that code can be made for; only the one asked for is initialised. */
-struct machine {
-	const char *prefix; // of the triple
-	const char *cpu;    // the least that runs the code
-	void (*init_info)(void);
-	void (*init_target)(void);
-	void (*init_mc)(void);
-	void (*init_printer)(void);
-};
+/* The machine of this plug-in: KS_HOST_MACHINE is its name in triples, KS_HOST_LLVM LLVM's. */
+#define PASTE(a, b, c) a##b##c
+#define INITIALIZE(target, what) PASTE(LLVMInitialize, target, what)()
 
-static const struct machine machines[] = {
-	{"x86_64", "x86-64", LLVMInitializeX86TargetInfo, LLVMInitializeX86Target,
-	 LLVMInitializeX86TargetMC, LLVMInitializeX86AsmPrinter},
-	{"aarch64", "generic", LLVMInitializeAArch64TargetInfo, LLVMInitializeAArch64Target,
-	 LLVMInitializeAArch64TargetMC, LLVMInitializeAArch64AsmPrinter},
-};
-
-static const struct machine *find_machine(const char *triple)
+static void initialise_machine(void)
 {
-	for (uint32_t i = 0; i < sizeof machines / sizeof *machines; i++)
-		if (strncmp(triple, machines[i].prefix, strlen(machines[i].prefix)) == 0)
-			return &machines[i];
-	return NULL;
+	INITIALIZE(KS_HOST_LLVM, TargetInfo);
+	INITIALIZE(KS_HOST_LLVM, Target);
+	INITIALIZE(KS_HOST_LLVM, TargetMC);
+	INITIALIZE(KS_HOST_LLVM, AsmPrinter);
 }
 
-static const char *default_triple(void)
+static bool is_machine(const char *triple)
 {
-#if defined(__aarch64__)
-	return "aarch64-linux-gnu";
-#else
-	return "x86_64-linux-gnu";
-#endif
+	size_t len = strlen(KS_HOST_MACHINE);
+	return strncmp(triple, KS_HOST_MACHINE, len) == 0 &&
+	       (triple[len] == '-' || triple[len] == '\0');
 }
 
 static LLVMTargetMachineRef make_target(struct gen *g, const char *triple, int level)
 {
 	static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
 						     LLVMCodeGenLevelDefault};
-	const struct machine *machine = find_machine(triple);
-	if (!machine) {
-		gen_fail(g, "userspace code cannot be made for `%s`", triple);
+	if (!is_machine(triple)) {
+		gen_fail(g, "userspace code for `%s` needs another plug-in", triple);
 		return NULL;
 	}
-	machine->init_info();
-	machine->init_target();
-	machine->init_mc();
-	machine->init_printer();
+	initialise_machine();
 	LLVMTargetRef target = NULL;
 	char *message = NULL;
 	if (LLVMGetTargetFromTriple(triple, &target, &message)) {
@@ -64,7 +45,7 @@ static LLVMTargetMachineRef make_target(struct gen *g, const char *triple, int l
 		LLVMDisposeMessage(message);
 		return NULL;
 	}
-	return LLVMCreateTargetMachine(target, triple, machine->cpu, "",
+	return LLVMCreateTargetMachine(target, triple, "", "",
 				       levels[level < 0   ? 0
 					      : level > 2 ? 2
 							  : level],
@@ -104,7 +85,7 @@ static void write_code(struct gen *g, LLVMTargetMachineRef machine, enum host_ou
 
 static void generate(struct gen *g, const struct host_options *options, struct buf *out)
 {
-	const char *triple = options->triple ? options->triple : default_triple();
+	const char *triple = options->triple ? options->triple : KS_HOST_MACHINE "-linux-gnu";
 	LLVMTargetMachineRef machine = make_target(g, triple, options->level);
 	if (!machine)
 		return;

@@ -19,8 +19,9 @@ skip() {
 	exit $SKIPPED
 }
 
+# Says why and makes the case fail, at once unless the caller goes on with `|| true`.
 fail() {
-	echo "    $*" >&2
+	echo "    $*" | tee -a "$SCRATCH/.failed" >&2
 	return 1
 }
 
@@ -57,12 +58,14 @@ wait_for() {
 run_case() {
 	SCRATCH=$(mktemp -d /tmp/ks-test-XXXXXX)
 	(
+		trap - EXIT
 		set -eE
 		trap 'echo "    line $LINENO: $BASH_COMMAND" >&2' ERR
 		cd "$SCRATCH"
 		"$1"
 	) 2>"$SCRATCH/.log" >&2
 	local status=$?
+	[ $status != 0 ] || [ ! -e "$SCRATCH/.failed" ] || status=1
 	declare -F end_case >/dev/null && end_case
 	case $status in
 	0) passed=$((passed + 1)) ;;
@@ -79,14 +82,24 @@ run_case() {
 	rm -rf "$SCRATCH"
 }
 
+is_wanted() {
+	local name=$1 filter
+	shift
+	[ $# != 0 ] || return 0
+	for filter in "$@"; do
+		[[ $name != *"$filter"* ]] || return 0
+	done
+	return 1
+}
+
 run_cases() {
-	local suite=$1 name filter
+	local suite=$1 name
 	shift
 	passed=0 failed=0 skipped=0
 	for name in $(compgen -A function test_); do
-		for filter in "${@:-}"; do
-			[[ $name == *"$filter"* ]] && run_case "$name" "$suite" && break
-		done
+		# Not `is_wanted && run_case`: bash ignores `set -e` in whatever is part of a condition.
+		if ! is_wanted "$name" "$@"; then continue; fi
+		run_case "$name" "$suite"
 	done
 	echo "$suite: $passed passed, $failed failed, $skipped skipped"
 	[ $failed = 0 ]

@@ -12,6 +12,14 @@ HERE_IP=10.77.0.2 THERE_IP=10.77.0.1
 here() { ip netns exec "$HERE" "$@"; }
 there() { ip netns exec "$THERE" "$@"; }
 
+# background here|there COMMAND…: its process id is $!, so it can be signalled
+background() {
+	local namespace=$HERE
+	[ "$1" = here ] || namespace=$THERE
+	shift
+	exec ip netns exec "$namespace" "$@"
+}
+
 # Two queues, each used by one CPU, so that two senders are received on two CPUs at once.
 network_make() {
 	ip netns add "$HERE"
@@ -19,8 +27,10 @@ network_make() {
 	ip -n "$THERE" link add ks0 numrxqueues 2 numtxqueues 2 type veth \
 		peer name ks1 netns "$HERE" numrxqueues 2 numtxqueues 2
 	# No IPv6: its neighbour discovery would be traffic that nobody asked for.
-	there sysctl -qw net.ipv6.conf.all.disable_ipv6=1 2>/dev/null || true
-	here sysctl -qw net.ipv6.conf.all.disable_ipv6=1 2>/dev/null || true
+	local side
+	for side in here there; do
+		$side sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6' 2>/dev/null || true
+	done
 	ip -n "$HERE" addr add $HERE_IP/24 dev ks1
 	ip -n "$THERE" addr add $THERE_IP/24 dev ks0
 	ip -n "$HERE" link set lo up
@@ -28,6 +38,9 @@ network_make() {
 	ip -n "$THERE" link set ks0 up
 	there sh -c 'echo 1 >/sys/class/net/ks0/queues/tx-0/xps_cpus
 		echo 2 >/sys/class/net/ks0/queues/tx-1/xps_cpus' 2>/dev/null || true
+	for side in here there; do
+		background $side "$TOOLS/pktsend" sink </dev/null >/dev/null 2>&1 &
+	done
 	HERE_MAC=$(here cat /sys/class/net/ks1/address)
 	THERE_MAC=$(there cat /sys/class/net/ks0/address)
 }
@@ -56,23 +69,21 @@ send() {
 	there "$TOOLS/pktsend" send ks0 "$HERE_MAC" $HERE_IP "$@"
 }
 
-# send_back COUNT [PROTOCOL] [SIZE] [CPUS]: packets from here to there
+# send_back COUNT [PROTOCOL] [SIZE] [CPUS]: packets from here to there, some of which may not get out
 send_back() {
-	here "$TOOLS/pktsend" send ks1 "$THERE_MAC" $THERE_IP $HERE_IP "$@"
+	here "$TOOLS/pktsend" offer ks1 "$THERE_MAC" $THERE_IP $HERE_IP "$@"
 }
 
 # count_start here|there PROTOCOL; then count_stop here|there PROTOCOL prints "SOURCE N" lines
 count_start() {
-	"$1" "$TOOLS/pktsend" count "$2" >"arrived.$1.$2" &
+	background "$1" "$TOOLS/pktsend" count "$2" >"arrived.$1.$2" &
 	echo $! >"counter.$1.$2"
 	wait_for "arrived.$1.$2" ready
 }
 
 count_stop() {
-	local pid
-	pid=$(cat "counter.$1.$2")
 	sleep 0.1
-	kill -TERM "$pid"
-	wait "$pid" || true
-	grep -v ready "arrived.$1.$2" || true
+	kill -TERM "$(cat "counter.$1.$2")"
+	wait_for "arrived.$1.$2" end
+	grep -Ev 'ready|end' "arrived.$1.$2" || true
 }

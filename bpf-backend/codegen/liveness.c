@@ -15,8 +15,8 @@ struct reg_block { // register r is read first, or written, in block b
 
 struct facts {
 	struct arena *arena;
-	VEC(struct reg_block) pairs; // [0] unused
-	uint32_t *uses, *defs;       // list heads by register
+	VEC(struct reg_block) pairs;   // [0] unused
+	uint32_t *uses, *defs;         // list heads by register
 	uint32_t *def_seen, *use_seen; // block + 1 in which the register was last noted
 };
 
@@ -43,41 +43,54 @@ static void note_def(struct facts *f, mir_reg r, uint32_t b)
 	note(f, f->defs, r, b);
 }
 
-static void gather(struct facts *f, const struct mir_fn *fn)
+static void gather_regs(struct facts *f, const struct mir_insn *in, uint32_t b)
 {
+	uint32_t roles = mir_roles(in->op);
+	if (roles & MIR_USE_SRC)
+		note_use(f, in->src, b);
+	if (roles & MIR_USE_DST)
+		note_use(f, in->dst, b);
+	if (roles & MIR_DEF_DST)
+		note_def(f, in->dst, b);
+	if (roles & MIR_DEF_SRC)
+		note_def(f, in->src, b);
+}
+
+static void gather_slots(struct facts *f, const struct mir_fn *fn, const struct mir_insn *in,
+			 uint32_t b)
+{
+	if (mir_is_spill_load(fn, in))
+		note_use(f, MIR_FIRST_VREG + in->index, b);
+	else if (mir_is_spill_store(fn, in))
+		note_def(f, MIR_FIRST_VREG + in->index, b);
+}
+
+static struct mir_reg_list *find_live_in(const struct mir_fn *fn, struct arena *arena,
+					 bool of_slots)
+{
+	uint32_t count = of_slots ? MIR_FIRST_VREG + fn->slots.len : fn->reg_count;
+	struct facts f = {.arena = arena};
 	struct reg_block none = {0};
-	vec_push(f->arena, &f->pairs, none);
+	vec_push(arena, &f.pairs, none);
+	f.uses = ARENA_ARRAY(arena, uint32_t, count);
+	f.defs = ARENA_ARRAY(arena, uint32_t, count);
+	f.def_seen = ARENA_ARRAY(arena, uint32_t, count);
+	f.use_seen = ARENA_ARRAY(arena, uint32_t, count);
 	for (uint32_t b = 0; b < fn->blocks.len; b++) {
 		const struct mir_block *block = &fn->blocks.data[b];
 		for (uint32_t i = 0; i < block->insns.len; i++) {
-			const struct mir_insn *in = &block->insns.data[i];
-			uint32_t roles = mir_roles(in->op);
-			if (roles & MIR_USE_SRC)
-				note_use(f, in->src, b);
-			if (roles & MIR_USE_DST)
-				note_use(f, in->dst, b);
-			if (roles & MIR_DEF_DST)
-				note_def(f, in->dst, b);
-			if (roles & MIR_DEF_SRC)
-				note_def(f, in->src, b);
+			if (of_slots)
+				gather_slots(&f, fn, &block->insns.data[i], b);
+			else
+				gather_regs(&f, &block->insns.data[i], b);
 		}
 	}
-}
-
-struct mir_reg_list *mir_find_live_in(const struct mir_fn *fn, struct arena *arena)
-{
-	struct facts f = {.arena = arena};
-	f.uses = ARENA_ARRAY(arena, uint32_t, fn->reg_count);
-	f.defs = ARENA_ARRAY(arena, uint32_t, fn->reg_count);
-	f.def_seen = ARENA_ARRAY(arena, uint32_t, fn->reg_count);
-	f.use_seen = ARENA_ARRAY(arena, uint32_t, fn->reg_count);
-	gather(&f, fn);
 
 	struct mir_reg_list *in = ARENA_ARRAY(arena, struct mir_reg_list, fn->blocks.len);
 	mir_reg *defined = ARENA_ARRAY(arena, mir_reg, fn->blocks.len); // register walked for now
 	mir_reg *visited = ARENA_ARRAY(arena, mir_reg, fn->blocks.len);
 	VEC(uint32_t) work = {0};
-	for (mir_reg r = MIR_FIRST_VREG; r < fn->reg_count; r++) {
+	for (mir_reg r = MIR_FIRST_VREG; r < count; r++) {
 		for (uint32_t d = f.defs[r]; d; d = f.pairs.data[d].next)
 			defined[f.pairs.data[d].b] = r;
 		for (uint32_t u = f.uses[r]; u; u = f.pairs.data[u].next)
@@ -95,6 +108,16 @@ struct mir_reg_list *mir_find_live_in(const struct mir_fn *fn, struct arena *are
 		}
 	}
 	return in;
+}
+
+struct mir_reg_list *mir_find_live_in(const struct mir_fn *fn, struct arena *arena)
+{
+	return find_live_in(fn, arena, false);
+}
+
+struct mir_reg_list *mir_find_live_slots(const struct mir_fn *fn, struct arena *arena)
+{
+	return find_live_in(fn, arena, true);
 }
 
 struct mir_set mir_set_make(struct arena *arena, uint32_t reg_count)

@@ -65,9 +65,17 @@ uint32_t mir_add_block(struct mir_fn *fn, uint32_t like)
 
 uint32_t mir_add_slot(struct mir_fn *fn, symbol name, uint32_t size, uint32_t align, span where)
 {
-	struct mir_slot slot = {.name = name, .size = size, .align = align ? align : 1, .where = where};
+	struct mir_slot slot = {
+		.name = name, .size = size, .align = align ? align : 1, .where = where};
 	vec_push(fn->arena, &fn->slots, slot);
 	return fn->slots.len - 1;
+}
+
+uint32_t mir_add_spill_slot(struct mir_fn *fn)
+{
+	uint32_t slot = mir_add_slot(fn, 0, 8, 8, fn->where);
+	fn->slots.data[slot].is_spill = true;
+	return slot;
 }
 
 void mir_find_preds(struct mir_fn *fn)
@@ -112,7 +120,8 @@ static void print_reg(mir_reg r, struct buf *out)
 	if (r == MIR_NO_REG)
 		buf_add_text(out, "-");
 	else
-		buf_printf(out, "%c%u", r < MIR_FIRST_VREG ? 'r' : 'v', r < MIR_FIRST_VREG ? r : r - MIR_FIRST_VREG);
+		buf_printf(out, "%c%u", r < MIR_FIRST_VREG ? 'r' : 'v',
+			   r < MIR_FIRST_VREG ? r : r - MIR_FIRST_VREG);
 }
 
 static void print_insn(const struct mir_insn *in, struct buf *out)

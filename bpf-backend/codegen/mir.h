@@ -27,9 +27,9 @@ enum {
 	MIR_R0,
 	MIR_R1,
 	MIR_R5 = 5,
-	MIR_FRAME = 10,    // r10, the frame pointer
-	MIR_COLOURS = 10,  // r0 to r9 can hold values
-	MIR_SAVED = 4,     // r6 to r9 survive a call
+	MIR_FRAME = 10,     // r10, the frame pointer
+	MIR_COLOURS = 10,   // r0 to r9 can hold values
+	MIR_SAVED = 4,      // r6 to r9 survive a call
 	MIR_CLOBBER = 0x3f, // mask of the registers that a call destroys
 	MIR_FIRST_VREG = 16,
 	MIR_STACK_BYTES = 512, // what the kernel gives a function (MAX_BPF_STACK)
@@ -56,10 +56,10 @@ enum mir_role { // what an instruction does with its operands
 	MIR_DEF_DST = 1,
 	MIR_USE_DST = 2,
 	MIR_USE_SRC = 4,
-	MIR_DEF_SRC = 8,  // fetching atomics
-	MIR_PURE = 16,    // may be dropped when its result is not used
-	MIR_CALL = 32,    // reads r1.., writes r0, destroys r1-r5
-	MIR_END = 64,     // ends a block
+	MIR_DEF_SRC = 8,   // fetching atomics
+	MIR_PURE = 16,     // may be dropped when its result is not used
+	MIR_CALL = 32,     // reads r1.., writes r0, destroys r1-r5
+	MIR_END = 64,      // ends a block
 	MIR_WIDTH32 = 128, // result has a zero upper half
 };
 
@@ -68,17 +68,18 @@ struct mir_block {
 	VEC(uint32_t) preds;
 	uint32_t succs[2];
 	uint8_t succ_count;
-	uint8_t depth;    // of loops around it
-	uint8_t likely;   // enum ir_likely of a conditional end
-	uint32_t loop;    // innermost loop (index into the IR's loops), UINT32_MAX when none
+	uint8_t depth;  // of loops around it
+	uint8_t likely; // enum ir_likely of a conditional end
+	uint32_t loop;  // innermost loop (index into the IR's loops), UINT32_MAX when none
 };
 
-struct mir_slot { // object in the frame
-	symbol name;  // 0 for temporaries and spills
+struct mir_slot {    // object in the frame
+	symbol name; // 0 for temporaries and spills
 	uint32_t size, align;
 	span where;
 	int32_t offset; // from r10, negative; set by mir_layout_stack
 	bool is_used;
+	bool is_spill; // written and read by spill code only, 8 bytes at a time
 };
 
 struct mir_fn {
@@ -88,7 +89,7 @@ struct mir_fn {
 	span where;
 	int isa;
 	bool uses_may_goto;
-	uint32_t reg_count; // next virtual register
+	uint32_t reg_count;           // next virtual register
 	VEC(struct mir_block) blocks; // [0] is the entry
 	VEC(struct mir_slot) slots;
 	uint32_t *order; // of blocks, set by mir_layout
@@ -102,9 +103,16 @@ uint32_t mir_roles(uint32_t op); // set of enum mir_role
 mir_reg mir_new_reg(struct mir_fn *fn);
 uint32_t mir_add_block(struct mir_fn *fn, uint32_t like); // depth and loop as of block `like`
 uint32_t mir_add_slot(struct mir_fn *fn, symbol name, uint32_t size, uint32_t align, span where);
+uint32_t mir_add_spill_slot(struct mir_fn *fn);
 void mir_find_preds(struct mir_fn *fn);
 /* Reachable blocks in reverse post-order. */
 uint32_t *mir_reverse_postorder(const struct mir_fn *fn, struct arena *arena, uint32_t *count);
+/* The instruction depends on nothing, so it can be repeated instead of keeping its result. */
+static inline bool mir_is_remade(const struct mir_insn *in)
+{
+	return in->op == BPF_OP_MOV64_IMM || in->op == BPF_OP_MOV32_IMM ||
+	       in->op == BPF_OP_LD_IMM64 || in->op == MIR_FRAME_ADDR;
+}
 void mir_print(const struct mir_fn *fn, struct buf *out);
 
 static inline bool mir_is_vreg(mir_reg r)
@@ -118,6 +126,18 @@ struct mir_reg_list {
 	VEC(mir_reg) regs;
 };
 struct mir_reg_list *mir_find_live_in(const struct mir_fn *fn, struct arena *arena);
+/* The same of spill slots; slot n is MIR_FIRST_VREG + n. */
+struct mir_reg_list *mir_find_live_slots(const struct mir_fn *fn, struct arena *arena);
+static inline bool mir_is_spill_load(const struct mir_fn *fn, const struct mir_insn *in)
+{
+	return in->op == BPF_OP_LOAD64 && in->src == MIR_FRAME &&
+	       fn->slots.data[in->index].is_spill;
+}
+static inline bool mir_is_spill_store(const struct mir_fn *fn, const struct mir_insn *in)
+{
+	return in->op == BPF_OP_STORE64_REG && in->dst == MIR_FRAME &&
+	       fn->slots.data[in->index].is_spill;
+}
 
 /* A set of virtual registers with constant-time clear; walks visit dense[0] to dense[count - 1]. */
 struct mir_set {
@@ -161,17 +181,32 @@ struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn
 			  struct arena *arena);
 /* Brings the number of live registers down to what the machine has. spill.c */
 void mir_spill(struct mir_fn *fn, struct arena *arena);
-/* Keeps the given registers in the frame, with a load or store at every access. spill.c */
-void mir_spill_everywhere(struct mir_fn *fn, const mir_reg *regs, uint32_t count);
+/* By register: the instruction that makes its value wherever it is wanted; dst is MIR_NO_REG when
+ * there is none. spill_everywhere.c */
+struct mir_insn *mir_find_remade(const struct mir_fn *fn, struct arena *arena);
+struct mir_insn mir_make_reload(mir_reg dst, uint32_t slot, span where);
+struct mir_insn mir_make_store(mir_reg src, uint32_t slot, span where);
+/* Keeps every register with a slot in slot_of (else UINT32_MAX) in the frame, with a load or store at
+ * every access. Constants and addresses are made again instead. spill_everywhere.c */
+void mir_spill_everywhere(struct mir_fn *fn, const uint32_t *slot_of, struct arena *arena);
+/* Gives every connected set of definitions and uses a register of its own. webs.c */
+void mir_split_webs(struct mir_fn *fn, struct arena *arena);
+/* Lets every value that lives across a call be another register from there on. webs.c */
+void mir_split_at_calls(struct mir_fn *fn, struct arena *arena);
 /* Replaces virtual registers by machine registers. regalloc.c */
 void mir_allocate(struct mir_fn *fn, struct arena *arena);
+/* Drops stores to spill slots that nobody reads and lets slots that do not live at once be one.
+ * slots.c */
+void mir_share_slots(struct mir_fn *fn, struct arena *arena);
 /* Gives slots their offsets. False after `stack-too-large`. stack.c */
 bool mir_layout_stack(struct mir_fn *fn);
+/* Drops stores to the frame that later ones cover; slots have offsets. frame_stores.c */
+void mir_drop_frame_stores(struct mir_fn *fn);
 /* Local rewrites of allocated code. peephole.c */
 void mir_peephole(struct mir_fn *fn);
 /* Orders blocks and removes empty ones. layout.c */
 void mir_layout(struct mir_fn *fn, struct arena *arena);
-/* Final records with jumps resolved. False after a diagnostic. encode in layout.c */
+/* Final records with jumps resolved. False after a diagnostic. encode.c */
 bool mir_encode(struct mir_fn *fn, struct bpf_func *out, struct arena *object_arena);
 
 #endif

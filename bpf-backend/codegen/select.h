@@ -36,18 +36,19 @@ struct select {
 	struct mir_fn *out;
 	struct arena *arena;
 	struct ir_doms doms;
-	uint32_t *uses;      // of every IR instruction
-	bool *is_needed;     // its value must be in a register
-	bool *is_wide;       // I32 value whose register must have a zero upper half
-	mir_reg *reg_of;     // of every IR instruction, MIR_NO_REG until asked for
-	mir_reg *phi_in;     // register that the edges write
-	uint32_t *block_of;  // machine block at which an IR block begins
-	uint32_t ir_block;   // being selected
-	uint32_t block;      // machine block being filled
+	uint32_t *uses;     // of every IR instruction
+	bool *is_needed;    // its value must be in a register
+	bool *is_wide;      // I32 value whose register must have a zero upper half
+	mir_reg *reg_of;    // of every IR instruction, MIR_NO_REG until asked for
+	mir_reg *phi_in;    // register that the edges write
+	uint32_t *block_of; // machine block at which an IR block begins
+	uint32_t ir_block;  // being selected
+	uint32_t block;     // machine block being filled
 	span where;
 	VEC(struct made) made;
 	VEC(struct stored_key) keys;
 	uint32_t temp_slot[2]; // for key and value of map operations, UINT32_MAX until needed
+	mir_reg section_base[IR_SECTION_COUNT]; // held from the entry on, for loops; or MIR_NO_REG
 	bool failed;
 };
 
@@ -77,7 +78,8 @@ bool select_immediate(const struct select *s, ir_ref r, unsigned width, int32_t 
 /* Register to be written as the value of instruction r. */
 mir_reg select_result(struct select *s, ir_ref r);
 /* Ends the block with a conditional jump. `cond` has op, dst, src, imm. */
-void select_branch(struct select *s, struct mir_insn cond, uint32_t yes, uint32_t no, uint8_t likely);
+void select_branch(struct select *s, struct mir_insn cond, uint32_t yes, uint32_t no,
+		   uint8_t likely);
 void select_goto(struct select *s, uint32_t to);
 /* Calls destroy registers: forgets what is not worth keeping across one. */
 void select_forget_made(struct select *s);

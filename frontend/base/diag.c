@@ -32,6 +32,22 @@ enum diag_id diag_find(const char *name)
 	return DIAG_COUNT;
 }
 
+/* Bytes of a message argument that are shown: a name can be as long as a file. */
+enum { ARGUMENT_MAX = 1000 };
+
+/* Bytes of `text` to show, not ending inside a character. */
+static int shown_length(const char *text)
+{
+	size_t len = strnlen(text, ARGUMENT_MAX + 1);
+
+	if (len <= ARGUMENT_MAX)
+		return (int)len;
+	len = ARGUMENT_MAX;
+	while (len > ARGUMENT_MAX - 4 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	return (int)len;
+}
+
 /* Fills the %s of a table text with the string arguments. */
 static const char *fill_text(struct arena *arena, const char *text, va_list args)
 {
@@ -40,7 +56,9 @@ static const char *fill_text(struct arena *arena, const char *text, va_list args
 
 	while ((mark = strstr(text, "%s"))) {
 		const char *arg = va_arg(args, const char *);
-		out = arena_printf(arena, "%s%.*s%s", out, (int)(mark - text), text, arg);
+		int shown = shown_length(arg);
+		out = arena_printf(arena, "%s%.*s%.*s%s", out, (int)(mark - text), text, shown, arg,
+				   arg[shown] ? "..." : "");
 		text = mark + 2;
 	}
 	return *out ? arena_printf(arena, "%s%s", out, text) : text;

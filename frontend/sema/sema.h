@@ -57,6 +57,8 @@
  *            converted to their integer type; char is u8). SHL SHR: likewise; the type is that of the left
  *            operand, the count was converted to it.
  *            ADD with a pointer: one operand is the pointer, the other i64 or u64, not scaled; result the pointer type.
+ *            ADD of two TYPE_STR (or EXPR_STRING) joins them: the result type is the str of the destination, or one that
+ *            holds both. The operands of such a chain have their own types.
  *            SUB: pointer - i64/u64 gives the pointer type; pointer - pointer (same type) gives u64, in elements.
  *            LT LE GT GE: both of one type: TYPE_INT, CHAR, ENUM, or pointer. Result bool.
  *            EQ NE: the same, or BOOL, TYPE_BE, handles; or both TYPE_STR of possibly different capacities, or
@@ -73,7 +75,9 @@
  *            print: any values; every argument is a scalar or str (entries became values). The first one is a format
  *              when it is EXPR_STRING with a `%`; conversions and arguments then agree in number and kind: integers,
  *              bool, char, enums for d i u x X o c, str for s, pointers for p.
- *            load: args[0] is CONV_FUNC of the program's EXPR_NAME, type types.program_ref.
+ *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
+ *            NULL: a call through a function value (userspace only); callee is a value of TYPE_FUNC, whose function lets
+ *              no throw pass and returns no aggregate.
  *            Programs are never called (tail calls cannot be compiled by this version).
  *   INDEX    base TYPE_MAP or TYPE_ENTRY: see above. Else base is a pointer, an array or a str and the index is u64, or
  *            i64 when the source was signed. A constant index of an array or str is within it. base of an array type
@@ -99,7 +103,8 @@
  *            CONV_TRUTH: to bool from INT, CHAR, ENUM, BE, STR, pointer, handle. CONV_ENTRY_*: above.
  *            CONV_STR: str (or EXPR_STRING) to str of another capacity, cut and NUL-terminated; EXPR_STRING to u8[N] or
  *            char[N], zero-padded. CONV_POINTER: between pointers, null to pointer or handle.
- *            CONV_POINTER_INT: pointer to u64. CONV_FUNC: function name to program reference.
+ *            CONV_POINTER_INT: pointer to u64. CONV_FUNC: a program's name to TYPE_PROGRAM_REF, a plain function's name
+ *            to its TYPE_FUNC.
  *
  * Statements
  *   VAR      decl->type; init of that type or NULL (zeroed). A local that is `const` and whose init is is_const is never
@@ -114,12 +119,17 @@
  *            not 0; a variable step of 0 ends the loop.
  *   FOR_MAP  userspace only. key has type K, value V (a copy). Either may be named `_`.
  *   RETURN   value of the function's result type; NULL in a void function or for the named result (result_var).
- *   BREAK, CONTINUE  always inside a loop of the function.
+ *   BREAK, CONTINUE  always inside a loop of the function, and of the same defer block.
+ *   THROW    expr is i32. TRY: catch codes are i32 constants, each once, `_` last. No throw leaves an eBPF program; one that
+ *            leaves main is allowed (a warning was given).
+ *   DEFER    not in a loop and not in a defer; its block is not left by return, break, continue or throw.
  *   Statements after a return, break or continue may be present (a warning was given).
  *
  * Functions
  *   func.target; func.program and program_arg for programs: exactly one parameter of type pointer to a struct with
- *   record.is_ctx, result of the kind's type. type is TYPE_FUNC. A function with a result returns on every path.
+ *   record.is_ctx, result of the kind's type. type is TYPE_FUNC. A function with a result returns on every path, if every
+ *   enum value is one of its constants: the end of the body can be reached by other numbers after a `match` over an
+ *   enum; return zero there.
  *   used_from[t]: called, directly or through other functions, from code that runs on target t. Lower a plain fn
  *   for TARGET_BPF when used_from[TARGET_BPF]. eBPF functions never recurse. main has no parameter or one struct
  *   parameter by value whose fields are bool, integers or str; result i32.
@@ -139,7 +149,7 @@
 #include "frontend/syntax/parse.h"
 
 /* Deepest nesting of expressions and statements in a checked tree. */
-enum { SEMA_MAX_DEPTH = 1000 };
+enum { SEMA_MAX_DEPTH = 2000 };
 
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {

@@ -70,12 +70,17 @@ struct types {
 	struct type *error, *void_, *bool_, *char_, *null; // null: `*u8` given to the literal
 	struct type *u8, *u16, *u32, *u64, *i8, *i16, *i32, *i64, *be16, *be32, *be64;
 	struct type *program_ref, *program_handle, *perf_attachment;
-	struct map derived; // hash of (kind, element, count) to type
+	struct map named;   // symbol to type: rows of types.def and `size_t`
+	struct map derived; // (kind, element, count) to type
 	uint32_t next_id;
 };
 
+/* Largest object, in bytes, that a program may declare. */
+#define TYPE_MAX_SIZE (1u << 28)
+
 void types_init(struct types *types, struct compile *compile);
 struct type *type_make_pointer(struct types *types, struct type *element);
+/* `element` must be complete and count * size at most TYPE_MAX_SIZE. */
 struct type *type_make_array(struct types *types, struct type *element, uint32_t count);
 struct type *type_make_str(struct types *types, uint32_t size);
 struct type *type_make_func(struct types *types, struct type **params, uint32_t count,
@@ -83,11 +88,20 @@ struct type *type_make_func(struct types *types, struct type **params, uint32_t 
 struct type *type_make_entry(struct types *types, struct decl *map);
 /* A new struct, enum or map type; the caller fills it. */
 struct type *type_make_new(struct types *types, enum type_kind kind);
+/* Type with a name of its own (u32, ProgramHandle, …), or NULL. */
+struct type *type_find_named(const struct types *types, symbol name);
+
+/* Gives the fields of a struct their offsets and the struct its size and alignment, as the C ABI
+ * does. Field types must be complete. `min_align` is 0 or a power of two (@align). False when the
+ * struct would be larger than TYPE_MAX_SIZE. */
+bool type_lay_out(struct type *record, bool is_packed, uint32_t min_align);
 
 /* As the author writes it, in the session arena. */
 const char *type_text(struct types *types, const struct type *type);
-/* Field by name, looking into anonymous members; NULL when there is none. */
+/* Field by name; NULL when there is none. */
 struct decl *type_find_field(const struct type *type, symbol name);
+/* Value type of an entry. */
+struct type *type_entry_value(const struct type *entry);
 
 static inline bool type_is_integer(const struct type *t) // arithmetic is defined on it
 {
@@ -100,6 +114,12 @@ static inline bool type_is_scalar(const struct type *t) // fits a register
 	       t->kind == TYPE_POINTER || t->kind == TYPE_PROGRAM_HANDLE ||
 	       t->kind == TYPE_PERF_ATTACHMENT || t->kind == TYPE_PROGRAM_REF ||
 	       t->kind == TYPE_FUNC;
+}
+
+static inline bool type_is_ctx_pointer(const struct type *t) // to a program context
+{
+	return t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
+	       t->element->record.is_ctx;
 }
 
 static inline bool type_is_aggregate(const struct type *t)

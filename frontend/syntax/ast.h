@@ -134,6 +134,9 @@ struct expr {
 	enum expr_kind kind;
 	bool is_const;  // sema: `value` is known at compile time
 	bool is_lvalue; // sema: names a place that can be assigned to or have its address taken
+	uint16_t
+		height; // nodes on the longest way down, at most PARSE_MAX_HEIGHT: the stack that a
+			// recursive walk needs
 	bool is_literal; // sema: a constant made of integer literals only; takes the other operand's type
 	span where;
 	struct type *type; // sema; never NULL afterwards
@@ -167,7 +170,7 @@ struct expr {
 			VEC(symbol)
 			arg_names; // parallel to args when any was written `name: e`; else empty
 			struct decl *target; // sema: function, extern, builtin or method called;
-					     // NULL for a function value
+				// NULL for a function value
 		} call;
 		struct {
 			struct expr *base, *index;
@@ -237,7 +240,7 @@ struct stmt {
 		struct expr *expr; // return: NULL when bare
 		struct {
 			struct decl *binding; // `if (var x = e)`: DECL_LOCAL with its initialiser;
-					      // else NULL
+				// else NULL
 			struct expr *condition; // NULL when there is a binding
 			struct block *then;
 			struct stmt *otherwise; // STMT_IF or STMT_BLOCK, NULL when absent

@@ -13,6 +13,11 @@
 
 /* Depth of nested expressions, types and blocks that the parser accepts. */
 enum { PARSE_MAX_DEPTH = 256 };
+/* Height of an expression tree: `1+1+1+...` nests in the tree although not in the text. Later stages
+ * walk trees recursively; with this limit an 8 MiB stack leaves them 4 KiB per node. */
+enum { PARSE_MAX_HEIGHT = 1000 };
+/* Files that include each other in a row. */
+enum { PARSE_MAX_INCLUDE_DEPTH = 200 };
 
 /* Headers that ship inside `ks`, sorted by name; text is NUL-terminated. Handed over by the driver.
  */

@@ -25,7 +25,7 @@ install_ks() {
 # Shared libraries that the programs in $@ are loaded with.
 libraries_of() {
 	local file
-	for file in "$@"; do ldd "$file" 2>/dev/null; done | grep -o '/[^ ]*' | sort -u
+	for file in "$@"; do ldd "$file" 2>/dev/null || true; done | grep -o '/[^ ]*' | sort -u
 }
 
 test_every_example_builds() {

@@ -14,7 +14,7 @@ start() {
 	need_root
 	"$KS" build -o "$1" "$ROOT/examples/$1.ks"
 	[ -n "${HERE_MAC:-}" ] || network_make
-	here "./$1" --interface ks1 "${@:2}" >log 2>errors &
+	background here "./$1" --interface ks1 "${@:2}" >log 2>errors &
 	PROGRAM=$!
 }
 
@@ -208,7 +208,7 @@ test_attachments_outlive_a_main_that_returns_0() {
 	END
 	here ./stays >log 2>&1
 	expect_equal attached "$(attached_here)" 1
-	expect_line "how to remove it" log 'ks detach stays'
+	expect_line "how to remove it" log '`keep` stays attached to ks1; remove it with: .+'
 	count_start here udp
 	send 10.77.0.1 3
 	expect_equal arrived "$(count_stop here udp)" ""
@@ -277,7 +277,7 @@ test_the_program_needs_nothing_but_a_kernel() {
 	mkdir empty
 	cp packet_quota empty/
 	expect_equal "dynamic sections" "$(readelf -d packet_quota | grep -c NEEDED)" 0
-	env -i ip netns exec "$HERE" chroot empty /packet_quota --interface ks1 --limit 3 --seconds 2 >log 2>errors &
+	env -i "$(command -v ip)" netns exec "$HERE" "$(command -v chroot)" empty /packet_quota --interface ks1 --limit 3 --seconds 2 >log 2>errors &
 	PROGRAM=$!
 	ready limit
 	count_start here udp
@@ -297,6 +297,26 @@ test_without_privilege_one_line_says_what_is_missing() {
 	expect_equal "exit status" $status 1
 	expect_equal "lines on standard error" "$(wc -l <errors)" 1
 	expect_line "what is missing" errors 'CAP_BPF|root|CAP_NET_ADMIN'
+}
+
+# Programs that strain the compiler: the kernel accepts them and they compute what they should.
+test_programs_at_the_limits_load_and_compute() {
+	need_root
+	local file
+	for file in "$ROOT"/tests/limits/loads_*.ks; do
+		"$KS" build --emit=bpf -o limit.o "$file"
+		"$TOOLS/prog_run" limit.o --repeat 1 >out 2>err || fail "$(basename "$file"): $(tail -3 err)" || continue
+		grep -q 'retval=2 ' out || fail "$(basename "$file"): $(cat out)" || true
+	done
+}
+
+test_every_example_loads() {
+	need_root
+	local file
+	for file in "$ROOT"/examples/*.ks; do
+		"$KS" build --emit=bpf -o example.o "$file"
+		"$TOOLS/prog_run" example.o --repeat 1 >out 2>err || fail "$(basename "$file"): $(tail -3 err)" || true
+	done
 }
 
 test_nothing_stays_after_all_of_this() {

@@ -4,10 +4,13 @@
  * address, with several threads pinned to CPUs when asked, or counts what arrives by source:
  *
  *	pktsend send INTERFACE DEST_MAC DEST_IP SOURCE_IP COUNT [udp|icmp|tcp] [SIZE] [CPUS]
- *	pktsend count [udp|icmp|tcp]      until SIGTERM, then prints "SOURCE_IP N" lines, sorted
+ *	pktsend offer …                   the same, but a packet that is refused on its way out counts
+ *	pktsend count [udp|icmp|tcp]      until SIGTERM, then prints "SOURCE_IP N" lines, sorted, and "end"
+ *	pktsend sink                      keeps the UDP port that `send` uses open, so that nobody answers
  *
  * SIZE is that of the IPv4 packet. With CPUS = n > 1, n threads send COUNT packets each, thread i
- * pinned to CPU i. Sending is paced, so that no queue on the way overflows and counts are exact.
+ * pinned to CPU i. Sending is paced, so that no queue on the way overflows, and a packet for which
+ * there was no room is sent again: counts are exact.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,7 +30,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_SIZE = 9000, MAX_SENDERS = 64, BURST = 16, PAUSE_US = 500, MAX_SOURCES = 4096 };
+enum {
+	MAX_SIZE = 9000,
+	MAX_SENDERS = 64,
+	BURST = 16,
+	PAUSE_US = 500,
+	MAX_SOURCES = 4096,
+	SINK_PORT = 4001
+};
 
 struct frame {
 	struct ether_header ether;
@@ -41,7 +51,7 @@ struct sender {
 	size_t len;
 	long count;
 	int cpu; // -1: any
-	bool failed;
+	bool is_offer, failed;
 };
 
 static int protocol_number(const char *name)
@@ -67,11 +77,11 @@ static void fill_transport(struct frame *frame, size_t len)
 {
 	if (frame->ip.protocol == IPPROTO_UDP) {
 		struct udphdr udp = {.source = htons(4000),
-				     .dest = htons(4001),
+				     .dest = htons(SINK_PORT),
 				     .len = htons((uint16_t)len)}; // checksum 0: not used
 		memcpy(frame->payload, &udp, sizeof(udp));
 	} else if (frame->ip.protocol == IPPROTO_ICMP) {
-		frame->payload[0] = 13; // a timestamp request, which nobody answers by default
+		// Type 0, an echo reply: nobody answers it.
 		uint16_t sum = checksum(frame->payload, len & ~(size_t)1);
 		memcpy(frame->payload + 2, &sum, sizeof(sum));
 	}
@@ -115,7 +125,7 @@ static void *send_all(void *arg)
 	for (long i = 0; fd >= 0 && i < s->count && !s->failed;) {
 		ssize_t n =
 			sendto(fd, &s->frame, s->len, 0, (struct sockaddr *)&s->to, sizeof(s->to));
-		if (n == (ssize_t)s->len)
+		if (n == (ssize_t)s->len || (errno == ENOBUFS && s->is_offer))
 			i++;
 		else if (errno != ENOBUFS)
 			s->failed = true;
@@ -130,7 +140,7 @@ static void *send_all(void *arg)
 	return NULL;
 }
 
-static int send_packets(int argc, char **argv)
+static int send_packets(int argc, char **argv, bool is_offer)
 {
 	static struct sender senders[MAX_SENDERS];
 	pthread_t threads[MAX_SENDERS];
@@ -139,6 +149,7 @@ static int send_packets(int argc, char **argv)
 	for (int i = 0; i < count && i < MAX_SENDERS; i++) {
 		struct sender *s = &senders[i];
 		s->count = atol(argv[4]);
+		s->is_offer = is_offer;
 		s->cpu = count > 1 ? i : -1;
 		if (!make_frame(s, argv, argc > 5 ? argv[5] : "udp",
 				argc > 6 ? strtoul(argv[6], NULL, 0) : 64)) {
@@ -217,18 +228,35 @@ static int count_packets(const char *protocol)
 		struct in_addr address = {sources[i].address};
 		printf("%s %lu\n", inet_ntoa(address), sources[i].packets);
 	}
+	printf("end\n");
 	close(fd);
+	return 0;
+}
+
+static int sink(void)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(SINK_PORT)};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any))) {
+		perror("pktsend sink");
+		return 1;
+	}
+	pause();
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "sink"))
+		return sink();
 	if (argc >= 2 && argc <= 3 && !strcmp(argv[1], "count"))
 		return count_packets(argc > 2 ? argv[2] : "udp");
-	if (argc >= 7 && !strcmp(argv[1], "send"))
-		return send_packets(argc - 2, argv + 2);
-	fprintf(stderr, "usage: pktsend send INTERFACE DEST_MAC DEST_IP SOURCE_IP COUNT "
+	bool is_offer = argc >= 2 && !strcmp(argv[1], "offer");
+	if (argc >= 7 && (is_offer || !strcmp(argv[1], "send")))
+		return send_packets(argc - 2, argv + 2, is_offer);
+	fprintf(stderr, "usage: pktsend send|offer INTERFACE DEST_MAC DEST_IP SOURCE_IP COUNT "
 			"[udp|icmp|tcp] [SIZE] [CPUS]\n"
-			"       pktsend count [udp|icmp|tcp]\n");
+			"       pktsend count [udp|icmp|tcp]\n"
+			"       pktsend sink\n");
 	return 2;
 }

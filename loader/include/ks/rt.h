@@ -7,15 +7,16 @@
  *
  * A built program is the static runtime executable with three ELF sections added:
  *   .ks.bpf    the BPF object
- *   .ks.image  native code: struct ks_image_header, then the parts it names; aligned to 4096 in the
- * file .ks.meta   struct ks_meta_header, then its tables and strings
+ *   .ks.image  native code: struct ks_image_header, then the parts it names; aligned in the file to
+ *              the largest page of the machine (4096 for x86-64, 65536 for aarch64)
+ *   .ks.meta   struct ks_meta_header, then its tables and strings
  */
 #ifndef KS_RT_H
 #define KS_RT_H
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 1u
+#define KS_RT_VERSION 2u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -47,11 +48,12 @@ enum ks_print_spec {
 };
 
 /*
- * The image is position-independent. Text is mapped read-only and executable straight from the
- * file, data copy-on-write behind it; text_size is a multiple of 4096, so addresses between the two
- * are fixed distances. At data start lie `call_count` pointers to fill with the call table and
- * three pointers to fill with the base addresses of the shared sections (data, bss, rodata of the
- * BPF object).
+ * The image is position-independent. Text is mapped read-only and executable straight from the file
+ * (it may start at the header, which then is its first bytes), data in fresh memory behind it;
+ * text_size is a multiple of the page the image is aligned to, so addresses between the two are
+ * fixed distances. At data start lie `call_count` pointers to fill with the call table and three
+ * pointers to fill with the base addresses of the shared sections (data, bss, rodata of the BPF
+ * object).
  */
 #define KS_IMAGE_MAGIC 0x31676d69736bull // "ksimg1"
 struct ks_image_header {

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From module to object: which functions are generated (programs and what they reach), each through the
+ * stages of the machine form; global sections; BTF; the text form. Programs stand in the order of
+ * the module, because userspace refers to them by that number.
+ */
+#include "bpf-backend/codegen/gen.h"
+#include "bpf-backend/codegen/mir.h"
+#include "bpf-backend/kernel/kernel.h"
+
+struct generator {
+	struct ir_module *module;
+	struct bpf_gen_options options;
+	struct bpf_object *out;
+	struct arena *arena;
+	struct btf_types types;
+	uint32_t *func_index;    // of module functions in the object, UINT32_MAX when left out
+	VEC(uint32_t) functions; // the other way
+};
+
+static void add_function(struct generator *g, uint32_t index)
+{
+	if (g->func_index[index] != UINT32_MAX ||
+	    g->module->fns.data[index]->target != IR_TARGET_BPF)
+		return;
+	g->func_index[index] = g->functions.len;
+	vec_push(g->arena, &g->functions, index);
+}
+
+/* Programs first, then whatever they call or take the address of. */
+static void choose_functions(struct generator *g)
+{
+	g->func_index = ARENA_ARRAY(g->arena, uint32_t, g->module->fns.len + 1);
+	memset(g->func_index, 0xff, g->module->fns.len * sizeof *g->func_index);
+	for (uint32_t i = 0; i < g->module->fns.len; i++)
+		if (g->module->fns.data[i]->program)
+			add_function(g, i);
+	for (uint32_t i = 0; i < g->functions.len; i++) {
+		const struct ir_fn *fn = g->module->fns.data[g->functions.data[i]];
+		for (uint32_t b = 0; b < fn->blocks.len; b++)
+			for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r])
+				if (ir_get(fn, r)->op == IR_CALL || ir_get(fn, r)->op == IR_FUNC)
+					add_function(g, ir_get(fn, r)->index);
+	}
+}
+
+static bool generate_function(struct generator *g, uint32_t index)
+{
+	struct ir_fn *fn = g->module->fns.data[index];
+	struct bpf_func *out = ARENA_NEW(g->arena, struct bpf_func);
+	const struct kernel_program *program =
+		fn->program ? kernel_find_program(fn->program) : NULL;
+	struct select_context context = {g->module, &g->options, g->func_index};
+	struct arena arena;
+	out->name = fn->name;
+	out->section = program ? program->kind.section : fn->program ? fn->program : ".text";
+	out->btf_id = btf_types_add_func(&g->types, fn);
+	vec_push(g->arena, &g->out->funcs, out);
+	arena_init(&arena);
+	struct mir_fn *mir = mir_select(&context, fn, &arena);
+	bool ok = mir != NULL;
+	if (ok) {
+		mir_allocate(mir, &arena);
+		mir_share_slots(mir, &arena);
+		mir_peephole(mir);
+		ok = mir_layout_stack(mir);
+	}
+	if (ok) {
+		mir_drop_frame_stores(mir);
+		mir_layout(mir, &arena);
+		ok = mir_encode(mir, out, g->arena);
+	}
+	arena_fini(&arena);
+	return ok;
+}
+
+static void fill_sections(struct generator *g)
+{
+	static const char *const names[IR_SECTION_COUNT] = {".data", ".bss", ".rodata"};
+	struct ir_module *m = g->module;
+	uint8_t *data[IR_SECTION_COUNT] = {NULL};
+	for (uint32_t i = 0; i < IR_SECTION_COUNT; i++) {
+		struct bpf_object_section *s = &g->out->sections[i];
+		*s = (struct bpf_object_section){
+			.name = names[i], .size = m->section_size[i], .align = 8};
+		if (s->size && i != IR_SECTION_BSS)
+			s->data = data[i] = ARENA_ARRAY(g->arena, uint8_t, s->size);
+	}
+	for (uint32_t i = 0; i < m->globals.len; i++) {
+		const struct ir_global *global = &m->globals.data[i];
+		if (global->init && data[global->section])
+			memcpy(data[global->section] + global->offset, global->init, global->size);
+	}
+}
+
+bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
+		  struct bpf_object *out)
+{
+	struct generator g = {.module = m, .options = *options, .out = out, .arena = m->arena};
+	bool ok = true;
+	if (!g.options.isa)
+		g.options.isa = kernel_isa(options->kernel);
+	if (g.options.isa < 3)
+		g.options.isa = 3;
+	*out = (struct bpf_object){.arena = m->arena, .license = "GPL"};
+	btf_types_init(&g.types, m, m->arena);
+	out->btf = g.types.builder;
+	choose_functions(&g);
+	for (uint32_t i = 0; i < g.functions.len; i++)
+		ok &= generate_function(&g, g.functions.data[i]);
+	for (uint32_t i = 0; i < m->maps.len; i++) {
+		struct bpf_object_map map = {m->maps.data[i].name,
+					     btf_types_add_map(&g.types, &m->maps.data[i])};
+		vec_push(out->arena, &out->maps, map);
+	}
+	fill_sections(&g);
+	btf_types_finish(&g.types, out);
+	return ok;
+}
+
+/* ---- text ---- */
+
+static const char *reference_text(const struct compile *compile, const struct bpf_object *object,
+				  const struct bpf_relo *relo, struct arena *arena)
+{
+	switch (relo->kind) {
+	case BPF_RELO_MAP:
+		return intern_text(&compile->names, object->maps.data[relo->index].name);
+	case BPF_RELO_SECTION:
+		return arena_printf(arena, "%s+%u", object->sections[relo->index].name,
+				    relo->addend);
+	case BPF_RELO_CALL:
+	case BPF_RELO_FUNC:
+		return intern_text(&compile->names, object->funcs.data[relo->index]->name);
+	}
+	unreachable("a kind of relocation");
+}
+
+static void print_function(const struct compile *compile, const struct bpf_object *object,
+			   const struct bpf_func *func, struct arena *arena, struct buf *out)
+{
+	uint32_t next = 0;
+	buf_printf(out, "%s: # %s, %u bytes of stack\n", intern_text(&compile->names, func->name),
+		   func->section, func->stack_size);
+	for (uint32_t i = 0; i < func->code.len;) {
+		struct insn_names names = {.helper = kernel_helper_name};
+		const struct bpf_record *record = &func->code.data[i];
+		if (next < func->relos.len && func->relos.data[next].insn == i)
+			names.reference =
+				reference_text(compile, object, &func->relos.data[next++], arena);
+		buf_printf(out, "%6u: ", i);
+		insn_print(out, record, func->code.len - i, &names);
+		buf_add_char(out, '\n');
+		i += insn_records(record);
+	}
+}
+
+void bpf_print_object(const struct compile *compile, const struct bpf_object *object,
+		      struct buf *out)
+{
+	struct arena arena;
+	arena_init(&arena);
+	for (uint32_t i = 0; i < object->funcs.len; i++) {
+		if (i)
+			buf_add_char(out, '\n');
+		print_function(compile, object, object->funcs.data[i], &arena, out);
+	}
+	arena_fini(&arena);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records of an allocated, laid out function. A first walk decides how each block ends (fall through,
+ * inverted jump, jump and goto) and where it stands, a second one writes. A function of which a jump
+ * could miss the 16-bit offset is written with gotol for every jump, where the target has it.
+ */
+#include "bpf-backend/codegen/mir.h"
+
+enum block_end {
+	END_NONE,     // falls through
+	END_PLAIN,    // the instruction as it is; falls through when not taken
+	END_INVERTED, // the negated jump to successor 1
+	END_BOTH,     // the jump and a goto to successor 1
+	END_GOTO,
+	END_LAST, // exit
+};
+
+struct encoder {
+	struct mir_fn *fn;
+	struct bpf_func *out;
+	struct arena *arena;
+	uint32_t *start; // record at which each block begins
+	uint8_t *ends;   // enum block_end of each block
+	bool is_long;
+	bool failed;
+};
+
+static unsigned insn_size(const struct mir_insn *in)
+{
+	return in->op == MIR_FRAME_ADDR || in->op == BPF_OP_LD_IMM64 ? 2 : 1;
+}
+
+static enum block_end choose_end(const struct mir_block *block, uint32_t next)
+{
+	const struct mir_insn *end = &vec_last(&block->insns);
+	if (end->op == BPF_OP_EXIT)
+		return END_LAST;
+	if (end->op == BPF_OP_GOTO)
+		return block->succs[0] == next ? END_NONE : END_GOTO;
+	if (block->succs[1] == next)
+		return END_PLAIN;
+	if (block->succs[0] == next && end->op != BPF_OP_MAY_GOTO &&
+	    insn_negate((enum bpf_op)end->op) != BPF_OP_COUNT)
+		return END_INVERTED;
+	return END_BOTH;
+}
+
+/* Records of a block end. A conditional jump in long form is `if c goto +1; goto +1; gotol target`. */
+static unsigned end_size(const struct encoder *e, enum block_end end)
+{
+	switch (end) {
+	case END_NONE:
+		return 0;
+	case END_PLAIN:
+	case END_INVERTED:
+		return e->is_long ? 3 : 1;
+	case END_BOTH:
+		return e->is_long ? 3 : 2;
+	case END_GOTO:
+	case END_LAST:
+		return 1;
+	}
+	unreachable("a kind of block end");
+}
+
+static uint32_t place_blocks(struct encoder *e)
+{
+	uint32_t at = 0;
+	for (uint32_t i = 0; i < e->fn->order_count; i++) {
+		uint32_t b = e->fn->order[i];
+		uint32_t next = i + 1 < e->fn->order_count ? e->fn->order[i + 1] : UINT32_MAX;
+		const struct mir_block *block = &e->fn->blocks.data[b];
+		e->start[b] = at;
+		e->ends[b] = (uint8_t)choose_end(block, next);
+		for (uint32_t k = 0; k + 1 < block->insns.len; k++)
+			at += insn_size(&block->insns.data[k]);
+		at += end_size(e, (enum block_end)e->ends[b]);
+	}
+	return at;
+}
+
+static void put(struct encoder *e, struct bpf_record record)
+{
+	vec_push(e->arena, &e->out->code, record);
+}
+
+static void note_line(struct encoder *e, span where)
+{
+	uint32_t n = e->out->lines.len;
+	if (!where.end || (n && e->out->lines.data[n - 1].where.begin == where.begin &&
+			   e->out->lines.data[n - 1].where.end == where.end))
+		return;
+	struct bpf_line line = {e->out->code.len, where};
+	if (n && e->out->lines.data[n - 1].insn == line.insn)
+		e->out->lines.data[n - 1] = line;
+	else
+		vec_push(e->arena, &e->out->lines, line);
+}
+
+static void note_relo(struct encoder *e, const struct mir_insn *in)
+{
+	if (!in->relo)
+		return;
+	struct bpf_relo relo = {e->out->code.len, (enum bpf_relo_kind)(in->relo - 1), in->index,
+				(uint32_t)in->imm};
+	vec_push(e->arena, &e->out->relos, relo);
+}
+
+static unsigned field(mir_reg r)
+{
+	return r == MIR_NO_REG ? 0 : r;
+}
+
+static void encode_frame_addr(struct encoder *e, const struct mir_insn *in)
+{
+	int32_t offset = e->fn->slots.data[in->index].offset + in->off;
+	put(e, insn_make(BPF_OP_MOV64_REG, in->dst, MIR_FRAME, 0, 0));
+	put(e, insn_make(BPF_OP_ADD64_IMM, in->dst, 0, 0, offset));
+}
+
+static void encode_insn(struct encoder *e, const struct mir_insn *in)
+{
+	note_line(e, in->where);
+	note_relo(e, in);
+	if (in->op == MIR_COPY) {
+		put(e, insn_make(BPF_OP_MOV64_REG, in->dst, in->src, 0, 0));
+		return;
+	}
+	if (in->op == MIR_FRAME_ADDR) {
+		encode_frame_addr(e, in);
+		return;
+	}
+	if (in->op == BPF_OP_LD_IMM64) {
+		struct bpf_record pair[2];
+		insn_make64(BPF_OP_LD_IMM64, in->dst, in->relo ? 0 : (uint64_t)in->imm, pair);
+		put(e, pair[0]);
+		put(e, pair[1]);
+		return;
+	}
+	int32_t off = in->off;
+	if (in->dst == MIR_FRAME || in->src == MIR_FRAME)
+		off += e->fn->slots.data[in->index].offset;
+	put(e, insn_make((enum bpf_op)in->op, field(in->dst), field(in->src), (int16_t)off,
+			 (int32_t)in->imm));
+}
+
+static void put_jump(struct encoder *e, struct bpf_record record, uint32_t to)
+{
+	int64_t distance = (int64_t)e->start[to] - (int64_t)e->out->code.len - 1;
+	if (!insn_set_jump_offset(&record, distance))
+		e->failed = true;
+	put(e, record);
+}
+
+static void put_goto(struct encoder *e, uint32_t to)
+{
+	put_jump(e, insn_make(e->is_long ? BPF_OP_GOTOL : BPF_OP_GOTO, 0, 0, 0, 0), to);
+}
+
+static void put_condition(struct encoder *e, const struct mir_insn *end, enum bpf_op op,
+			  const uint32_t *succs, bool both)
+{
+	struct bpf_record record =
+		insn_make(op, field(end->dst), field(end->src), 0, (int32_t)end->imm);
+	if (!e->is_long) {
+		put_jump(e, record, succs[0]);
+		if (both)
+			put_goto(e, succs[1]);
+		return;
+	}
+	insn_set_jump_offset(&record, 1);
+	put(e, record);
+	if (both)
+		put_goto(e, succs[1]);
+	else
+		put(e, insn_make(BPF_OP_GOTO, 0, 0, 1, 0));
+	put_goto(e, succs[0]);
+}
+
+static void encode_end(struct encoder *e, const struct mir_block *block, enum block_end kind)
+{
+	const struct mir_insn *end = &vec_last(&block->insns);
+	uint32_t flipped[2] = {block->succs[1], block->succs[0]};
+	if (kind != END_NONE)
+		note_line(e, end->where);
+	switch (kind) {
+	case END_NONE:
+		break;
+	case END_GOTO:
+		put_goto(e, block->succs[0]);
+		break;
+	case END_LAST:
+		put(e, insn_make(BPF_OP_EXIT, 0, 0, 0, 0));
+		break;
+	case END_INVERTED:
+		put_condition(e, end, insn_negate((enum bpf_op)end->op), flipped, false);
+		break;
+	case END_PLAIN:
+	case END_BOTH:
+		put_condition(e, end, (enum bpf_op)end->op, block->succs, kind == END_BOTH);
+		break;
+	}
+}
+
+bool mir_encode(struct mir_fn *fn, struct bpf_func *out, struct arena *object_arena)
+{
+	struct encoder e = {.fn = fn, .out = out, .arena = object_arena};
+	e.start = ARENA_ARRAY(fn->arena, uint32_t, fn->blocks.len);
+	e.ends = ARENA_ARRAY(fn->arena, uint8_t, fn->blocks.len);
+	if (place_blocks(&e) > INT16_MAX && fn->isa >= 4) {
+		e.is_long = true;
+		place_blocks(&e);
+	}
+	for (uint32_t i = 0; i < fn->order_count; i++) {
+		const struct mir_block *block = &fn->blocks.data[fn->order[i]];
+		for (uint32_t k = 0; k + 1 < block->insns.len; k++)
+			encode_insn(&e, &block->insns.data[k]);
+		encode_end(&e, block, (enum block_end)e.ends[fn->order[i]]);
+	}
+	out->stack_size = fn->stack_size;
+	if (e.failed)
+		diag_report(&fn->compile->diags, D_BPF_FUNCTION_TOO_LARGE, fn->where,
+			    intern_text(&fn->compile->names, fn->name), NULL);
+	return !e.failed;
+}

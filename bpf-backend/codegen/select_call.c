@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Selection of calls: helpers by name, subprograms, and map operations, which are helper calls with the
+ * key and value in the frame. A scalar key gets a slot of its own while there are few, so that several
+ * operations with one key store it once: a slot written in a block that dominates still holds it.
+ */
+#include "bpf-backend/codegen/select.h"
+#include "bpf-backend/kernel/kernel.h"
+
+enum {
+	MAX_ARGS = 5,
+	MAX_KEY_SLOTS = 8, // beyond, keys share one slot and are stored every time
+};
+
+static void report(struct select *s, enum diag_id id, const char *a, const char *b)
+{
+	diag_report(&s->compile->diags, id, s->where, a, b, NULL);
+	s->failed = true;
+}
+
+/* The call itself, arguments in place. The result, if needed, is taken from r0 at once. */
+static void emit_call(struct select *s, struct mir_insn call, ir_ref r)
+{
+	call.dst = call.src = MIR_NO_REG;
+	select_emit(s, call);
+	select_forget_made(s);
+	if (s->is_needed[r])
+		select_copy(s, select_result(s, r), MIR_R0);
+}
+
+/* An address argument: base and constant offset. */
+static void place_address(struct select *s, mir_reg dst, ir_ref r)
+{
+	int32_t off = 0;
+	ir_ref base = select_address_base(s, r, &off);
+	const struct ir_insn *in = ir_is_const(base) ? NULL : ir_get(s->ir, base);
+	if (in && in->op == IR_SLOT)
+		select_emit(s, (struct mir_insn){.op = MIR_FRAME_ADDR,
+						 .dst = dst,
+						 .src = MIR_NO_REG,
+						 .index = in->index,
+						 .off = off});
+	else
+		select_into(s, dst, r);
+}
+
+/* Arguments that sit in registers are moved first; constants and addresses need no register before. */
+static void place_args(struct select *s, const ir_ref *args, uint32_t count)
+{
+	for (int made = 0; made < 2; made++) {
+		for (uint32_t i = 0; i < count; i++) {
+			ir_ref a = select_resolve(s, args[i]);
+			bool on_demand = ir_is_const(a) || ir_get(s->ir, a)->op == IR_SLOT ||
+					 ir_get(s->ir, a)->op == IR_GLOBAL ||
+					 ir_get(s->ir, a)->op == IR_MAP ||
+					 ir_get(s->ir, a)->op == IR_FUNC;
+			if (on_demand == (made == 1))
+				place_address(s, MIR_R1 + i, a);
+		}
+	}
+}
+
+void select_call(struct select *s, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(s->ir, r);
+	uint32_t count = ir_arg_count(s->ir, r);
+	struct mir_insn call = {.arg_count = (uint8_t)count};
+	if (in->op == IR_CALL_PTR) {
+		report(s, D_BPF_NO_INDIRECT_CALL, NULL, NULL);
+		return;
+	}
+	if (in->op == IR_CALL) {
+		const struct ir_fn *callee = s->module->fns.data[in->index];
+		call.op = BPF_OP_CALL_LOCAL;
+		call.relo = BPF_RELO_CALL + 1;
+		call.index = s->context->func_index[in->index];
+		if (count > MAX_ARGS) {
+			report(s, D_TOO_MANY_BPF_ARGS,
+			       intern_text(&s->compile->names, callee->name), NULL);
+			return;
+		}
+	} else {
+		const struct ir_extern *callee = &s->module->externs.data[in->index];
+		const char *name = intern_text(&s->compile->names, callee->name);
+		const struct helper_info *helper =
+			callee->kind == IR_EXTERN_HELPER
+				? kernel_find_helper(name, s->context->options->kernel)
+				: NULL;
+		if (!helper) {
+			report(s, D_UNKNOWN_BPF_FUNCTION, name, NULL);
+			return;
+		}
+		if (count > MAX_ARGS) {
+			report(s, D_TOO_MANY_BPF_ARGS, name, NULL);
+			return;
+		}
+		call.op = BPF_OP_CALL_HELPER;
+		call.imm = (int32_t)helper->id;
+	}
+	place_args(s, ir_args(s->ir, r), count);
+	emit_call(s, call, r);
+}
+
+/* ---- maps ---- */
+
+static struct address slot_address(uint32_t slot)
+{
+	return (struct address){MIR_FRAME, slot, 0};
+}
+
+static uint32_t temp_slot(struct select *s, unsigned which)
+{
+	if (s->temp_slot[which] == UINT32_MAX)
+		s->temp_slot[which] = mir_add_slot(s->out, 0, 8, 8, s->where);
+	return s->temp_slot[which];
+}
+
+/* A slot that holds scalar key `r`, stored if it is not there yet. */
+static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
+{
+	r = select_stored_value(s, r, size);
+	for (uint32_t i = 0; i < s->keys.len; i++) {
+		struct stored_key *k = &s->keys.data[i];
+		if (k->value != r || k->size != size)
+			continue;
+		if (ir_dominates(&s->doms, k->block, s->ir_block))
+			return k->slot;
+	}
+	uint32_t slot;
+	if (s->keys.len < MAX_KEY_SLOTS) {
+		slot = mir_add_slot(s->out, 0, size, size, s->where);
+		struct stored_key key = {r, size, slot, s->ir_block};
+		vec_push(s->arena, &s->keys, key);
+	} else {
+		slot = temp_slot(s, 0);
+	}
+	select_store_to(s, slot_address(slot), size, r);
+	return slot;
+}
+
+static void point_at_slot(struct select *s, mir_reg dst, uint32_t slot)
+{
+	select_emit(s, (struct mir_insn){
+			       .op = MIR_FRAME_ADDR, .dst = dst, .src = MIR_NO_REG, .index = slot});
+}
+
+void select_map_op(struct select *s, ir_ref r)
+{
+	enum { HELPER_MAP_LOOKUP = 1, HELPER_MAP_UPDATE, HELPER_MAP_DELETE }; // enum bpf_func_id
+	const struct ir_insn *in = ir_get(s->ir, r);
+	const struct ir_map *map = &s->module->maps.data[in->index];
+	struct mir_insn call = {.op = BPF_OP_CALL_HELPER, .arg_count = 2, .imm = HELPER_MAP_LOOKUP};
+	uint32_t key = UINT32_MAX, value = UINT32_MAX;
+	if (map->key_is_scalar)
+		key = key_slot(s, in->a, map->key_size);
+	if (in->op == IR_MAP_UPDATE && map->value_is_scalar) {
+		value = temp_slot(s, 1);
+		select_store_to(s, slot_address(value), map->value_size, in->b);
+	}
+	if (key == UINT32_MAX)
+		place_address(s, MIR_R1 + 1, in->a);
+	if (in->op == IR_MAP_UPDATE && value == UINT32_MAX)
+		place_address(s, MIR_R1 + 2, in->b);
+	if (key != UINT32_MAX)
+		point_at_slot(s, MIR_R1 + 1, key);
+	if (value != UINT32_MAX)
+		point_at_slot(s, MIR_R1 + 2, value);
+	select_emit(s, (struct mir_insn){.op = BPF_OP_LD_IMM64,
+					 .dst = MIR_R1,
+					 .src = MIR_NO_REG,
+					 .relo = BPF_RELO_MAP + 1,
+					 .index = in->index});
+	if (in->op == IR_MAP_UPDATE) {
+		select_const(s, MIR_R1 + 3, IR_I64, in->aux);
+		call.arg_count = 4;
+		call.imm = HELPER_MAP_UPDATE;
+	} else if (in->op == IR_MAP_DELETE) {
+		call.imm = HELPER_MAP_DELETE;
+	}
+	emit_call(s, call, r);
+}

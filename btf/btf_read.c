@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a section that anybody may have written. btf_open() walks it once and checks all that the
+ * other functions rely on: extents, type ids, string offsets. Only little-endian sections are read,
+ * byte by byte, so their alignment does not matter.
+ */
+#include "btf/btf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum third { NOTHING, SIZE, TYPE };
+
+static const struct {
+	const char *name;
+	uint8_t fixed, each, third;
+} kinds[] = {
+#define BTF_KIND(id, number, name, fixed, each, third) [number] = {name, fixed, each, third},
+#include "btf/kinds.def"
+#undef BTF_KIND
+};
+
+enum { KIND_COUNT = sizeof kinds / sizeof kinds[0], TYPE_HEADER_BYTES = 12 };
+
+static uint32_t read_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+const char *btf_kind_name(uint32_t kind)
+{
+	return kind < KIND_COUNT ? kinds[kind].name : NULL;
+}
+
+bool btf_kind_extent(uint32_t kind, uint32_t *fixed, uint32_t *each)
+{
+	if (!btf_kind_name(kind))
+		return false;
+	*fixed = kinds[kind].fixed;
+	*each = kinds[kind].each;
+	return true;
+}
+
+const char *btf_find_string(const struct btf *btf, uint32_t offset)
+{
+	return offset < btf->string_bytes ? btf->strings + offset : NULL;
+}
+
+static int fail(const char **why, const char *text)
+{
+	*why = text;
+	return -EINVAL;
+}
+
+/* Header of the section: where types and strings are. */
+static int open_header(struct btf *btf, const uint8_t *data, size_t len, uint32_t *type_bytes,
+		       const char **why)
+{
+	if (len < 24 || (data[0] | data[1] << 8) != 0xeb9f)
+		return fail(why, "no little-endian BTF header");
+	uint64_t header = read_u32(data + 4);
+	uint64_t type_off = header + read_u32(data + 8), types = read_u32(data + 12);
+	uint64_t str_off = header + read_u32(data + 16), strings = read_u32(data + 20);
+	if (header < 24 || type_off + types > len || str_off + strings > len)
+		return fail(why, "BTF parts lie outside of the section");
+	if (!strings || data[str_off] || data[str_off + strings - 1])
+		return fail(why, "BTF string table does not begin and end with a zero byte");
+	btf->types = data + type_off;
+	btf->strings = (const char *)data + str_off;
+	btf->string_bytes = (uint32_t)strings;
+	*type_bytes = (uint32_t)types;
+	return 0;
+}
+
+/* Finds where each type begins. */
+static int index_types(struct btf *btf, uint32_t type_bytes, struct arena *arena, const char **why)
+{
+	VEC(uint32_t) offsets = {0};
+	vec_push(arena, &offsets, 0);
+	uint64_t at = 0;
+	while (at < type_bytes) {
+		uint32_t fixed, each, info;
+		if (type_bytes - at < TYPE_HEADER_BYTES)
+			return fail(why, "BTF type is cut off");
+		info = read_u32(btf->types + at + 4);
+		if (!btf_kind_extent(info >> 24 & 31, &fixed, &each))
+			return fail(why, "BTF type of an unknown kind");
+		vec_push(arena, &offsets, (uint32_t)at);
+		at += TYPE_HEADER_BYTES + fixed + (uint64_t)(info & 0xffff) * each;
+		if (at > type_bytes)
+			return fail(why, "BTF type is cut off");
+	}
+	btf->offsets = offsets.data;
+	btf->type_count = offsets.len - 1;
+	return 0;
+}
+
+static bool is_valid_item(const struct btf *btf, const struct btf_type *type, const uint8_t *p)
+{
+	uint32_t first = read_u32(p), second = read_u32(p + 4);
+	if (type->kind == BTF_KIND_DATASEC)
+		return first <= btf->type_count;
+	if (first >= btf->string_bytes)
+		return false;
+	bool has_type = type->kind != BTF_KIND_ENUM && type->kind != BTF_KIND_ENUM64;
+	return !has_type || second <= btf->type_count;
+}
+
+static int check_type(const struct btf *btf, uint32_t id, const char **why)
+{
+	const uint8_t *p = btf->types + btf->offsets[id];
+	uint32_t kind = read_u32(p + 4) >> 24 & 31;
+	if (read_u32(p) >= btf->string_bytes)
+		return fail(why, "BTF name lies outside of the string table");
+	if (kinds[kind].third == TYPE && read_u32(p + 8) > btf->type_count)
+		return fail(why, "BTF type refers to one that does not exist");
+	struct btf_type type = btf_get_type(btf, id);
+	if (kind == BTF_KIND_ARRAY &&
+	    (read_u32(type.data) > btf->type_count || read_u32(type.data + 4) > btf->type_count))
+		return fail(why, "BTF array refers to a type that does not exist");
+	for (uint32_t i = 0; kinds[kind].each && i < type.count; i++) {
+		if (!is_valid_item(btf, &type, type.data + (size_t)i * kinds[kind].each))
+			return fail(why, "BTF item refers to what does not exist");
+	}
+	return 0;
+}
+
+int btf_open(struct btf *btf, const void *data, size_t len, struct arena *arena, const char **why)
+{
+	uint32_t type_bytes;
+	int err = open_header(btf, data, len, &type_bytes, why);
+	if (err)
+		return err;
+	err = index_types(btf, type_bytes, arena, why);
+	for (uint32_t id = 1; !err && id <= btf->type_count; id++)
+		err = check_type(btf, id, why);
+	return err;
+}
+
+struct btf_type btf_get_type(const struct btf *btf, uint32_t id)
+{
+	assert(id && id <= btf->type_count && "a type id of this section");
+	const uint8_t *p = btf->types + btf->offsets[id];
+	uint32_t info = read_u32(p + 4), third = read_u32(p + 8);
+	struct btf_type type = {
+		.kind = (enum btf_kind)(info >> 24 & 31),
+		.name = btf->strings + read_u32(p),
+		.count = info & 0xffff,
+		.flag = info >> 31,
+		.data = p + TYPE_HEADER_BYTES,
+	};
+	if (kinds[type.kind].third == SIZE)
+		type.size = third;
+	else if (kinds[type.kind].third == TYPE)
+		type.type = third;
+	if (type.kind == BTF_KIND_VAR)
+		type.linkage = read_u32(type.data);
+	if (type.kind == BTF_KIND_FUNC) {
+		type.linkage = type.count;
+		type.count = 0;
+	}
+	return type;
+}
+
+static uint64_t enumerator_value(const struct btf_type *type, const uint8_t *p)
+{
+	uint32_t low = read_u32(p + 4);
+	if (type->kind == BTF_KIND_ENUM64)
+		return (uint64_t)read_u32(p + 8) << 32 | low;
+	return type->flag ? (uint64_t)(int64_t)(int32_t)low : low;
+}
+
+struct btf_item btf_get_item(const struct btf *btf, const struct btf_type *type, uint32_t index)
+{
+	assert(index < type->count && kinds[type->kind].each && "an item of the type");
+	const uint8_t *p = type->data + (size_t)index * kinds[type->kind].each;
+	struct btf_item item = {.name = ""};
+	if (type->kind == BTF_KIND_DATASEC) {
+		item.type = read_u32(p);
+		item.offset = read_u32(p + 4);
+		item.size = read_u32(p + 8);
+		return item;
+	}
+	item.name = btf->strings + read_u32(p);
+	if (type->kind == BTF_KIND_ENUM || type->kind == BTF_KIND_ENUM64) {
+		item.value = enumerator_value(type, p);
+		return item;
+	}
+	item.type = read_u32(p + 4);
+	if (type->kind != BTF_KIND_FUNC_PROTO) {
+		uint32_t offset = read_u32(p + 8);
+		item.bit_offset = type->flag ? offset & 0xffffff : offset;
+		item.bit_size = type->flag ? offset >> 24 : 0;
+	}
+	return item;
+}
+
+void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *index_type,
+		   uint32_t *count)
+{
+	assert(type->kind == BTF_KIND_ARRAY && "an array");
+	*element = read_u32(type->data);
+	*index_type = read_u32(type->data + 4);
+	*count = read_u32(type->data + 8);
+}
+
+uint32_t btf_find(const struct btf *btf, enum btf_kind kind, const char *name)
+{
+	for (uint32_t id = 1; id <= btf->type_count; id++) {
+		const uint8_t *p = btf->types + btf->offsets[id];
+		if ((read_u32(p + 4) >> 24 & 31) == kind &&
+		    !strcmp(btf->strings + read_u32(p), name))
+			return id;
+	}
+	return 0;
+}

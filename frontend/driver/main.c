@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `ks` command: command line in, exit status out. Messages go to standard error, once, after the
+ * stages are through.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frontend/base/diag_render.h"
+#include "frontend/driver/dump.h"
+#include "frontend/driver/options.h"
+#include "frontend/driver/output.h"
+#include "frontend/driver/pipeline.h"
+#include "ks/loader.h"
+
+static bool wants_colour(const struct options *o)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (o->colour != COLOUR_AUTO)
+		return o->colour == COLOUR_ALWAYS;
+	return isatty(STDERR_FILENO) && !(no_color && *no_color) &&
+	       !(term && !strcmp(term, "dumb"));
+}
+
+static void print_diagnostics(const struct compile *compile, const struct options *o)
+{
+	struct diag_style style = {.json = o->error_format == ERROR_FORMAT_JSON,
+				   .colour = wants_colour(o)};
+	struct buf text;
+
+	buf_init(&text);
+	diag_render_all(&compile->sources, &compile->diags, &style, &text);
+	if (text.len)
+		fwrite(text.data, 1, text.len, stderr);
+	buf_fini(&text);
+}
+
+static int run_program(struct compile *compile, const struct options *o, const struct product *p)
+{
+	struct ks_program_options program = {
+		.size = sizeof program,
+		.name = output_stem(compile, o->input),
+		.bpf = {p->bpf.data, p->bpf.len},
+		.image = {p->image.data, p->image.len},
+		.meta = {p->meta.data, p->meta.len},
+		.image_fd = -1,
+	};
+	char **argv = ARENA_ARRAY(&compile->session, char *, o->program_arg_count + 2);
+
+	argv[0] = arena_copy_string(&compile->session, program.name, strlen(program.name));
+	for (int i = 0; i < o->program_arg_count; i++)
+		argv[i + 1] = o->program_args[i];
+	output_release_signals();
+	return ks_run_program(&program, o->program_arg_count + 1, argv);
+}
+
+static int run_command(struct compile *compile, const struct options *o)
+{
+	struct product product = {0};
+	int status;
+
+	if (o->command == COMMAND_DUMP)
+		status = dump_run(compile, o);
+	else
+		status = pipeline_run(compile, o, &product);
+	if (status == STATUS_OK && o->command == COMMAND_BUILD &&
+	    !output_write(compile, o, &product.out))
+		status = STATUS_WRONG_PROGRAM;
+	print_diagnostics(compile, o);
+	if (status == STATUS_OK && o->command == COMMAND_RUN)
+		status = run_program(compile, o, &product);
+	buf_fini(&product.out);
+	buf_fini(&product.bpf);
+	buf_fini(&product.image);
+	buf_fini(&product.meta);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct compile compile;
+	struct options options;
+	int status;
+
+	compile_init(&compile);
+	output_catch_signals();
+	if (options_parse(&options, &compile.session, argc, argv, &status))
+		status = run_command(&compile, &options);
+	compile_fini(&compile);
+	if (fflush(stdout) && status == STATUS_OK)
+		status = STATUS_WRONG_PROGRAM;
+	return status;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parsed command line. The tables are in options.def; a wrong command line is reported on
+ * standard error by options_parse(), with the nearest right spelling where there is one.
+ */
+#ifndef KS_DRIVER_OPTIONS_H
+#define KS_DRIVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "frontend/base/arena.h"
+#include "frontend/base/vec.h"
+
+enum command {
+#define COMMAND(id, name, operands, summary, text) COMMAND_##id,
+#include "frontend/driver/options.def"
+	COMMAND_COUNT
+};
+
+/* Words of --emit, in the order of its row. */
+enum emit {
+	EMIT_PROGRAM,
+	EMIT_BPF,
+	EMIT_IR,
+	EMIT_AST,
+	EMIT_ASM,
+	EMIT_OBJ,
+	EMIT_NATIVE_ASM,
+	EMIT_LLVM,
+};
+
+enum error_format { ERROR_FORMAT_TEXT, ERROR_FORMAT_JSON };
+enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+
+struct options {
+	struct arena *arena;
+	enum command command;
+	const char *input;
+	const char *output; // NULL: the default
+	int emit;           // enum emit
+	VEC(const char *) folders;
+	VEC(const char *) level; // the last one counts
+	VEC(const char *) warnings;
+	const char *kernel; // NULL: running
+	const char *start_at, *stop_after;
+	int error_format, colour; // enums
+	bool help;
+	char **program_args; // after `--`; NULL-terminated
+	int program_arg_count;
+};
+
+/* Exit statuses of ks. */
+enum { STATUS_OK, STATUS_WRONG_PROGRAM, STATUS_WRONG_COMMAND };
+
+/* Reads argv[1...]; false when the process should end with *status at once. */
+bool options_parse(struct options *options, struct arena *arena, int argc, char **argv,
+		   int *status);
+/* Reports a mistake of the command line, "ks: ..." and where help is, and gives
+ * STATUS_WRONG_COMMAND. */
+int options_wrong(const struct options *options, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The nearest of `count` names, NULL when none is near. */
+const char *options_nearest(const char *word, const char *const *names, uint32_t count);
+
+#endif

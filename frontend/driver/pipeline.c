@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The page: every stage in order.
+ *
+ *	source text   parse -> check -> lower --+
+ *	.ir text      read ---------------------+-> optimise -> eBPF code -> BPF object --+-> program
+ *	                                                    \-> native code -> image -----+
+ *
+ * A stage that reported errors ends the run; its diagnostics are in the compile. Native code is made
+ * by a plug-in library that is opened only when it is wanted, because it brings LLVM along.
+ */
+#include "frontend/driver/pipeline.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include "bpf-backend/codegen/bpf_gen.h"
+#include "bpf-backend/kernel/kernel.h"
+#include "bpf-backend/object/object.h"
+#include "frontend/driver/output.h"
+#include "frontend/lower/lower.h"
+#include "frontend/opt/pass.h"
+#include "frontend/sema/sema.h"
+#include "frontend/std/std.h"
+#include "frontend/syntax/parse.h"
+#include "host-backend/host_gen.h"
+#include "host-backend/image.h"
+
+#define RUNTIME_NAME "ks-rt"
+/* Name for --stop-after: the module as lowering leaves it, before any pass. */
+#define STOP_AFTER_LOWERING "lower"
+
+struct session {
+	struct compile *compile;
+	const struct options *options;
+	struct product *product;
+	struct target_info target;
+	struct opt_options passes;
+	struct program program;
+	struct checked_program checked;
+	struct ir_module module;
+	struct bpf_object object;
+};
+
+static bool is_clean(const struct session *s)
+{
+	return !s->compile->diags.errors;
+}
+
+/* ---- options that need the stages' own tables ---- */
+
+static int read_kernel(struct session *s)
+{
+	const char *text = s->options->kernel ? s->options->kernel : "running";
+	char oldest[16];
+
+	if (!kernel_parse_version(text, &s->target.kernel))
+		return options_wrong(
+			s->options, "`--kernel` takes a version such as 6.12, or running; not `%s`",
+			text);
+	if (s->target.kernel < KERNEL_OLDEST) {
+		kernel_format_version(KERNEL_OLDEST, oldest);
+		return options_wrong(
+			s->options, "kernel %s is too old: the oldest that ks knows is %s%s", text,
+			oldest, s->options->kernel ? "" : " (choose one with --kernel)");
+	}
+	s->passes.kernel = s->target.kernel;
+	return STATUS_OK;
+}
+
+static int check_pass_name(struct session *s, const char *option, const char *name)
+{
+	const char *names[256];
+	uint32_t count = 0;
+
+	if (!name)
+		return STATUS_OK;
+	names[count++] = STOP_AFTER_LOWERING;
+	for (const char *p; count < 256 && (p = opt_pass_name(count - 1)); count++)
+		names[count] = p;
+	for (uint32_t i = 0; i < count; i++)
+		if (!strcmp(name, names[i]))
+			return STATUS_OK;
+	const char *nearest = options_nearest(name, names, count);
+	return options_wrong(s->options, "`%s`: there is no pass `%s`%s%s%s", option, name,
+			     nearest ? "; did you mean `" : "", nearest ? nearest : "",
+			     nearest ? "`?" : "");
+}
+
+static int read_passes(struct session *s)
+{
+	const struct options *o = s->options;
+	const char *level = o->level.len ? vec_last(&o->level) : "1";
+
+	if (strcmp(level, "0") && strcmp(level, "1"))
+		return options_wrong(o, "`-O` takes 0 or 1, not `%s`", level);
+	s->passes.level = *level - '0';
+	s->passes.start_at = o->start_at;
+	s->passes.stop_after = o->stop_after;
+#ifndef NDEBUG
+	s->passes.check_each = true;
+#endif
+	if ((o->start_at || o->stop_after) && o->emit != EMIT_IR)
+		return options_wrong(o, "`--start-at` and `--stop-after` go with `--emit=ir`");
+	int status = check_pass_name(s, "--start-at", o->start_at);
+	return status ? status : check_pass_name(s, "--stop-after", o->stop_after);
+}
+
+/* -Wname, -Wno-name, -Werror, -Werror=name */
+static int read_warning(struct session *s, const char *text)
+{
+	const char *names[DIAG_COUNT];
+	enum diag_severity severity = DIAG_WARNING;
+	uint32_t count = 0;
+
+	if (!strcmp(text, "error")) {
+		s->compile->diags.all_errors = true;
+		return STATUS_OK;
+	}
+	if (!strncmp(text, "no-", 3)) {
+		severity = DIAG_NOTE;
+		text += 3;
+	} else if (!strncmp(text, "error=", 6)) {
+		severity = DIAG_ERROR;
+		text += 6;
+	}
+	enum diag_id id = diag_find(text);
+	if (id != DIAG_COUNT && diag_info(id)->severity != DIAG_ERROR) {
+		s->compile->diags.severity[id] = severity;
+		return STATUS_OK;
+	}
+	if (id != DIAG_COUNT)
+		return options_wrong(s->options, "`-W`: `%s` is an error, not a warning", text);
+	for (int i = 0; i < DIAG_COUNT; i++)
+		if (diag_info((enum diag_id)i)->severity != DIAG_ERROR)
+			names[count++] = diag_info((enum diag_id)i)->name;
+	const char *nearest = options_nearest(text, names, count);
+	return options_wrong(s->options, "`-W`: there is no warning `%s`%s%s%s", text,
+			     nearest ? "; did you mean `" : "", nearest ? nearest : "",
+			     nearest ? "`?" : "");
+}
+
+static int read_options(struct session *s)
+{
+	int status = read_kernel(s);
+
+	if (!status)
+		status = read_passes(s);
+	for (uint32_t i = 0; !status && i < s->options->warnings.len; i++)
+		status = read_warning(s, s->options->warnings.data[i]);
+	s->target.prelude = ks_find_shipped_text("prelude.kh");
+	s->target.program_kind_at = kernel_program_kind_at;
+	s->target.map_kind_at = kernel_map_kind_at;
+	s->target.ctx_field_at = kernel_ctx_field_at;
+	s->target.find_helper = kernel_find_helper;
+	return status;
+}
+
+/* ---- front half: to an optimised module ---- */
+
+static bool is_ir_text(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 3 && !strcmp(path + len - 3, ".ir");
+}
+
+static bool parse_source(struct session *s)
+{
+	const struct options *o = s->options;
+	struct parse_options parse = {.includes = {o->folders.data, o->folders.len},
+				      .shipped = ks_shipped_headers,
+				      .shipped_count = ks_shipped_header_count};
+
+	return parse_program(s->compile, &parse, o->input, &s->program) && is_clean(s);
+}
+
+static bool read_ir(struct session *s)
+{
+	struct source_file *file = NULL;
+	struct buf text;
+
+	buf_init(&text);
+	if (output_read_file(s->compile, s->options->input, &text)) {
+		file = source_add(&s->compile->sources, s->options->input,
+				  text.data ? text.data : "", (uint32_t)text.len);
+		if (!file)
+			diag_report(&s->compile->diags, D_FILE_TOO_LARGE, (span){0, 0},
+				    s->options->input);
+	}
+	buf_fini(&text);
+	return file && ir_parse_module(&s->module, file) && is_clean(s);
+}
+
+static bool make_module(struct session *s)
+{
+	ir_module_init(&s->module, s->compile, &s->compile->module);
+	if (is_ir_text(s->options->input))
+		return read_ir(s);
+	return parse_source(s) &&
+	       sema_check_program(s->compile, &s->program, &s->target, &s->checked) &&
+	       is_clean(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
+	       is_clean(s);
+}
+
+static bool optimise(struct session *s)
+{
+	if (s->passes.stop_after && !strcmp(s->passes.stop_after, STOP_AFTER_LOWERING))
+		return true;
+	return opt_run(&s->module, &s->passes) && is_clean(s);
+}
+
+/* ---- back half: outputs ---- */
+
+static bool generate_bpf(struct session *s)
+{
+	struct bpf_gen_options options = {.kernel = s->target.kernel};
+
+	return bpf_generate(&s->module, &options, &s->object) && is_clean(s);
+}
+
+static bool fail_native(struct session *s, const char *why)
+{
+	diag_report(&s->compile->diags, D_NATIVE_CODE, (span){0, 0}, why ? why : "unknown reason");
+	return false;
+}
+
+/* Compiles the userspace functions, in the plug-in. */
+static bool generate_native(struct session *s, enum host_output output, struct buf *out)
+{
+	struct host_options options = {.level = s->passes.level, .output = output};
+	void *library = dlopen(output_library_path(s->compile, HOST_PLUGIN_NAME), RTLD_NOW);
+	const char *why = NULL;
+	union { // ISO C has no cast from an object pointer to a function pointer
+		void *object;
+		host_generate_fn *function;
+	} generate = {NULL};
+
+	if (library)
+		generate.object = dlsym(library, HOST_GENERATE_SYMBOL);
+	if (!generate.object)
+		return fail_native(s, dlerror());
+	if (!generate.function(&s->module, &options, out, &why))
+		return fail_native(s, why);
+	return true;
+}
+
+static bool has_main(struct session *s)
+{
+	if (s->module.main_fn != UINT32_MAX)
+		return true;
+	diag_report(&s->compile->diags, D_NO_MAIN, (span){0, 0});
+	return false;
+}
+
+/* The three payloads of a program. */
+static bool make_payloads(struct session *s)
+{
+	struct product *p = s->product;
+	struct buf object;
+	const char *why = NULL;
+
+	if (!has_main(s) || !generate_bpf(s))
+		return false;
+	object_write(s->compile, &s->object, &p->bpf);
+	image_write_meta(&s->module, s->options->input, &p->meta);
+	buf_init(&object);
+	bool ok = generate_native(s, HOST_OBJECT, &object);
+	if (ok && !image_link((const uint8_t *)object.data, object.len, &s->compile->module,
+			      &p->image, &why))
+		ok = fail_native(s, why);
+	buf_fini(&object);
+	return ok;
+}
+
+static bool make_program(struct session *s)
+{
+	struct product *p = s->product;
+	const uint8_t *runtime;
+	size_t runtime_len;
+	const char *why = NULL;
+
+	if (!make_payloads(s) ||
+	    !output_map_file(s->compile, output_library_path(s->compile, RUNTIME_NAME), &runtime,
+			     &runtime_len))
+		return false;
+	return image_write_program(runtime, runtime_len, &p->bpf, &p->image, &p->meta,
+				   &s->compile->module, &p->out, &why) ||
+	       fail_native(s, why);
+}
+
+/* Canonical source; needs no more than the parser. */
+static bool make_ast(struct session *s)
+{
+	if (!parse_source(s))
+		return false;
+	ast_print_module(s->compile, s->program.modules.data[0], &s->product->out);
+	return true;
+}
+
+static bool make_output(struct session *s)
+{
+	struct buf *out = &s->product->out;
+
+	if (s->options->emit == EMIT_AST)
+		return make_ast(s);
+	if (!make_module(s) || !optimise(s))
+		return false;
+	switch ((enum emit)s->options->emit) {
+	case EMIT_PROGRAM:
+		return make_program(s);
+	case EMIT_IR:
+		ir_print_module(&s->module, out);
+		return true;
+	case EMIT_BPF:
+		if (generate_bpf(s))
+			object_write(s->compile, &s->object, out);
+		return is_clean(s);
+	case EMIT_ASM:
+		if (generate_bpf(s))
+			bpf_print_object(s->compile, &s->object, out);
+		return is_clean(s);
+	case EMIT_OBJ:
+		return generate_native(s, HOST_OBJECT, out);
+	case EMIT_NATIVE_ASM:
+		return generate_native(s, HOST_ASSEMBLY, out);
+	case EMIT_LLVM:
+		return generate_native(s, HOST_LLVM_IR, out);
+	case EMIT_AST:
+		break;
+	}
+	unreachable("--emit=ast is made before the other outputs");
+}
+
+int pipeline_run(struct compile *compile, const struct options *options, struct product *product)
+{
+	struct session *s = ARENA_NEW(&compile->session, struct session);
+	bool ok = false;
+
+	s->compile = compile;
+	s->options = options;
+	s->product = product;
+	int status = read_options(s);
+	if (status)
+		return status;
+	if (options->command == COMMAND_BUILD)
+		ok = make_output(s);
+	else if (options->command == COMMAND_RUN)
+		ok = make_module(s) && optimise(s) && make_payloads(s);
+	else // eBPF code too: some limits are known only then
+		ok = make_module(s) && optimise(s) && generate_bpf(s);
+	return ok && is_clean(s) ? STATUS_OK : STATUS_WRONG_PROGRAM;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From options to outputs: which stages run, in which order, for each kind of output.
+ */
+#ifndef KS_DRIVER_PIPELINE_H
+#define KS_DRIVER_PIPELINE_H
+
+#include "frontend/base/buf.h"
+#include "frontend/base/compile.h"
+#include "frontend/driver/options.h"
+
+/* What comes out of a compile. */
+struct product {
+	struct buf out;              // the file to write, for build
+	struct buf bpf, image, meta; // the payloads, for run
+};
+
+/* Runs the stages that the options ask for. Problems are diagnostics in `compile`, except mistakes
+ * of the command line, which are printed. Gives an exit status. */
+int pipeline_run(struct compile *compile, const struct options *options, struct product *product);
+
+#endif

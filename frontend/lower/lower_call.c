@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls: functions of the program, BPF helpers by name, and the built-in functions. An aggregate
+ * argument is passed by the address of a copy; an aggregate result is written by the callee to an
+ * address in a hidden first argument.
+ */
+#include <string.h>
+
+#include "frontend/lower/lower_internal.h"
+
+/* Helpers whose result stays the same during a run of a program and that change nothing. */
+static const char *const pure_helpers[] = {
+	"bpf_get_smp_processor_id",
+	"bpf_get_current_pid_tgid",
+	"bpf_get_current_uid_gid",
+	"bpf_get_numa_node_id",
+};
+
+static uint32_t helper_effects(const struct helper_info *helper)
+{
+	for (size_t i = 0; i < sizeof pure_helpers / sizeof *pure_helpers; i++)
+		if (helper && !strcmp(helper->name, pure_helpers[i]))
+			return IR_EFFECT_PURE;
+	uint32_t moves = helper && helper->moves_packet ? IR_EFFECT_PACKET : 0;
+	return IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER | moves;
+}
+
+/* ---- functions of the program ---- */
+
+static ir_ref lower_argument(struct body *f, struct expr *arg)
+{
+	if (arg->type->kind == TYPE_MAP)
+		return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(arg->name.decl));
+	if (!type_is_aggregate(arg->type))
+		return lower_value(f, arg);
+	struct place copy = lower_temporary(f, arg, arg->type);
+	return place_address(f, &copy);
+}
+
+static ir_ref call_function(struct body *f, struct expr *call, const struct place *to)
+{
+	struct decl *callee = call->call.target;
+	uint32_t index = request_fn(f->lw, callee, f->target), given = call->call.args.len,
+		 count = 0;
+	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, given + 2);
+	bool may_throw = fn_may_throw(f->lw, callee);
+	if (type_is_aggregate(call->type)) {
+		struct place result =
+			to && !to->guard_count && !to->entry
+				? *to
+				: slot_place(f, new_slot(f, call->type, 0, call->where));
+		args[count++] = place_address(f, &result);
+	}
+	for (uint32_t i = 0; i < given; i++)
+		args[count++] = lower_argument(f, call->call.args.data[i]);
+	uint32_t error = may_throw ? error_word(f) : 0;
+	if (may_throw)
+		args[count++] = slot_addr(f, error);
+	f->b.where = call->where;
+	ir_ref result = ir_emit_call(&f->b, IR_CALL, value_type(call->type), index, args, count);
+	if (may_throw)
+		check_thrown(f, error);
+	return result;
+}
+
+/* Through a function value; only userspace has them. */
+static ir_ref call_value(struct body *f, struct expr *call, const struct place *to)
+{
+	uint32_t given = call->call.args.len, count = 0;
+	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, given + 1);
+	ir_ref callee = lower_value(f, call->call.callee);
+	if (to)
+		args[count++] = place_address(f, to);
+	for (uint32_t i = 0; i < given; i++)
+		args[count++] = lower_argument(f, call->call.args.data[i]);
+	f->b.where = call->where;
+	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_CALL_PTR,
+						    .type = value_type(call->type),
+						    .aux = (uint16_t)count,
+						    .a = ir_add_pool(f->fn, args, count),
+						    .b = callee});
+}
+
+/* ---- BPF helpers ---- */
+
+static ir_ref call_extern(struct body *f, struct expr *call)
+{
+	struct decl *callee = call->call.target;
+	const char *name = intern_text(&f->lw->compile->names, callee->name);
+	uint32_t count = call->call.args.len;
+	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, count + 1);
+	for (uint32_t i = 0; i < count; i++)
+		args[i] = lower_argument(f, call->call.args.data[i]);
+	const struct target_info *info = f->lw->info;
+	const struct helper_info *helper = info->find_helper(name, info->kernel);
+	f->b.where = call->where;
+	enum ir_type result = value_type(call->type);
+	uint32_t index = ir_add_extern(f->m, helper ? IR_EXTERN_HELPER : IR_EXTERN_KFUNC, name,
+				       result, helper_effects(helper));
+	return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+}
+
+/* ---- built-in functions ---- */
+
+/* Between host order and network order. */
+static ir_ref swap_bytes(struct body *f, struct expr *call, enum ir_op op)
+{
+	ir_ref value = lower_value(f, call->call.args.data[0]);
+	f->b.where = call->where;
+	return ir_emit(&f->b, op, value_type(call->type), value, IR_REF_NONE);
+}
+
+static ir_ref lower_attach(struct body *f, struct expr *call)
+{
+	ir_ref args[3];
+	args[0] = lower_value(f, call->call.args.data[0]);
+	struct text text = lower_text(f, call->call.args.data[1]);
+	struct place target = text.literal ? literal_place(f, text.literal) : text.place;
+	args[1] = place_address(f, &target);
+	args[2] = to_register(f, lower_value(f, call->call.args.data[2]), IR_I64, false);
+	f->b.where = call->where;
+	return call_runtime(f, "ks_attach", IR_I32, IR_EFFECT_OTHER, args, 3);
+}
+
+static ir_ref call_with_value(struct body *f, struct expr *call, const char *name,
+			      enum ir_type result)
+{
+	ir_ref arg = lower_value(f, call->call.args.data[0]);
+	f->b.where = call->where;
+	return call_runtime(f, name, result, IR_EFFECT_OTHER, &arg, 1);
+}
+
+static ir_ref call_with_map(struct body *f, struct expr *call, const char *name,
+			    enum ir_type result)
+{
+	ir_ref map = const32(f, map_of(call->call.callee->field.base->name.decl));
+	return call_runtime(f, name, result, IR_EFFECT_OTHER, &map, 1);
+}
+
+static ir_ref lower_exit(struct body *f, struct expr *call)
+{
+	call_with_value(f, call, "ks_exit", IR_VOID);
+	ir_emit_unreachable(&f->b);
+	return IR_REF_NONE;
+}
+
+static ir_ref lower_string_len(struct body *f, struct expr *call)
+{
+	struct text text = lower_text(f, call->call.callee->field.base);
+	return text_length(f, &text);
+}
+
+static ir_ref call_builtin(struct body *f, struct expr *call)
+{
+	switch ((enum builtin)call->call.target->builtin.id) {
+	case BUILTIN_PRINT:
+		return lower_print(f, call);
+	case BUILTIN_LOAD:
+		return call_with_value(f, call, "ks_load", IR_PTR);
+	case BUILTIN_ATTACH:
+		return lower_attach(f, call);
+	case BUILTIN_DETACH:
+		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_SLEEP:
+		return call_with_value(f, call, "ks_sleep", IR_VOID);
+	case BUILTIN_NOW_NS:
+		return call_runtime(f, "ks_now_ns", IR_I64, IR_EFFECT_OTHER, NULL, 0);
+	case BUILTIN_EXIT:
+		return lower_exit(f, call);
+	case BUILTIN_NTOHS:
+	case BUILTIN_HTONS:
+		return swap_bytes(f, call, IR_BE16);
+	case BUILTIN_NTOHL:
+	case BUILTIN_HTONL:
+		return swap_bytes(f, call, IR_BE32);
+	case BUILTIN_NTOHLL:
+	case BUILTIN_HTONLL:
+		return swap_bytes(f, call, IR_BE64);
+	case BUILTIN_CTX_AT:
+		return lower_ctx_at(f, call);
+	case BUILTIN_CTX_LEN:
+		return lower_ctx_len(f, call);
+	case BUILTIN_MAP_LEN:
+		return call_with_map(f, call, "ks_map_len", IR_I32);
+	case BUILTIN_MAP_CLEAR:
+		return call_with_map(f, call, "ks_map_clear", IR_VOID);
+	case BUILTIN_STR_LEN:
+		return lower_string_len(f, call);
+	case BUILTIN_COUNT:
+		break;
+	}
+	return IR_REF_NONE;
+}
+
+ir_ref lower_call(struct body *f, struct expr *call, const struct place *to)
+{
+	const struct decl *target = call->call.target;
+	if (target && target->kind == DECL_BUILTIN)
+		return call_builtin(f, call);
+	if (target && target->kind == DECL_EXTERN)
+		return call_extern(f, call);
+	if (target)
+		return call_function(f, call, to);
+	return call_value(f, call, to);
+}
+
+/* ---- function values ---- */
+
+ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type)
+{
+	if (type->kind == TYPE_PROGRAM_REF) // programs come first, so the index counts them
+		return const32(f, request_fn(f->lw, decl, IR_TARGET_BPF));
+	return ir_emit_index(&f->b, IR_FUNC, IR_PTR, request_fn(f->lw, decl, f->target));
+}

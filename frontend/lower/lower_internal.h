@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the lowering share. Not included from outside.
+ *
+ * Every variable is a slot, and a value that several paths give goes through a slot too: SSA form is
+ * made afterwards by mem2reg, so no phi is built here. Aggregates are handled by address, as places.
+ *
+ * A place is where an object lies, together with the conditions under which it may be touched: an
+ * index in range, a map entry present. The conditions are branches in front of the access, in order;
+ * when one fails a read gives zero and a write is dropped. Variable parts of the address are added
+ * only behind those branches, because the verifier forbids arithmetic on an unchecked map value.
+ */
+#ifndef KS_LOWER_INTERNAL_H
+#define KS_LOWER_INTERNAL_H
+
+#include "frontend/lower/lower.h"
+
+struct pending_fn { // a function asked for and not lowered yet
+	struct decl *decl;
+	uint32_t index;
+};
+
+struct lower {
+	struct compile *compile;
+	const struct checked_program *program;
+	const struct target_info *info;
+	struct ir_module *m;
+	struct map dtypes;   // type id -> index of the dtype + 1
+	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
+	struct map fns;      // declaration and target -> index of the function + 1
+	struct map throws;   // declaration -> 1 when a throw can leave the function
+	VEC(struct pending_fn) queue;
+	uint32_t error_count; // of the diagnostics at the beginning
+};
+
+/* An evaluated map entry. */
+struct entry {
+	uint32_t map;       // index into m->maps
+	struct decl *decl;  // DECL_MAP
+	struct type *value; // V
+	ir_ref key;         // the scalar, or the address of the object
+	ir_ref ptr;         // address of the value or null
+	bool is_present;    // ptr is known not to be null
+	bool has_copy;      // a variable that may have become a local value
+	ir_ref is_copy;     // userspace, I32: it has; IR_REF_NONE: it never does
+};
+
+enum { PLACE_MAX_GUARDS = 8, PLACE_MAX_TERMS = 4 };
+
+struct place_term {
+	ir_ref value; // I64
+	uint32_t scale;
+};
+
+struct place {
+	bool is_ctx;         // a context field: base is the context
+	bool is_percpu;      // inside the value of a per-CPU map
+	uint8_t ctx_kind;    // enum ir_ctx_kind
+	uint8_t guard_count; // conditions, I32; all must hold
+	uint8_t term_count;
+	enum ir_space space;
+	uint32_t align; // of base + offset, as far as known
+	ir_ref base;    // PTR
+	int32_t offset; // bytes
+	/* Variable parts: value * scale bytes each. They are computed behind the guards, since the
+	 * verifier carries what a comparison told it about a number to what is computed afterwards. */
+	struct place_term terms[PLACE_MAX_TERMS];
+	ir_ref guards[PLACE_MAX_GUARDS];
+	const struct decl *root;   // local variable that it is a part of; NULL when unknown
+	const struct entry *entry; // userspace: entry to write back after a store; NULL for none
+};
+
+/* What a local declaration became (decl->lowered while its function is lowered). */
+struct local {
+	uint64_t max;  // largest value of an unsigned variable that is never assigned
+	uint32_t slot; // value or object; for an entry, the address of the value
+	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
+	/* An entry variable: */
+	uint32_t key_slot;  // userspace: copy of the key, for writing back
+	uint32_t copy_slot; // local value, when a whole V is assigned somewhere
+	uint32_t flag_slot; // userspace: whether copy_slot is in use
+	bool has_copy;
+};
+
+struct loop {
+	struct loop *outer;
+	uint32_t next, end; // targets of continue and break
+};
+
+struct try_scope {
+	struct try_scope *outer;
+	uint32_t handler; // block that compares the code in body.code_slot with the catches
+};
+
+struct deferred {
+	uint32_t flag_slot; // set when control passes the defer statement
+	struct block *block;
+	bool is_reached; // control can come there
+};
+
+/* Known of a variable while a part of the program is lowered. */
+struct fact {
+	const struct decl *decl;
+	uint64_t max; // UINT64_MAX: no longer known
+};
+
+/* The function being lowered. */
+struct body {
+	struct lower *lw;
+	struct ir_module *m;
+	struct ir_fn *fn;
+	struct ir_builder b;
+	enum ir_target target;
+	struct decl *decl;
+	struct type *result;
+	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
+	struct loop *loop;
+	VEC(struct fact) facts; // in order of assumption
+	/* Leaving through defers and throws; see lower_unwind.c. */
+	struct try_scope *tries;
+	VEC(struct deferred) defers; // in source order
+	uint32_t next_defer;         // the first one that is not lowered yet, or before it
+	bool has_defer;              // returns go through exit_block
+	bool may_throw;              // has the hidden error parameter
+	bool has_code_slot;          // code_slot was made
+	ir_ref error_param;          // address of the caller's error word
+	uint32_t exit_block;         // runs the defers and returns
+	uint32_t result_slot;        // value on its way to exit_block
+	uint32_t code_slot;          // I64: 0, or the error word of a throw on its way
+};
+
+/* ---- lower_type.c ---- */
+
+enum ir_type value_type(const struct type *type); // of a scalar; VOID for anything else
+uint32_t value_width(const struct type *type);    // bytes in memory of a scalar
+bool value_is_signed(const struct type *type);    // compares, divides and widens as signed
+uint32_t lower_dtype(struct lower *lw, const struct type *type);
+uint32_t char_array_dtype(struct lower *lw, uint32_t count);
+uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
+
+/* ---- lower_module.c ---- */
+
+uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
+uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
+uint32_t map_of(struct decl *decl);
+/* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
+uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
+			uint32_t dtype);
+uint32_t literal_text(struct lower *lw, const void *bytes, uint32_t size);
+/* Serialises a constant initialiser; false when it is none. `out` has the size of the type, zero. */
+bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type *type,
+		    uint8_t *out);
+
+/* ---- lower_func.c ---- */
+
+void lower_function(struct lower *lw, struct decl *decl, uint32_t index);
+struct local *local_of(struct decl *decl);
+struct local *new_local(struct body *f, struct decl *decl);
+uint32_t new_block(struct body *f);
+bool is_live(const struct body *f);           // the builder has a block
+void jump_to(struct body *f, uint32_t block); // nothing when not live
+void start_block(struct body *f, uint32_t block);
+void branch(struct body *f, ir_ref cond, uint32_t yes, uint32_t no, enum ir_likely likely);
+uint32_t new_slot(struct body *f, const struct type *type, symbol name, span where);
+uint32_t raw_slot(struct body *f, uint32_t size, uint32_t align);
+ir_ref slot_addr(struct body *f, uint32_t slot);
+ir_ref load_slot(struct body *f, uint32_t slot, const struct type *type);
+void store_slot(struct body *f, uint32_t slot, const struct type *type, ir_ref value);
+ir_ref load_word(struct body *f, uint32_t slot, enum ir_type type); // I32, I64 or PTR as a whole
+void store_word(struct body *f, uint32_t slot, enum ir_type type, ir_ref value);
+ir_ref const32(struct body *f, uint32_t value);
+ir_ref const64(struct body *f, uint64_t value);
+ir_ref null_ptr(struct body *f);
+ir_ref zero_of(struct body *f, enum ir_type type);
+/* ir_emit() of a CAN_FOLD operation. */
+ir_ref emit_folded(struct body *f, enum ir_op op, enum ir_type type, ir_ref a, ir_ref b);
+/* Widens or cuts a value to another register type, reading it as signed or not. */
+ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_signed);
+ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint32_t effects,
+		    const ir_ref *args, uint32_t count);
+
+/* Returns the value of `expr`, or the named result when it is NULL. */
+void return_result(struct body *f, struct expr *expr);
+
+/* ---- lower_stmt.c ---- */
+
+bool atomic_op(const struct body *f, enum binary_op op, const struct type *type,
+	       enum ir_atomic *out);
+void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
+		 enum ir_atomic atomic, ir_ref value);
+
+void lower_block(struct body *f, const struct block *block);
+void lower_stmts(struct body *f, const stmt_list *stmts, uint32_t from, uint32_t to);
+void lower_local(struct body *f, struct decl *decl);
+
+/* ---- lower_expr.c ---- */
+
+ir_ref lower_value(struct body *f, struct expr *expr); // scalar; cannot be an entry
+void lower_effect(struct body *f, struct expr *expr);  // value not wanted
+void lower_condition(struct body *f, struct expr *expr, uint32_t yes, uint32_t no);
+ir_ref convert_value(struct body *f, ir_ref value, const struct type *from, const struct type *to);
+ir_ref narrow(struct body *f, ir_ref value, const struct type *type);
+ir_ref lower_arith(struct body *f, enum binary_op op, ir_ref left, ir_ref right,
+		   const struct type *type);
+
+ir_ref lower_pointer_step(struct body *f, enum binary_op op, ir_ref pointer, ir_ref count,
+			  const struct type *type);
+
+/* Where the value of a match, if or other expression goes. */
+struct sink {
+	const struct place *into; // aggregates
+	uint32_t slot;            // scalars
+	const struct type *type;  // NULL: not wanted
+};
+void sink_value(struct body *f, const struct sink *sink, struct expr *expr);
+void sink_zero(struct body *f, const struct sink *sink);
+void sink_block(struct body *f, const struct sink *sink, const struct block *block);
+
+/* ---- lower_match.c ---- */
+
+void lower_match(struct body *f, struct expr *expr, const struct sink *sink);
+void lower_if_value(struct body *f, struct expr *expr, const struct sink *sink);
+
+/* ---- lower_access.c ---- */
+
+struct place lower_place(struct body *f, struct expr *expr);
+struct place slot_place(struct body *f, uint32_t slot);
+struct place pointer_place(ir_ref base, uint32_t align);
+struct place global_place(struct body *f, uint32_t global);
+struct place place_at(struct place place, uint32_t offset); // `offset` bytes further
+void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t scale);
+/* base and terms, without the offset. */
+ir_ref place_base(struct body *f, const struct place *place);
+void place_guard(struct body *f, struct place *place, ir_ref cond);
+ir_ref place_address(struct body *f, const struct place *place); // guards must have been passed
+/* Branches to `skip` unless every guard holds; goes on in a block where they all do. */
+void place_enter(struct body *f, const struct place *place, uint32_t skip);
+uint32_t place_align(const struct place *place);
+ir_ref load_place(struct body *f, const struct place *place, const struct type *type);
+void store_place(struct body *f, const struct place *place, const struct type *type, ir_ref value);
+/* The same without looking at the guards. */
+ir_ref load_unguarded(struct body *f, const struct place *place, const struct type *type);
+void store_unguarded(struct body *f, const struct place *place, const struct type *type,
+		     ir_ref value);
+void copy_object(struct body *f, const struct place *to, const struct place *from, uint32_t size);
+void zero_object(struct body *f, const struct place *to, uint32_t size);
+/* Address as a value; null when a guard fails. */
+ir_ref lower_guarded_address(struct body *f, const struct place *place);
+/* Adds a variable index to a place; `limit` elements, 0 for no check. */
+void place_index(struct body *f, struct place *place, struct expr *index, uint32_t element_size,
+		 uint32_t limit);
+
+/* ---- lower_aggregate.c ---- */
+
+/* Puts the value of an aggregate expression at a place that nothing in `expr` reads. */
+void lower_into(struct body *f, const struct place *to, struct expr *expr, const struct type *type);
+/* The same into an object that exists; takes care of expressions that read it. */
+void assign_aggregate(struct body *f, const struct place *to, struct expr *expr,
+		      const struct type *type);
+/* A fresh object that holds the value. */
+struct place lower_temporary(struct body *f, struct expr *expr, const struct type *type);
+
+/* A loop over 0 .. count - 1 around what is emitted between the two calls. */
+struct counter {
+	uint32_t slot, head, end;
+	ir_ref value; // I64, the current number
+};
+struct counter begin_count(struct body *f, uint32_t count);
+void end_count(struct body *f, const struct counter *counter);
+/* Copies an element, scalar or aggregate. */
+void copy_member(struct body *f, const struct place *to, const struct place *from,
+		 const struct type *type);
+
+/* ---- lower_map.c ---- */
+
+struct entry lower_entry(struct body *f, struct expr *expr); // looks it up
+void look_up(struct body *f, struct entry *entry);           // fills ptr from map and key
+struct place entry_place(struct body *f, const struct entry *entry);
+ir_ref entry_present(struct body *f, const struct entry *entry); // I32
+void write_back(struct body *f, const struct entry *entry);
+void bind_entry(struct body *f, struct decl *decl, struct expr *init);
+void assign_entry(struct body *f, struct expr *target, struct expr *value);
+void assign_entry_op(struct body *f, struct expr *target, enum binary_op op, struct expr *value);
+void delete_entry(struct body *f, struct expr *target);
+/* Declares a loop variable with the value at a place. */
+void bind_each(struct body *f, struct decl *decl, const struct type *type,
+	       const struct place *from);
+ir_ref lower_in(struct body *f, struct expr *expr);
+
+/* ---- lower_packet.c ---- */
+
+ir_ref lower_ctx_at(struct body *f, struct expr *call);
+ir_ref lower_ctx_len(struct body *f, struct expr *call);
+/* At the start of a classifier: makes the part of the packet linear that ctx.at() will ask for. */
+void pull_headers(struct body *f);
+
+/* ---- lower_string.c ---- */
+
+/* An evaluated string operand; its place has no guards. */
+struct text {
+	struct place place;
+	uint32_t capacity;          // bytes of storage
+	const struct expr *literal; // EXPR_STRING, else NULL
+};
+struct text lower_text(struct body *f, struct expr *expr);
+ir_ref texts_equal(struct body *f, const struct text *a, const struct text *b); // I32
+ir_ref text_length(struct body *f, const struct text *text);                    // I32
+/* A string into an object of `type`: cut to it, the rest zero, NUL-terminated if that is a str. */
+void lower_string_into(struct body *f, const struct place *to, struct expr *expr,
+		       const struct type *type);
+struct place literal_place(struct body *f, const struct expr *string);
+
+/* ---- lower_print.c ---- */
+
+ir_ref lower_print(struct body *f, struct expr *call);
+
+/* ---- lower_call.c ---- */
+
+/* `to` is where an aggregate result goes, NULL for others. */
+ir_ref lower_call(struct body *f, struct expr *call, const struct place *to);
+ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type);
+
+/* ---- lower_bounds.c ---- */
+
+/* Largest value that an unsigned reading of the expression can have; UINT64_MAX when unknown. */
+uint64_t upper_bound(const struct body *f, const struct expr *expr);
+/* The same from the text alone: it does not depend on what has been lowered so far. */
+uint64_t static_upper_bound(const struct expr *expr);
+void assume(struct body *f, const struct expr *condition, bool holds);
+void forget_facts(struct body *f, const struct decl *decl); // NULL: of every assigned variable
+
+/* ---- lower_walk.c ---- */
+
+typedef void expr_visitor(void *data, struct expr *expr);
+typedef void stmt_visitor(void *data, struct stmt *stmt);
+struct walk {
+	expr_visitor *expr; // NULL: not wanted
+	stmt_visitor *stmt;
+	void *data;
+	bool skip_caught; // leave out what a `catch _` stands guard over
+};
+void walk_block(const struct walk *walk, const struct block *block);
+
+/* ---- lower_unwind.c ---- */
+
+/* Finds the functions that can let a throw pass to their caller. */
+void find_throws(struct lower *lw);
+bool fn_may_throw(const struct lower *lw, const struct decl *decl);
+void lower_throw(struct body *f, struct stmt *stmt);
+void lower_try(struct body *f, struct stmt *stmt);
+void lower_defer(struct body *f, struct stmt *stmt);
+void leave_with(struct body *f, ir_ref value); // return, through the defers if there are any
+void begin_unwind(struct body *f);
+void finish_exit(struct body *f);
+void check_thrown(struct body *f, uint32_t slot); // after a call that may throw
+uint32_t error_word(struct body *f);              // slot handed to such a call, cleared
+
+#endif

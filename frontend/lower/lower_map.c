@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Map entries. An entry is looked up once, where it is evaluated; its place is the value in the map,
+ * with the condition that it was found. In eBPF the place is the map's own memory. In userspace a
+ * lookup gives a copy, so a store into it is followed by an update of the map (write_back).
+ *
+ * `m[k] op= v` on hash-like maps in eBPF must not lose a count when two CPUs insert first: the entry is
+ * created only if it is still absent, and otherwise found again and changed.
+ */
+#include "frontend/lower/lower_internal.h"
+
+/* ---- keys, values and the three operations ---- */
+
+/* Address of an object: the variable itself where it is one, else a temporary. */
+static ir_ref object_address(struct body *f, struct expr *expr, const struct type *type)
+{
+	if (expr->kind == EXPR_NAME || expr->kind == EXPR_FIELD) {
+		struct place place = lower_place(f, expr);
+		if (!place.guard_count && !place.term_count && place.space == IR_SPACE_SLOT)
+			return place_address(f, &place);
+		struct place copy = slot_place(f, new_slot(f, type, 0, expr->where));
+		copy_object(f, &copy, &place, type->size);
+		return place_address(f, &copy);
+	}
+	struct place place = lower_temporary(f, expr, type);
+	return place_address(f, &place);
+}
+
+/* What an IR map operation takes for a key or value. */
+static ir_ref map_operand(struct body *f, struct expr *expr, const struct type *type)
+{
+	return type_is_scalar(type) ? lower_value(f, expr) : object_address(f, expr, type);
+}
+
+void look_up(struct body *f, struct entry *entry)
+{
+	entry->ptr = ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_LOOKUP,
+							  .type = IR_PTR,
+							  .a = entry->key,
+							  .index = entry->map});
+}
+
+static ir_ref update(struct body *f, const struct entry *entry, ir_ref value, enum ir_map_flag flag)
+{
+	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_UPDATE,
+						    .type = IR_I32,
+						    .aux = (uint16_t)flag,
+						    .a = entry->key,
+						    .b = value,
+						    .index = entry->map});
+}
+
+static struct entry entry_key(struct body *f, struct decl *map, struct expr *key)
+{
+	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
+	entry.key = map_operand(f, key, map->type->map.key);
+	return entry;
+}
+
+static const struct ir_map *map_row(const struct body *f, const struct entry *entry)
+{
+	return &f->m->maps.data[entry->map];
+}
+
+/* ---- evaluation ---- */
+
+static struct entry local_entry(struct body *f, struct decl *decl)
+{
+	struct local *local = local_of(decl);
+	struct decl *map = decl->type->entry_of;
+	struct entry entry = {.map = map_of(map),
+			      .decl = map,
+			      .value = map->type->map.value,
+			      .is_present = decl->variable.is_present,
+			      .has_copy = local->has_copy};
+	entry.ptr = load_word(f, local->slot, IR_PTR);
+	if (f->target == IR_TARGET_BPF)
+		return entry;
+	if (local->has_copy)
+		entry.is_copy = load_word(f, local->flag_slot, IR_I32);
+	const struct type *key = map->type->map.key;
+	entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
+					: slot_addr(f, local->key_slot);
+	return entry;
+}
+
+struct entry lower_entry(struct body *f, struct expr *expr)
+{
+	if (expr->kind == EXPR_NAME)
+		return local_entry(f, expr->name.decl);
+	assert(expr->kind == EXPR_INDEX && "the checker knows two forms of an entry");
+	struct entry entry = entry_key(f, expr->index.base->name.decl, expr->index.index);
+	f->b.where = expr->where;
+	look_up(f, &entry);
+	return entry;
+}
+
+ir_ref entry_present(struct body *f, const struct entry *entry)
+{
+	if (entry->is_present)
+		return const32(f, 1);
+	return ir_emit(&f->b, IR_NE, IR_I32, entry->ptr, null_ptr(f));
+}
+
+struct place entry_place(struct body *f, const struct entry *entry)
+{
+	struct place place = {.base = entry->ptr,
+			      .space = entry->has_copy ? IR_SPACE_ANY : IR_SPACE_MAP,
+			      .is_percpu = map_row(f, entry)->is_percpu,
+			      .align = entry->has_copy ? entry->value->align : 8};
+	if (!place.align)
+		place.align = 1;
+	if (!entry->is_present)
+		place_guard(f, &place, entry_present(f, entry));
+	if (f->target != IR_TARGET_BPF)
+		place.entry = entry;
+	return place;
+}
+
+void write_back(struct body *f, const struct entry *entry)
+{
+	uint32_t done = 0;
+	if (entry->is_copy) {
+		uint32_t in_map = new_block(f);
+		done = new_block(f);
+		branch(f, entry->is_copy, done, in_map, IR_LIKELY_FALSE);
+		start_block(f, in_map);
+	}
+	ir_ref value = entry->ptr;
+	if (map_row(f, entry)->value_is_scalar) {
+		struct place place = pointer_place(entry->ptr, 8);
+		value = load_unguarded(f, &place, entry->value);
+	}
+	update(f, entry, value, IR_MAP_EXIST);
+	if (done) {
+		jump_to(f, done);
+		start_block(f, done);
+	}
+}
+
+/* ---- entry variables ---- */
+
+void bind_entry(struct body *f, struct decl *decl, struct expr *init)
+{
+	struct entry entry = lower_entry(f, init);
+	struct local *local = new_local(f, decl);
+	f->b.where = decl->where;
+	local->slot = ir_add_slot(f->fn, (struct ir_slot){.name = decl->name,
+							  .size = 8,
+							  .align = 8,
+							  .dtype = lower_dtype(f->lw, decl->type),
+							  .where = decl->name_where});
+	store_word(f, local->slot, IR_PTR, entry.ptr);
+	local->has_copy = decl->variable.is_assigned;
+	if (local->has_copy)
+		local->copy_slot = new_slot(f, entry.value, decl->name, decl->name_where);
+	if (f->target == IR_TARGET_BPF)
+		return;
+	const struct type *key = entry.decl->type->map.key;
+	local->key_slot = new_slot(f, key, 0, decl->name_where);
+	if (type_is_scalar(key)) {
+		store_slot(f, local->key_slot, key, entry.key);
+	} else {
+		struct place to = slot_place(f, local->key_slot);
+		struct place from = pointer_place(entry.key, key->align);
+		copy_object(f, &to, &from, key->size);
+	}
+	if (local->has_copy) {
+		local->flag_slot = raw_slot(f, 4, 4);
+		store_word(f, local->flag_slot, IR_I32, const32(f, 0));
+	}
+}
+
+void bind_each(struct body *f, struct decl *decl, const struct type *type, const struct place *from)
+{
+	struct local *local = new_local(f, decl);
+	local->slot = new_slot(f, type, decl->name, decl->name_where);
+	struct place to = slot_place(f, local->slot);
+	struct place source = *from;
+	source.entry = NULL;
+	copy_member(f, &to, &source, type);
+}
+
+/* From here on the variable is a local value. */
+static void use_copy(struct body *f, const struct local *local)
+{
+	store_word(f, local->slot, IR_PTR, slot_addr(f, local->copy_slot));
+	if (f->target != IR_TARGET_BPF)
+		store_word(f, local->flag_slot, IR_I32, const32(f, 1));
+}
+
+static void assign_copy(struct body *f, struct decl *decl, struct expr *value)
+{
+	const struct type *type = decl->type->entry_of->type->map.value;
+	struct local *local = local_of(decl);
+	if (type_is_aggregate(type)) {
+		struct place from = lower_temporary(f, value, type);
+		struct place to = slot_place(f, local->copy_slot);
+		copy_object(f, &to, &from, type->size);
+	} else {
+		store_slot(f, local->copy_slot, type, lower_value(f, value));
+	}
+	use_copy(f, local);
+}
+
+static void assign_copy_op(struct body *f, struct decl *decl, enum binary_op op, struct expr *value)
+{
+	const struct type *type = decl->type->entry_of->type->map.value;
+	struct local *local = local_of(decl);
+	struct entry entry = local_entry(f, decl);
+	struct place place = entry_place(f, &entry);
+	ir_ref old = load_place(f, &place, type);
+	ir_ref right = lower_value(f, value);
+	store_slot(f, local->copy_slot, type, lower_arith(f, op, old, right, type));
+	use_copy(f, local);
+}
+
+/* ---- assignment ---- */
+
+static bool stores_in_place(const struct body *f, const struct entry *entry)
+{
+	return f->target == IR_TARGET_BPF && map_row(f, entry)->is_array;
+}
+
+void assign_entry(struct body *f, struct expr *target, struct expr *value)
+{
+	if (target->kind == EXPR_NAME) {
+		assign_copy(f, target->name.decl, value);
+		return;
+	}
+	span where = f->b.where;
+	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	const struct type *type = entry.value;
+	if (!stores_in_place(f, &entry)) {
+		ir_ref operand = map_operand(f, value, type);
+		f->b.where = where;
+		update(f, &entry, operand, IR_MAP_ANY);
+		return;
+	}
+	if (type_is_scalar(type)) {
+		ir_ref result = lower_value(f, value);
+		f->b.where = where;
+		look_up(f, &entry);
+		struct place place = entry_place(f, &entry);
+		store_place(f, &place, type, result);
+	} else {
+		struct place from = pointer_place(object_address(f, value, type), type->align);
+		from.space = IR_SPACE_SLOT;
+		f->b.where = where;
+		look_up(f, &entry);
+		struct place place = entry_place(f, &entry);
+		copy_object(f, &place, &from, type->size);
+	}
+}
+
+/* Shared integers: change the entry, or create it and start over if somebody else did. */
+static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op op,
+			    enum ir_atomic atomic, ir_ref value)
+{
+	const struct type *type = entry->value;
+	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
+	look_up(f, entry);
+	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
+	start_block(f, hit);
+	entry->is_present = true;
+	struct place place = entry_place(f, entry);
+	emit_atomic(f, &place, op, atomic, value);
+	jump_to(f, done);
+	start_block(f, miss);
+	if (!map_row(f, entry)->is_array) {
+		uint32_t again = new_block(f), again_hit = new_block(f);
+		ir_ref first = lower_arith(f, op, zero_of(f, value_type(type)), value, type);
+		ir_ref failed = update(f, entry, first, IR_MAP_NOEXIST);
+		ir_ref inserted = ir_emit(&f->b, IR_EQ, IR_I32, failed, const32(f, 0));
+		branch(f, inserted, done, again, IR_LIKELY_TRUE);
+		start_block(f, again);
+		struct entry second = *entry;
+		second.is_present = false;
+		look_up(f, &second);
+		branch(f, entry_present(f, &second), again_hit, done, IR_LIKELY_TRUE);
+		start_block(f, again_hit);
+		second.is_present = true;
+		place = entry_place(f, &second);
+		emit_atomic(f, &place, op, atomic, value);
+	}
+	jump_to(f, done);
+	start_block(f, done);
+}
+
+/* In eBPF, without atomicity: per-CPU maps, narrow integers, operations that have no atomic form. */
+static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op op, ir_ref value)
+{
+	const struct type *type = entry->value;
+	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
+	look_up(f, entry);
+	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
+	start_block(f, hit);
+	entry->is_present = true;
+	struct place place = entry_place(f, entry);
+	ir_ref old = load_unguarded(f, &place, type);
+	store_unguarded(f, &place, type, lower_arith(f, op, old, value, type));
+	jump_to(f, done);
+	start_block(f, miss);
+	if (!map_row(f, entry)->is_array) {
+		ir_ref first = lower_arith(f, op, zero_of(f, value_type(type)), value, type);
+		update(f, entry, first, IR_MAP_ANY);
+	}
+	jump_to(f, done);
+	start_block(f, done);
+}
+
+static void user_entry_op(struct body *f, struct entry *entry, enum binary_op op, ir_ref value)
+{
+	look_up(f, entry);
+	struct place place = entry_place(f, entry);
+	ir_ref old = load_place(f, &place, entry->value);
+	update(f, entry, lower_arith(f, op, old, value, entry->value), IR_MAP_ANY);
+}
+
+void assign_entry_op(struct body *f, struct expr *target, enum binary_op op, struct expr *value)
+{
+	if (target->kind == EXPR_NAME) {
+		assign_copy_op(f, target->name.decl, op, value);
+		return;
+	}
+	span where = f->b.where;
+	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	ir_ref operand = lower_value(f, value);
+	enum ir_atomic atomic;
+	f->b.where = where;
+	if (f->target != IR_TARGET_BPF)
+		user_entry_op(f, &entry, op, operand);
+	else if (!map_row(f, &entry)->is_percpu && atomic_op(f, op, entry.value, &atomic))
+		atomic_entry_op(f, &entry, op, atomic, operand);
+	else
+		plain_entry_op(f, &entry, op, operand);
+}
+
+/* ---- delete, in ---- */
+
+/* An array keeps all its entries; deleting one makes it zero again. */
+static void reset_entry(struct body *f, struct entry *entry)
+{
+	const struct type *type = entry->value;
+	bool is_scalar = type_is_scalar(type);
+	if (f->target == IR_TARGET_BPF) {
+		look_up(f, entry);
+		struct place place = entry_place(f, entry);
+		if (is_scalar)
+			store_place(f, &place, type, zero_of(f, value_type(type)));
+		else
+			zero_object(f, &place, type->size);
+		return;
+	}
+	ir_ref zero = zero_of(f, value_type(type));
+	if (!is_scalar) {
+		struct place place = slot_place(f, new_slot(f, type, 0, f->b.where));
+		zero_object(f, &place, type->size);
+		zero = place_address(f, &place);
+	}
+	update(f, entry, zero, IR_MAP_ANY);
+}
+
+void delete_entry(struct body *f, struct expr *target)
+{
+	span where = f->b.where;
+	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	f->b.where = where;
+	if (map_row(f, &entry)->is_array)
+		reset_entry(f, &entry);
+	else
+		ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_DELETE,
+						     .type = IR_I32,
+						     .a = entry.key,
+						     .index = entry.map});
+}
+
+ir_ref lower_in(struct body *f, struct expr *expr)
+{
+	struct entry entry = entry_key(f, expr->binary.right->name.decl, expr->binary.left);
+	f->b.where = expr->where;
+	look_up(f, &entry);
+	return entry_present(f, &entry);
+}

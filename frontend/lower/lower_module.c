@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module: globals, configuration groups, maps, literals, the options of main, and the list of
+ * functions. Functions are lowered when something that runs asks for them: programs first, then main,
+ * then what they call, once for each target. A file without main is a library, of which every plain
+ * function is kept.
+ */
+#include <string.h>
+
+#include "frontend/lower/lower_internal.h"
+
+/* ---- constants ---- */
+
+static void put_little_endian(uint8_t *out, uint64_t value, uint32_t width)
+{
+	for (uint32_t i = 0; i < width; i++)
+		out[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* Copies what fits; a str keeps room for its NUL. */
+static void put_string(uint8_t *out, const struct expr *string, const struct type *type)
+{
+	uint32_t room = type->kind == TYPE_STR && type->size ? type->size - 1 : type->size;
+	memcpy(out, string->string.data, string->string.len < room ? string->string.len : room);
+}
+
+static bool array_bytes(struct lower *lw, const struct expr *expr, const struct type *type,
+			uint8_t *out)
+{
+	uint32_t size = type->element->size, given = expr->array.items.len;
+	for (uint32_t i = 0; i < given && i < type->count; i++)
+		if (!constant_bytes(lw, expr->array.items.data[i], type->element, out + i * size))
+			return false;
+	for (uint32_t i = 1; given == 1 && i < type->count; i++)
+		memcpy(out + i * size, out, size);
+	return true;
+}
+
+bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type *type,
+		    uint8_t *out)
+{
+	if (expr->is_const) {
+		put_little_endian(out, expr->value, value_width(type));
+		return true;
+	}
+	switch ((int)expr->kind) {
+	case EXPR_STRING:
+		put_string(out, expr, type);
+		return true;
+	case EXPR_CONVERT:
+		return expr->convert.conversion == CONV_STR &&
+		       constant_bytes(lw, expr->convert.operand, type, out);
+	case EXPR_ARRAY:
+		return array_bytes(lw, expr, type, out);
+	case EXPR_STRUCT:
+		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
+			const struct field_init *init = &expr->literal.fields.data[i];
+			if (!constant_bytes(lw, init->value, init->field->type,
+					    out + init->field->field.offset))
+				return false;
+		}
+		return true;
+	case EXPR_NAME:
+		return expr->name.decl->kind == DECL_CONST &&
+		       constant_bytes(lw, expr->name.decl->variable.init, type, out);
+	default:
+		return false;
+	}
+}
+
+static const uint8_t *keep_unless_zero(struct lower *lw, const uint8_t *bytes, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		if (bytes[i])
+			return arena_copy(lw->m->arena, bytes, size);
+	return NULL;
+}
+
+uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
+			uint32_t dtype)
+{
+	uint64_t key = hash_u64(hash_bytes(bytes, size) ^ ((uint64_t)size << 8 | align)) >> 1;
+	uint64_t *known = map_insert(&lw->literals, key);
+	if (*known) {
+		const struct ir_global *global = &lw->m->globals.data[*known - 1];
+		if (global->size == size && !memcmp(global->init, bytes, size))
+			return (uint32_t)*known - 1;
+	}
+	uint32_t index = ir_add_global(
+		lw->m, (struct ir_global){.section = IR_SECTION_RODATA,
+					  .size = size,
+					  .align = align,
+					  .init = arena_copy(lw->m->arena, bytes, size),
+					  .dtype = dtype});
+	*known = index + 1;
+	return index;
+}
+
+uint32_t literal_text(struct lower *lw, const void *bytes, uint32_t size)
+{
+	return literal_global(lw, bytes, size, 1, char_array_dtype(lw, size));
+}
+
+/* ---- declarations ---- */
+
+static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes, bool is_constant)
+{
+	uint32_t size = decl->type->size ? decl->type->size : value_width(decl->type);
+	const uint8_t *init = is_constant ? arena_copy(lw->m->arena, bytes, size)
+					  : keep_unless_zero(lw, bytes, size);
+	enum ir_section section = is_constant ? IR_SECTION_RODATA
+				  : init      ? IR_SECTION_DATA
+					      : IR_SECTION_BSS;
+	uint32_t align = decl->type->align ? decl->type->align : 1;
+	uint32_t index =
+		ir_add_global(lw->m, (struct ir_global){.name = decl->name,
+							.section = section,
+							.size = size,
+							.align = size >= 8 ? 8 : align,
+							.init = init,
+							.dtype = lower_dtype(lw, decl->type),
+							.where = decl->name_where});
+	decl->lowered = (void *)(uintptr_t)(index + 1);
+}
+
+static uint8_t *object_buffer(struct lower *lw, const struct type *type)
+{
+	return arena_alloc(lw->m->arena, type->size + 8u);
+}
+
+static void add_variable(struct lower *lw, struct decl *decl)
+{
+	uint8_t *bytes = object_buffer(lw, decl->type);
+	if (decl->variable.init)
+		constant_bytes(lw, decl->variable.init, decl->type, bytes);
+	add_object(lw, decl, bytes, decl->kind == DECL_CONST);
+}
+
+static void add_config(struct lower *lw, struct decl *decl)
+{
+	uint8_t *bytes = object_buffer(lw, decl->type);
+	for (uint32_t i = 0; i < decl->config.fields.len; i++) {
+		const struct decl *field = decl->config.fields.data[i];
+		if (field->field.init)
+			constant_bytes(lw, field->field.init, field->type,
+				       bytes + field->field.offset);
+	}
+	add_object(lw, decl, bytes, false);
+}
+
+uint32_t global_of(struct lower *lw, struct decl *decl)
+{
+	if (!decl->lowered) // an aggregate constant, at its first use
+		add_variable(lw, decl);
+	return (uint32_t)(uintptr_t)decl->lowered - 1;
+}
+
+static void add_map(struct lower *lw, struct decl *decl)
+{
+	const struct type *type = decl->type, *key = type->map.key, *value = type->map.value;
+	bool is_array = type->map.kind->shape == MAP_SHAPE_ARRAY;
+	struct ir_map map = {
+		.name = decl->name,
+		.type = type->map.kind->type,
+		.key_size = is_array ? 4 : key->size, // the kernel indexes arrays by 32 bits
+		.value_size = value->size,
+		.max_entries = type->map.max_entries,
+		.flags = decl->map.flag_bits,
+		.key_dtype =
+			lower_dtype(lw, is_array && key->size < 4 ? lw->program->types.u32 : key),
+		.value_dtype = lower_dtype(lw, value),
+		.key_is_scalar = type_is_scalar(key),
+		.value_is_scalar = type_is_scalar(value),
+		.key_is_signed = value_is_signed(key),
+		.value_is_signed = value_is_signed(value),
+		.is_percpu = type->map.kind->is_percpu,
+		.is_array = is_array,
+		.is_pinned = decl->map.is_pinned,
+		.where = decl->name_where,
+	};
+	vec_push(lw->m->arena, &lw->m->maps, map);
+	decl->lowered = (void *)(uintptr_t)lw->m->maps.len;
+}
+
+uint32_t map_of(struct decl *decl)
+{
+	return (uint32_t)(uintptr_t)decl->lowered - 1;
+}
+
+/* ---- functions ---- */
+
+/* Hidden result address, the parameters, hidden error address; aggregates by address. */
+static void set_signature(struct ir_fn *fn, const struct type *type, bool may_throw)
+{
+	bool is_hidden = type_is_aggregate(type->func.result);
+	fn->result = value_type(type->func.result);
+	fn->params = ARENA_ARRAY(fn->arena, uint8_t, type->func.param_count + 2u);
+	if (is_hidden)
+		fn->params[fn->param_count++] = IR_PTR;
+	for (uint32_t i = 0; i < type->func.param_count; i++) {
+		enum ir_type param = value_type(type->func.params[i]);
+		fn->params[fn->param_count++] = param == IR_VOID ? IR_PTR : param;
+	}
+	if (may_throw)
+		fn->params[fn->param_count++] = IR_PTR;
+}
+
+/* The verifier cannot follow a pointer to packet or map memory through a call, and passes five
+ * arguments. */
+static bool must_inline(const struct ir_fn *fn)
+{
+	if (fn->target != IR_TARGET_BPF || fn->program)
+		return false;
+	for (uint32_t i = 0; i < fn->param_count; i++)
+		if (fn->params[i] == IR_PTR)
+			return true;
+	return fn->param_count > 5 || fn->result == IR_PTR;
+}
+
+uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
+{
+	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
+	if (*known)
+		return (uint32_t)*known - 1;
+	uint32_t index = ir_add_fn(lw->m, decl->name, target);
+	*known = index + 1;
+	struct ir_fn *fn = lw->m->fns.data[index];
+	fn->where = decl->name_where;
+	fn->program = decl->func.program ? decl->func.program->name : NULL;
+	fn->is_exported = fn->program || decl == lw->program->main;
+	fn->dtype = lower_func_dtype(lw, decl);
+	set_signature(fn, decl->type, fn_may_throw(lw, decl));
+	fn->is_inline = must_inline(fn);
+	struct pending_fn pending = {decl, index};
+	vec_push(lw->m->arena, &lw->queue, pending);
+	return index;
+}
+
+static void request_roots(struct lower *lw)
+{
+	const decl_list *functions = &lw->program->functions;
+	for (uint32_t i = 0; i < functions->len; i++)
+		if (functions->data[i]->func.program)
+			request_fn(lw, functions->data[i], IR_TARGET_BPF);
+	if (lw->program->main)
+		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
+	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
+		struct decl *decl = functions->data[i];
+		if (decl->func.target == TARGET_USER)
+			lw->m->fns.data[request_fn(lw, decl, IR_TARGET_HOST)]->is_exported = true;
+	}
+}
+
+static void add_options(struct lower *lw)
+{
+	const struct decl *main = lw->program->main;
+	if (!main || !main->type->func.param_count)
+		return;
+	const struct type *type = main->type->func.params[0];
+	lw->m->options_size = type->size;
+	for (uint32_t i = 0; i < type->record.fields.len; i++) {
+		const struct decl *field = type->record.fields.data[i];
+		struct ir_option option = {field->name, lower_dtype(lw, field->type),
+					   field->field.offset, field->type->size};
+		vec_push(lw->m->arena, &lw->m->options, option);
+	}
+}
+
+bool lower_program(struct compile *compile, const struct checked_program *program,
+		   const struct target_info *info, struct ir_module *out)
+{
+	struct lower lw = {.compile = compile,
+			   .program = program,
+			   .info = info,
+			   .m = out,
+			   .error_count = compile->diags.errors};
+	map_init(&lw.dtypes, out->arena);
+	map_init(&lw.literals, out->arena);
+	map_init(&lw.fns, out->arena);
+	map_init(&lw.throws, out->arena);
+	for (uint32_t i = 0; i < program->maps.len; i++)
+		add_map(&lw, program->maps.data[i]);
+	for (uint32_t i = 0; i < program->globals.len; i++)
+		add_variable(&lw, program->globals.data[i]);
+	for (uint32_t i = 0; i < program->configs.len; i++)
+		add_config(&lw, program->configs.data[i]);
+	add_options(&lw);
+	find_throws(&lw);
+	request_roots(&lw);
+	for (uint32_t i = 0; i < lw.queue.len; i++)
+		lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);
+	return compile->diags.errors == lw.error_count;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * try, throw and defer: leaving a function or a block in another way than by its end.
+ *
+ * A throw whose try stands in the same function is a jump: the error word goes to a slot of the
+ * function, and the handler of the try compares its code with the catches in order; when none matches
+ * it goes on to the next try outside.
+ *
+ * A function that can let a throw pass has a hidden last parameter, the address of an error word of its
+ * caller. It is zero when the call begins; the callee stores ERROR_FLAG | code there and returns zero,
+ * and the caller looks at it behind the call. A main or a program has no caller: the checker
+ * demands a catch in programs, and main ends the process with status 1 and a message.
+ *
+ * A function with a defer leaves through one block at its end, which runs the deferred blocks that
+ * control has passed, last first, and then returns or passes the throw on.
+ */
+#include <string.h>
+
+#include "frontend/lower/lower_internal.h"
+
+#define ERROR_FLAG (1ull << 32)
+
+/* ---- which functions let a throw pass ---- */
+
+struct throw_search {
+	struct lower *lw;
+	bool found;
+};
+
+static void find_throwing_call(void *data, struct expr *expr)
+{
+	struct throw_search *search = data;
+	if (expr->kind == EXPR_CALL && expr->call.target && expr->call.target->kind == DECL_FUNC &&
+	    fn_may_throw(search->lw, expr->call.target))
+		search->found = true;
+}
+
+static void find_throw(void *data, struct stmt *stmt)
+{
+	struct throw_search *search = data;
+	if (stmt->kind == STMT_THROW)
+		search->found = true;
+}
+
+static bool lets_throw_pass(struct lower *lw, const struct decl *decl)
+{
+	struct throw_search search = {.lw = lw};
+	struct walk walk = {.expr = find_throwing_call,
+			    .stmt = find_throw,
+			    .data = &search,
+			    .skip_caught = true};
+	walk_block(&walk, decl->func.body);
+	return search.found;
+}
+
+bool fn_may_throw(const struct lower *lw, const struct decl *decl)
+{
+	return map_find(&lw->throws, MAP_PTR(decl)) != NULL;
+}
+
+/* Callers after callees until nothing changes; without a throw in the program that is one round. */
+void find_throws(struct lower *lw)
+{
+	const decl_list *functions = &lw->program->functions;
+	bool changed = true;
+	while (changed) {
+		changed = false;
+		for (uint32_t i = functions->len; i-- > 0;) {
+			const struct decl *decl = functions->data[i];
+			bool has_caller = !decl->func.program && decl != lw->program->main;
+			if (!has_caller || fn_may_throw(lw, decl) || !lets_throw_pass(lw, decl))
+				continue;
+			*map_insert(&lw->throws, MAP_PTR(decl)) = 1;
+			changed = true;
+		}
+	}
+}
+
+/* ---- entry and exit of a function ---- */
+
+static void find_defer(void *data, struct stmt *stmt)
+{
+	struct body *f = data;
+	if (stmt->kind != STMT_DEFER)
+		return;
+	struct deferred deferred = {raw_slot(f, 4, 4), stmt->block, false};
+	store_word(f, deferred.flag_slot, IR_I32, const32(f, 0));
+	vec_push(f->m->arena, &f->defers, deferred);
+	f->has_defer = true;
+}
+
+void begin_unwind(struct body *f)
+{
+	f->may_throw = fn_may_throw(f->lw, f->decl);
+	struct walk walk = {.stmt = find_defer, .data = f};
+	walk_block(&walk, f->decl->func.body);
+	if (!f->has_defer)
+		return;
+	f->exit_block = new_block(f);
+	f->code_slot = raw_slot(f, 8, 8);
+	f->has_code_slot = true;
+	store_word(f, f->code_slot, IR_I64, const64(f, 0));
+	if (value_type(f->result) != IR_VOID) {
+		f->result_slot = new_slot(f, f->result, 0, f->decl->name_where);
+		store_slot(f, f->result_slot, f->result, zero_of(f, value_type(f->result)));
+	}
+}
+
+static uint32_t code_slot(struct body *f)
+{
+	if (!f->has_code_slot)
+		f->code_slot = raw_slot(f, 8, 8);
+	f->has_code_slot = true;
+	return f->code_slot;
+}
+
+static ir_ref zero_result(struct body *f)
+{
+	enum ir_type type = value_type(f->result);
+	const struct program_kind *program = f->decl->func.program;
+	if (type == IR_VOID)
+		return IR_REF_NONE;
+	return ir_const(f->fn, type, program ? (uint64_t)(int64_t)program->on_failure : 0);
+}
+
+/* main has no caller: says where the throw was not caught, and exits. */
+static void report_uncaught(struct body *f, ir_ref word)
+{
+	struct compile *compile = f->lw->compile;
+	struct source_pos pos = source_locate(&compile->sources, f->b.where.begin);
+	const char *place =
+		arena_printf(&compile->module, "%s:%u", pos.file ? pos.file->path : "?", pos.line);
+	uint32_t len = (uint32_t)strlen(place);
+	struct place text = global_place(f, literal_text(f->lw, place, len + 1));
+	ir_ref args[] = {to_register(f, word, IR_I32, false), text.base, const64(f, len)};
+	call_runtime(f, "ks_uncaught", IR_VOID, IR_EFFECT_OTHER, args, 3);
+}
+
+/* Ends a function that a throw leaves. */
+static void pass_on(struct body *f)
+{
+	ir_ref word = load_word(f, code_slot(f), IR_I64);
+	if (f->may_throw) {
+		ir_emit_store(&f->b, f->error_param, 0, word, ir_mem_aux(8, false, IR_SPACE_ANY));
+	} else if (f->target == IR_TARGET_HOST) {
+		report_uncaught(f, word);
+	}
+	ir_emit_return(&f->b, zero_result(f));
+}
+
+void leave_with(struct body *f, ir_ref value)
+{
+	if (!is_live(f))
+		return;
+	if (!f->has_defer) {
+		ir_emit_return(&f->b, value);
+		return;
+	}
+	if (value)
+		store_slot(f, f->result_slot, f->result, value);
+	jump_to(f, f->exit_block);
+}
+
+static void run_deferred(struct body *f, const struct deferred *deferred)
+{
+	if (!deferred->is_reached)
+		return;
+	uint32_t run = new_block(f), next = new_block(f);
+	ir_ref flag = load_word(f, deferred->flag_slot, IR_I32);
+	branch(f, flag, run, next, IR_LIKELY_TRUE);
+	start_block(f, run);
+	lower_block(f, deferred->block);
+	jump_to(f, next);
+	start_block(f, next);
+}
+
+void finish_exit(struct body *f)
+{
+	if (!f->has_defer)
+		return;
+	f->has_defer = false; // a deferred block cannot leave by return
+	start_block(f, f->exit_block);
+	for (uint32_t i = f->defers.len; i-- > 0;)
+		run_deferred(f, &f->defers.data[i]);
+	f->b.where = f->decl->name_where;
+	uint32_t thrown = new_block(f), normal = new_block(f);
+	ir_ref word = load_word(f, f->code_slot, IR_I64);
+	branch(f, ir_emit(&f->b, IR_NE, IR_I32, word, const64(f, 0)), thrown, normal,
+	       IR_LIKELY_FALSE);
+	start_block(f, normal);
+	ir_ref value = IR_REF_NONE;
+	if (value_type(f->result) != IR_VOID)
+		value = load_slot(f, f->result_slot, f->result);
+	ir_emit_return(&f->b, value);
+	start_block(f, thrown);
+	pass_on(f);
+}
+
+/* ---- statements ---- */
+
+/* To the innermost handler, or out of the function. */
+static void raise(struct body *f)
+{
+	if (f->tries)
+		jump_to(f, f->tries->handler);
+	else if (f->has_defer)
+		jump_to(f, f->exit_block);
+	else
+		pass_on(f);
+}
+
+void lower_throw(struct body *f, struct stmt *stmt)
+{
+	ir_ref code = to_register(f, lower_value(f, stmt->expr), IR_I32, false);
+	f->b.where = stmt->where;
+	ir_ref word = to_register(f, code, IR_I64, false);
+	word = ir_emit(&f->b, IR_OR, IR_I64, word, const64(f, ERROR_FLAG));
+	store_word(f, code_slot(f), IR_I64, word);
+	raise(f);
+}
+
+/* The handler: the first catch with the code, or the only one left that takes any. */
+static void lower_catches(struct body *f, struct stmt *stmt, uint32_t done)
+{
+	uint32_t slot = code_slot(f);
+	ir_ref code = to_register(f, load_word(f, slot, IR_I64), IR_I32, false);
+	for (uint32_t i = 0; i < stmt->attempt.catches.len; i++) {
+		const struct catch_arm *arm = &stmt->attempt.catches.data[i];
+		uint32_t body = new_block(f), next = new_block(f);
+		f->b.where = arm->where;
+		if (arm->code) {
+			ir_ref expected = const32(f, (uint32_t)arm->code->value);
+			branch(f, ir_emit(&f->b, IR_EQ, IR_I32, code, expected), body, next,
+			       IR_LIKELY_UNKNOWN);
+		} else {
+			jump_to(f, body);
+		}
+		start_block(f, body);
+		store_word(f, slot, IR_I64, const64(f, 0));
+		lower_block(f, arm->body);
+		jump_to(f, done);
+		start_block(f, next);
+	}
+	raise(f);
+}
+
+void lower_try(struct body *f, struct stmt *stmt)
+{
+	uint32_t done = new_block(f);
+	struct try_scope scope = {f->tries, new_block(f)};
+	forget_facts(f, NULL);
+	f->tries = &scope;
+	lower_block(f, stmt->attempt.body);
+	jump_to(f, done);
+	f->tries = scope.outer;
+	start_block(f, scope.handler);
+	f->b.where = stmt->where;
+	lower_catches(f, stmt, done);
+	start_block(f, done);
+}
+
+void lower_defer(struct body *f, struct stmt *stmt)
+{
+	/* They were collected in source order, and statements are lowered in that order too. */
+	while (f->defers.data[f->next_defer].block != stmt->block)
+		f->next_defer++;
+	struct deferred *deferred = &f->defers.data[f->next_defer];
+	deferred->is_reached = true;
+	store_word(f, deferred->flag_slot, IR_I32, const32(f, 1));
+}
+
+/* ---- calls ---- */
+
+uint32_t error_word(struct body *f)
+{
+	uint32_t slot = raw_slot(f, 8, 8);
+	store_word(f, slot, IR_I64, const64(f, 0));
+	return slot;
+}
+
+void check_thrown(struct body *f, uint32_t slot)
+{
+	uint32_t thrown = new_block(f), normal = new_block(f);
+	ir_ref word = load_word(f, slot, IR_I64);
+	branch(f, ir_emit(&f->b, IR_NE, IR_I32, word, const64(f, 0)), thrown, normal,
+	       IR_LIKELY_FALSE);
+	start_block(f, thrown);
+	store_word(f, code_slot(f), IR_I64, word);
+	raise(f);
+	start_block(f, normal);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the checker: its state and what its files offer each other. Nothing outside
+ * frontend/sema includes this.
+ *
+ * An expression is checked by one of the check_ functions, which return the node to put in its
+ * place: the same one, or an EXPR_CONVERT around it. `hint` is the type that the context wants, or
+ * NULL; it only steers literals and never makes an error.
+ */
+#ifndef KS_SEMA_CHECK_H
+#define KS_SEMA_CHECK_H
+
+#include <string.h>
+
+#include "frontend/sema/scope.h"
+#include "frontend/sema/sema.h"
+
+/* Why a plain fn can run in userspace only. */
+struct user_reason {
+	span where;       // end == 0: there is none
+	const char *what; // "`sleep`"
+};
+
+struct call_edge {
+	uint32_t callee; // index into checker.funcs
+	span where;
+};
+
+/* A try around a statement, or the border of a defer. */
+struct handler {
+	struct handler *outer;
+	bool is_defer, catches_all;
+	VEC(uint64_t) codes;
+};
+
+/* A throw, or a call of a function that may throw. */
+struct throw_event {
+	const struct handler *handlers; // innermost first
+	span where;
+	bool is_call, is_known; // is_known: the code is constant
+	uint32_t callee;        // index into checker.funcs
+	uint64_t code;
+};
+
+/* A code that can leave a function. */
+struct escape {
+	bool is_known;
+	uint64_t code;
+	uint32_t event; // the first one found that lets it pass; index into throws
+};
+
+/* What the checker keeps about a function with a body. */
+struct func_info {
+	struct decl *decl;
+	VEC(struct call_edge) calls;
+	struct user_reason user_only;
+	VEC(struct throw_event) throws;
+	VEC(struct escape) escapes;
+	bool is_skipped; // attribute that this version cannot compile: body not checked
+};
+
+/* A program handle given to attach or detach that no load() is seen to produce. */
+struct handle_use {
+	const struct decl *local; // NULL: `null` itself
+	span where;
+};
+
+struct loop {
+	struct loop *outer;
+	bool has_break;
+};
+
+/* The function, or top-level initialiser, being checked. */
+struct fn_state {
+	struct decl *decl; // NULL outside functions
+	uint32_t number;   // index into funcs
+	struct type *result;
+	struct decl *result_var; // named result, or NULL
+	struct loop *loop;       // innermost
+	struct locals locals;
+	struct map unknown; // symbols already reported as unknown
+	VEC(struct handle_use) handle_uses;
+	struct handler *handlers; // innermost
+	bool in_defer;
+};
+
+/* Two declarations of one name that must mean the same. */
+struct redeclaration {
+	struct decl *first, *second;
+};
+
+struct checker {
+	struct compile *compile;
+	struct diags *diags;
+	struct arena *arena; // module arena
+	struct types *types;
+	const struct target_info *info;
+	struct checked_program *out;
+	struct scope prelude; // built-in functions, contexts, prelude.kh
+	struct scope top;     // the program, all included files
+	decl_list all;        // every top-level declaration, in order
+	VEC(struct redeclaration) redeclarations;
+	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
+	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
+	struct map func_index; // DECL_FUNC to index + 1 into funcs
+	VEC(struct func_info) funcs;
+	VEC(struct call_edge)
+	function_values;        // functions whose value is taken
+	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
+	uint32_t depth;         // nesting of whatever is being checked
+
+	struct fn_state fn; // what is being checked now
+};
+
+/* ---- reporting (report.c) ---- */
+
+#define NAME(c, sym) intern_text(&(c)->compile->names, (sym))
+#define TEXT(c, type) type_text((c)->types, (type))
+
+/* Adds "did you mean" with a fix when the search found a name. */
+void report_suggestion(struct checker *c, struct diag *d, span where, const struct suggestion *s);
+/* Note at the declaration, when it has a place. */
+void report_declared(struct checker *c, struct diag *d, const struct decl *decl);
+void report_unavailable(struct checker *c, span where, const char *what);
+/* "expected `want`, found `got`". */
+struct diag *report_mismatch(struct checker *c, span where, const struct type *want,
+			     const struct type *got);
+/* Value of a constant as the author would write it. */
+const char *value_text(struct checker *c, const struct type *type, uint64_t value);
+
+enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
+/* What the table says about a name, or NULL. */
+const char *find_unavailable(enum unavailable_space space, const char *name);
+
+/* One level deeper; false after a diagnostic at SEMA_MAX_DEPTH. */
+bool enter(struct checker *c, span where);
+static inline void leave(struct checker *c)
+{
+	c->depth--;
+}
+
+/* Marks an expression as wrong; the reason was reported. */
+static inline struct expr *fail(struct checker *c, struct expr *e)
+{
+	e->type = c->types->error;
+	e->is_const = e->is_literal = false;
+	return e;
+}
+
+/* ---- names (resolve.c) ---- */
+
+/* Puts the top-level declarations of all included files into the scopes and lists. */
+void resolve_program(struct checker *c, const struct program *program);
+/* Declaration meant by a name used at `where`; counts the use. NULL after a diagnostic. */
+struct decl *resolve_name(struct checker *c, symbol name, span where);
+/* The same without a diagnostic and without counting: NULL when there is none. */
+struct decl *find_name(struct checker *c, symbol name);
+/* The BPF helper of that name as a DECL_EXTERN, or NULL. */
+struct decl *resolve_helper(struct checker *c, symbol name);
+/* Type from text such as "u32", "*u8", "xdp_action", as tables write it. */
+struct type *resolve_type_text(struct checker *c, const char *text);
+/* Compares the declarations that were given twice. */
+void resolve_check_redeclarations(struct checker *c);
+/* Makes a declaration without source text. */
+struct decl *make_decl(struct checker *c, enum decl_kind kind, symbol name);
+
+/* ---- types (check_type.c) ---- */
+
+/* Meaning of a type node; TYPE_ERROR after a diagnostic. */
+struct type *check_type(struct checker *c, struct type_node *node);
+/* The same for a type of which there is to be a value. */
+struct type *check_value_type(struct checker *c, struct type_node *node);
+/* The same for a local or a parameter, which may also hold a function. */
+struct type *check_variable_type(struct checker *c, struct type_node *node);
+/* Makes size and layout known. False (with a diagnostic) when there cannot be a value of the type. */
+bool complete_type(struct checker *c, struct type *type, span where);
+struct type *check_map_type(struct checker *c, struct type_node *node);
+
+/* ---- declarations (check_decl.c) ---- */
+
+/* Gives a top-level declaration its type and value; does nothing the second time. */
+void check_decl(struct checker *c, struct decl *decl);
+/* The initialiser of a global, a const or a config field: of the type, and constant. */
+void check_constant_init(struct checker *c, struct expr **init, struct type *type,
+			 const char *what);
+/* Evaluates an expression that must be an integer constant. False after a diagnostic. */
+bool check_integer_constant(struct checker *c, struct expr **e, struct type *hint,
+			    const char *what);
+
+/* ---- constants (const_eval.c) ---- */
+
+/* `value` cut to the width of the type and extended according to its sign. */
+uint64_t const_normalize(const struct type *type, uint64_t value);
+/* True when a value of type `from` is the same number in `to`. */
+bool const_fits(const struct type *from, uint64_t value, const struct type *to);
+/* op on two values of one integer type, with the semantics of the IR. */
+uint64_t const_binary(enum binary_op op, const struct type *type, uint64_t a, uint64_t b);
+bool const_compare(enum binary_op op, const struct type *type, uint64_t a, uint64_t b);
+/* op on two integer literals, exactly; gives the type that the result needs. False when 64 bits do
+ * not hold it. */
+bool const_literal_binary(const struct types *types, enum binary_op op, const struct expr *a,
+			  const struct expr *b, struct type **type, uint64_t *value);
+/* Type of an integer literal with that value. */
+struct type *const_literal_type(const struct types *types, bool is_negative, uint64_t value);
+void set_const(struct expr *e, struct type *type, uint64_t value);
+
+/* ---- conversions (convert.c) ---- */
+
+struct expr *make_convert(struct checker *c, struct expr *e, struct type *to,
+			  enum conversion conversion);
+/* Entry to value; everything else stays. Reports what is no value at all (map, type, void). */
+struct expr *to_value(struct checker *c, struct expr *e);
+/* Implicit conversion to exactly `to`, with the warnings that belong to it. After a mismatch the
+ * result has TYPE_ERROR. */
+struct expr *convert_to(struct checker *c, struct expr *e, struct type *to);
+/* Gives an integer literal another integer type without a node. False when it does not fit. */
+bool retype_literal(struct expr *e, struct type *to);
+/* A condition: bool. */
+struct expr *to_condition(struct checker *c, struct expr *e);
+/* Brings two values to one type by the rules for operands; NULL when they have none in common (no
+ * diagnostic). Integers come out as TYPE_INT unless keep_kind and both are the same char or enum. */
+struct type *unify(struct checker *c, struct expr **a, struct expr **b, bool keep_kind);
+/* The type to which all of these values can be brought; NULL when values[*odd] does not agree with those
+ * before it. Literals go by the others, or by the hint when there are no others. */
+struct type *join_types(struct checker *c, struct expr **const *values, uint32_t count,
+			struct type *hint, uint32_t *odd);
+struct type *integer_type(const struct types *types, uint32_t size, bool is_signed);
+/* The integer type in which arithmetic on `t` is done. */
+struct type *arithmetic_type(const struct types *types, struct type *t);
+
+/* ---- expressions ---- */
+
+/* Any expression: may come out as an entry, a map, a function (check_expr.c). */
+struct expr *check_expr(struct checker *c, struct expr *e, struct type *hint);
+/* An expression that is to be a value (entries are read). */
+struct expr *check_value(struct checker *c, struct expr *e, struct type *hint);
+/* A value of exactly this type. */
+struct expr *check_as(struct checker *c, struct expr *e, struct type *type);
+struct expr *check_condition(struct checker *c, struct expr *e);
+/* Operators (check_operator.c). */
+struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
+struct expr *check_binary(struct checker *c, struct expr *e, struct type *hint);
+/* Reports what makes `op` on a value of this type impossible. */
+void report_operand(struct checker *c, span where, const char *op, const struct type *t);
+/* Reports a constant divisor 0 and a constant count that is not below the width. */
+bool check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
+			 const struct expr *right);
+/* Places (check_access.c). */
+struct expr *check_field(struct checker *c, struct expr *e);
+struct expr *check_index(struct checker *c, struct expr *e);
+/* An integer used as an index or added to a pointer: u64, or i64 when it is signed. */
+struct expr *to_index(struct checker *c, struct expr *e);
+/* True when e is a place in memory whose address can be taken. */
+bool is_place(const struct expr *e);
+/* Local or parameter that holds the object a place is part of; NULL for other objects. */
+struct decl *place_root(const struct expr *e);
+/* The entry that a place is part of, or NULL. */
+struct expr *place_entry(struct expr *e);
+/* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
+struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
+/* Calls (check_call.c, check_print.c). */
+struct expr *check_call(struct checker *c, struct expr *e);
+void check_print(struct checker *c, struct expr *e);
+/* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
+struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
+			 bool *falls);
+struct expr *check_if_expr(struct checker *c, struct expr *e, struct type *hint, bool is_value,
+			   bool *falls);
+
+/* ---- statements and functions (check_stmt.c) ---- */
+
+/* Statements in a scope of their own; true when control can reach the end. With `value` the last
+ * statement, if it is an expression, is stored there checked as a value and not as a statement. */
+bool check_block(struct checker *c, struct block *b, struct type *hint, struct expr ***value);
+bool check_stmt(struct checker *c, struct stmt *s);
+/* An expression whose value is dropped; true when control can go on after it. */
+bool check_discarded(struct checker *c, struct expr **e);
+void check_function_body(struct checker *c, uint32_t number);
+/* Declares a local; warns when it hides another. */
+void declare_local(struct checker *c, struct decl *d);
+
+/* ---- try, throw, defer (check_throw.c) ---- */
+
+bool check_try(struct checker *c, struct stmt *s);
+bool check_throw(struct checker *c, struct stmt *s);
+bool check_defer(struct checker *c, struct stmt *s);
+void note_throwing_call(struct checker *c, uint32_t callee, span where);
+/* After all bodies: what leaves programs, main and deferred blocks. */
+void check_throws(struct checker *c);
+
+/* ---- whole program (check_program.c) ---- */
+
+/* An attribute that cannot stand before `what` (check_program.c). */
+void report_attribute(struct checker *c, const struct attribute *a, const char *what);
+/* Target, program kind and signature of a function from its attributes. */
+void check_function_signature(struct checker *c, struct decl *d);
+/* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
+bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
+/* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
+bool use_user_only(struct checker *c, span where, const char *what);
+bool use_bpf_only(struct checker *c, span where, const char *what);
+/* After all bodies: reach of eBPF, recursion, unused functions. */
+void check_call_graph(struct checker *c);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls: of functions, BPF helpers, built-in functions and methods. Which target may call what is
+ * decided in check_program.c.
+ */
+#include "frontend/sema/check.h"
+
+static const struct builtin_row {
+	const char *name, *where, *params, *result;
+} builtin_rows[BUILTIN_COUNT] = {
+#define BUILTIN(id, name, where, params, result) [id] = {name, where, params, result},
+#include "frontend/sema/builtins.def"
+#undef BUILTIN
+};
+
+/* Checks arguments of a call that is wrong anyway. */
+static struct expr *fail_call(struct checker *c, struct expr *e)
+{
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		e->call.args.data[i] = check_expr(c, e->call.args.data[i], NULL);
+	return fail(c, e);
+}
+
+static bool check_count(struct checker *c, const struct expr *e, const char *name, uint32_t want,
+			const struct decl *target)
+{
+	uint32_t got = e->call.args.len;
+
+	if (got == want)
+		return true;
+	const char *takes = want == 0   ? "no arguments"
+			    : want == 1 ? "1 argument"
+					: arena_printf(c->arena, "%u arguments", want);
+	struct diag *d = diag_report(c->diags, D_ARGUMENT_COUNT, e->where, name, takes,
+				     arena_printf(c->arena, "%u", got));
+	report_declared(c, d, target);
+	return false;
+}
+
+/* ---- functions ---- */
+
+static struct expr *check_function_call(struct checker *c, struct expr *e, struct decl *d)
+{
+	check_decl(c, d);
+	e->call.target = d;
+	e->call.callee->type = d->type;
+	if (d->type->kind != TYPE_FUNC)
+		return fail_call(c, e);
+	e->type = d->type->func.result;
+	if (!check_call_edge(c, e, d))
+		return fail_call(c, e);
+	if (!check_count(c, e, NAME(c, d->name), d->type->func.param_count, d))
+		return fail_call(c, e);
+	for (uint32_t i = 0; i < e->call.args.len; i++) {
+		struct expr **arg = &e->call.args.data[i];
+		*arg = check_as(c, *arg, d->type->func.params[i]);
+	}
+	return e;
+}
+
+/* ---- BPF helpers ---- */
+
+static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char letter,
+				     const char *name)
+{
+	const char *want = NULL;
+
+	if (letter == 'i')
+		return check_as(c, arg, c->types->u64);
+	arg = check_expr(c, arg, NULL);
+	if (letter == 'm') {
+		want = arg->type->kind == TYPE_MAP ? NULL : "a map";
+	} else {
+		arg = to_value(c, arg);
+		if (letter == 'c')
+			want = type_is_ctx_pointer(arg->type) ? NULL : "the program's context";
+		else
+			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
+	}
+	if (!want || arg->type->kind == TYPE_ERROR)
+		return arg;
+	diag_report(c->diags, D_HELPER_ARGUMENT, arg->where, name, want, TEXT(c, arg->type));
+	return fail(c, arg);
+}
+
+static struct expr *check_helper_call(struct checker *c, struct expr *e, struct decl *d)
+{
+	const char *name = NAME(c, d->name);
+	const struct helper_info *h = c->info->find_helper(name, c->info->kernel);
+
+	e->call.target = d;
+	e->call.callee->type = d->type;
+	if (!h) {
+		report_unavailable(
+			c, e->where,
+			arena_printf(c->arena, "a call of the kernel function `%s`", name));
+		return fail_call(c, e);
+	}
+	if (!use_bpf_only(c, e->where, arena_printf(c->arena, "the BPF helper `%s`", name)) ||
+	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
+		return fail_call(c, e);
+	e->type = d->type->func.result;
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
+	return e;
+}
+
+/* ---- built-in functions and methods ---- */
+
+/* A name given where a type is wanted was parsed as an expression. */
+static struct expr *check_type_arg(struct checker *c, struct expr *arg)
+{
+	if (arg->kind == EXPR_NAME) {
+		struct type_node *node = ARENA_NEW(c->arena, struct type_node);
+		node->kind = TYPE_NODE_NAME;
+		node->where = arg->where;
+		node->named.name = arg->name.name;
+		arg->kind = EXPR_TYPE;
+		arg->type_arg.node = node;
+	}
+	if (arg->kind != EXPR_TYPE) {
+		diag_report(c->diags, D_EXPECTED_TYPE, arg->where, expr_kind_name(arg->kind));
+		return fail(c, arg);
+	}
+	arg->type = check_value_type(c, arg->type_arg.node);
+	return arg;
+}
+
+static struct expr *check_program_arg(struct checker *c, struct expr *arg)
+{
+	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+
+	if (d && d->kind == DECL_FUNC) {
+		check_decl(c, d);
+		if (!d->func.program && d->type->kind == TYPE_FUNC) {
+			d->use_count++;
+			struct diag *diag = diag_report(c->diags, D_NOT_A_PROGRAM, arg->where,
+							NAME(c, d->name));
+			report_declared(c, diag, d);
+			return fail(c, arg);
+		}
+	}
+	return check_as(c, arg, c->types->program_ref);
+}
+
+/* Remembers a handle that may never have been loaded; judged when the function is known. */
+static struct expr *check_handle_arg(struct checker *c, struct expr *arg)
+{
+	arg = check_as(c, arg, c->types->program_handle);
+	const struct expr *source = arg->kind == EXPR_CONVERT ? arg->convert.operand : arg;
+	struct handle_use use = {NULL, arg->where};
+	if (source->kind == EXPR_NAME && source->name.decl->kind == DECL_LOCAL) {
+		const struct expr *init = source->name.decl->variable.init;
+		if (init && !init->is_const)
+			return arg;
+		use.local = source->name.decl;
+	} else if (source->kind != EXPR_NULL)
+		return arg;
+	vec_push(c->arena, &c->fn.handle_uses, use);
+	return arg;
+}
+
+/* An argument of ntoh*: be or unsigned of that size. hton*: unsigned. */
+static struct expr *check_order_arg(struct checker *c, struct expr *arg, uint32_t size,
+				    bool takes_be)
+{
+	struct type *number = integer_type(c->types, size, false);
+
+	arg = check_value(c, arg, number);
+	if (takes_be && arg->type->kind == TYPE_BE && arg->type->size == size)
+		return arg;
+	return convert_to(c, arg, number);
+}
+
+static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char letter)
+{
+	switch (letter) {
+	case 'p':
+		return check_program_arg(c, arg);
+	case 'h':
+		return check_handle_arg(c, arg);
+	case 'T':
+		return check_type_arg(c, arg);
+	case 'i':
+		return check_as(c, arg, c->types->i32);
+	case 'w':
+		return check_as(c, arg, c->types->u32);
+	case 'l':
+		return check_as(c, arg, c->types->u64);
+	case '2':
+		return check_order_arg(c, arg, 2, true);
+	case '4':
+		return check_order_arg(c, arg, 4, true);
+	case '8':
+		return check_order_arg(c, arg, 8, true);
+	case 'H':
+		return check_order_arg(c, arg, 2, false);
+	case 'W':
+		return check_order_arg(c, arg, 4, false);
+	case 'L':
+		return check_order_arg(c, arg, 8, false);
+	case 's':
+		arg = check_value(c, arg, NULL);
+		if (arg->type->kind == TYPE_STR || arg->type->kind == TYPE_ERROR)
+			return arg;
+		diag_report(c->diags, D_NOT_A_STRING, arg->where, TEXT(c, arg->type));
+		return fail(c, arg);
+	default:
+		unreachable("a letter of builtins.def");
+	}
+}
+
+static uint64_t swap_bytes(uint64_t value, uint32_t size)
+{
+	return __builtin_bswap64(value) >> (64 - size * 8);
+}
+
+static bool is_byte_order(int id)
+{
+	return id == BUILTIN_NTOHS || id == BUILTIN_NTOHL || id == BUILTIN_NTOHLL ||
+	       id == BUILTIN_HTONS || id == BUILTIN_HTONL || id == BUILTIN_HTONLL;
+}
+
+/* False after a diagnostic when the row's letters forbid the function being checked. */
+static bool check_builtin_target(struct checker *c, const struct expr *e,
+				 const struct builtin_row *row)
+{
+	const char *what = arena_printf(c->arena, "`%s`", row->name);
+
+	if (!strchr(row->where, 'b'))
+		return use_user_only(c, e->where, what);
+	if (!strchr(row->where, 'u'))
+		return use_bpf_only(c, e->where, what);
+	return true;
+}
+
+/* Fields of one packet context are rows with a packet pointer. */
+static bool has_packet(const struct type *ctx)
+{
+	for (uint32_t i = 0; i < ctx->record.fields.len; i++)
+		if (ctx->record.fields.data[i]->field.ctx->value == CTX_PACKET)
+			return true;
+	return false;
+}
+
+static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d)
+{
+	const struct builtin_row *row = &builtin_rows[d->builtin.id];
+	const char *params = *row->params == 'x' ? row->params + 1 : row->params;
+
+	e->call.target = d;
+	e->call.callee->type = c->types->void_;
+	if (!check_builtin_target(c, e, row))
+		return fail_call(c, e);
+	if (*params == '*') {
+		check_print(c, e);
+		e->type = resolve_type_text(c, row->result);
+		return e;
+	}
+	if (!check_count(c, e, row->name, (uint32_t)strlen(params), d))
+		return fail_call(c, e);
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		e->call.args.data[i] = check_builtin_arg(c, e->call.args.data[i], params[i]);
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		if (e->call.args.data[i]->type->kind == TYPE_ERROR)
+			return fail(c, e);
+	if (strcmp(row->result, "T") != 0)
+		e->type = resolve_type_text(c, row->result);
+	else
+		e->type = type_make_pointer(c->types, e->call.args.data[0]->type);
+	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
+		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
+	return e;
+}
+
+/* First part of the names in builtins.def of the methods that a type has. */
+static const char *method_family(const struct type *t)
+{
+	if (type_is_ctx_pointer(t))
+		return "ctx";
+	return t->kind == TYPE_MAP ? "map" : t->kind == TYPE_STR ? "str" : NULL;
+}
+
+static struct expr *check_method_call(struct checker *c, struct expr *e)
+{
+	struct expr *callee = e->call.callee;
+	struct expr *base = check_expr(c, callee->field.base, NULL);
+	const char *method = NAME(c, callee->field.name);
+
+	if (base->type->kind == TYPE_ENTRY)
+		base = to_value(c, base);
+	callee->field.base = base;
+	if (base->type->kind == TYPE_ERROR) {
+		callee->type = base->type;
+		return fail_call(c, e);
+	}
+	const char *family = method_family(base->type);
+	const char *full = arena_printf(c->arena, "%s.%s", family ? family : "", method);
+	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
+	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
+		d = NULL;
+	if (d)
+		return check_builtin_call(c, e, d);
+
+	callee->type = c->types->error;
+	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
+					TEXT(c, base->type), method);
+	struct suggestion s = suggestion_begin(method);
+	size_t prefix = family ? strlen(family) : 0;
+	for (int i = 0; family && i < BUILTIN_COUNT; i++)
+		if (!strncmp(builtin_rows[i].name, family, prefix) &&
+		    builtin_rows[i].name[prefix] == '.')
+			suggestion_offer(&s, builtin_rows[i].name + prefix + 1);
+	report_suggestion(c, diag, callee->field.name_where, &s);
+	return fail_call(c, e);
+}
+
+/* A call through a function value; call.target stays NULL. */
+static struct expr *check_value_call(struct checker *c, struct expr *e)
+{
+	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
+	const struct type *t = callee->type;
+
+	if (t->kind != TYPE_FUNC) {
+		if (t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
+		return fail_call(c, e);
+	}
+	if (e->call.args.len != t->func.param_count) {
+		diag_report(c->diags, D_ARGUMENT_COUNT, e->where, "this function",
+			    arena_printf(c->arena, "%u arguments", t->func.param_count),
+			    arena_printf(c->arena, "%u", e->call.args.len));
+		return fail_call(c, e);
+	}
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
+	e->type = t->func.result;
+	return e;
+}
+
+/* ---- all of them ---- */
+
+static struct expr *check_named_call(struct checker *c, struct expr *e, struct decl *d)
+{
+	e->call.callee->name.decl = d;
+	if (d->kind == DECL_BUILTIN)
+		return check_builtin_call(c, e, d);
+	if (d->kind == DECL_FUNC)
+		return check_function_call(c, e, d);
+	if (d->kind == DECL_EXTERN) {
+		check_decl(c, d);
+		return check_helper_call(c, e, d);
+	}
+	e->call.callee->type = c->types->error;
+	bool is_known_wrong =
+		d->kind == DECL_IMPORT ||
+		((d->kind == DECL_LOCAL || d->kind == DECL_PARAM) && d->type->kind == TYPE_ERROR);
+	if (!is_known_wrong) {
+		struct diag *diag = diag_report(c->diags, D_NOT_CALLABLE, e->call.callee->where,
+						NAME(c, d->name), decl_kind_name(d->kind));
+		if (d->kind == DECL_STRUCT || d->kind == DECL_ENUM || d->kind == DECL_ALIAS)
+			diag_hint(c->diags, diag, "to convert a value write `value as %s`",
+				  NAME(c, d->name));
+		report_declared(c, diag, d);
+	}
+	return fail_call(c, e);
+}
+
+struct expr *check_call(struct checker *c, struct expr *e)
+{
+	struct expr *callee = e->call.callee;
+
+	if (e->call.arg_names.len) {
+		report_unavailable(c, e->where, "a named argument");
+		return fail_call(c, e);
+	}
+	if (callee->kind == EXPR_FIELD)
+		return check_method_call(c, e);
+	struct decl *local = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+	bool is_function_value = local &&
+				 (local->kind == DECL_LOCAL || local->kind == DECL_PARAM) &&
+				 local->type->kind == TYPE_FUNC;
+	if (callee->kind != EXPR_NAME || is_function_value)
+		return check_value_call(c, e);
+	struct decl *d = resolve_name(c, callee->name.name, callee->where);
+	if (!d) {
+		callee->type = c->types->error;
+		return fail_call(c, e);
+	}
+	return check_named_call(c, e, d);
+}

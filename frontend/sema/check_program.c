@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions as a whole: what their attributes make of them, which target may call which, and the
+ * call graph: what runs in eBPF, and that nothing there calls itself.
+ */
+#include "frontend/sema/check.h"
+
+/* ---- attributes ---- */
+
+static const char *target_name(enum func_target target)
+{
+	return target == TARGET_BPF    ? "eBPF"
+	       : target == TARGET_USER ? "userspace"
+				       : "kernel-module";
+}
+
+static bool is_program_attribute(struct checker *c, const char *name)
+{
+	const struct program_kind *k;
+
+	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
+		if (!strcmp(k->attribute, name))
+			return true;
+	return false;
+}
+
+void report_attribute(struct checker *c, const struct attribute *a, const char *what)
+{
+	static const char *const others[] = {"helper", "packed", "align", "flags"};
+	const char *name = NAME(c, a->name);
+	struct suggestion s = suggestion_begin(name);
+	const struct program_kind *k;
+	bool is_known = is_program_attribute(c, name) || find_unavailable(ATTRIBUTE, name);
+
+	for (uint32_t i = 0; i < sizeof others / sizeof *others; i++) {
+		is_known = is_known || !strcmp(others[i], name);
+		suggestion_offer(&s, others[i]);
+	}
+	if (is_known) {
+		diag_report(c->diags, D_ATTRIBUTE_MISPLACED, a->where, name, what);
+		return;
+	}
+	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
+		suggestion_offer(&s, k->attribute);
+	struct diag *d = diag_report(c->diags, D_UNKNOWN_ATTRIBUTE, a->where, name);
+	if (s.best)
+		diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+}
+
+/* The program kind that an attribute with its argument names; NULL after a diagnostic. */
+static const struct program_kind *find_program_kind(struct checker *c, const struct attribute *a)
+{
+	const char *name = NAME(c, a->name);
+	const char *arg = a->arg && a->arg->kind == EXPR_STRING ? a->arg->string.data : "";
+	const char *choices = NULL;
+	const struct program_kind *k;
+
+	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++) {
+		if (strcmp(k->attribute, name) != 0)
+			continue;
+		bool has_right_form = *k->arg ? a->arg != NULL : a->arg == NULL;
+		if (has_right_form && !strcmp(k->arg, arg))
+			return k;
+		if (*k->arg)
+			choices = arena_printf(c->arena, "%s%s`\"%s\"`", choices ? choices : "",
+					       choices ? " or " : "", k->arg);
+	}
+	diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
+		    choices ? choices : "no argument");
+	return NULL;
+}
+
+/* Reads the attributes of a function. False when its body is not to be checked. */
+static bool check_attributes(struct checker *c, struct decl *d)
+{
+	const struct attribute *first = NULL;
+
+	d->func.target = TARGET_USER;
+	for (uint32_t i = 0; i < d->attrs.len; i++) {
+		const struct attribute *a = &d->attrs.data[i];
+		const char *name = NAME(c, a->name);
+		const char *what = find_unavailable(ATTRIBUTE, name);
+		bool is_program = is_program_attribute(c, name);
+		if (!is_program && strcmp(name, "helper") != 0 && !what) {
+			report_attribute(c, a, "a function");
+			continue;
+		}
+		if (first) {
+			diag_report(c->diags, D_ATTRIBUTE_CONFLICT, a->where, NAME(c, first->name),
+				    name);
+			continue;
+		}
+		first = a;
+		if (!is_program && what) {
+			report_unavailable(c, a->where, what);
+			return false;
+		}
+		d->func.target = TARGET_BPF;
+		if (is_program) {
+			d->func.program = find_program_kind(c, a);
+			if (!d->func.program)
+				return false;
+			if (a->arg && a->arg->kind == EXPR_STRING)
+				d->func.program_arg = a->arg->string.data;
+		} else if (a->arg)
+			diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name, "no argument");
+	}
+	return true;
+}
+
+/* ---- signatures ---- */
+
+static void check_program_signature(struct checker *c, struct decl *d)
+{
+	const struct program_kind *k = d->func.program;
+	struct type *ctx = resolve_type_text(c, arena_printf(c->arena, "*%s", k->context));
+	struct type *result = resolve_type_text(c, k->result);
+	const struct type *t = d->type;
+
+	for (uint32_t i = 0; i < t->func.param_count; i++)
+		if (t->func.params[i]->kind == TYPE_ERROR)
+			return;
+	if (t->func.result->kind == TYPE_ERROR)
+		return;
+	if (t->func.param_count == 1 && t->func.params[0] == ctx && t->func.result == result)
+		return;
+	diag_report(c->diags, D_PROGRAM_SIGNATURE, d->name_where, k->attribute, NAME(c, d->name),
+		    TEXT(c, ctx), TEXT(c, result));
+}
+
+static bool is_option_type(const struct type *t)
+{
+	return t->kind == TYPE_BOOL || t->kind == TYPE_INT || t->kind == TYPE_STR ||
+	       t->kind == TYPE_ERROR;
+}
+
+static void check_main_signature(struct checker *c, struct decl *d)
+{
+	const struct type *t = d->type;
+	bool ok = t->func.result == c->types->i32 || t->func.result->kind == TYPE_ERROR;
+
+	ok = ok && t->func.param_count <= 1;
+	const struct type *s = ok && t->func.param_count == 1 ? t->func.params[0] : NULL;
+	if (!ok || (s && s->kind != TYPE_STRUCT && s->kind != TYPE_ERROR)) {
+		diag_report(c->diags, D_MAIN_SIGNATURE, d->name_where);
+		return;
+	}
+	for (uint32_t i = 0; s && s->kind == TYPE_STRUCT && i < s->record.fields.len; i++) {
+		const struct decl *f = s->record.fields.data[i];
+		if (!is_option_type(f->type))
+			diag_report(c->diags, D_OPTION_TYPE, f->where, NAME(c, f->name),
+				    TEXT(c, f->type));
+	}
+}
+
+/* Function values live in userspace; the function being declared decides, not the one being checked. */
+static struct type *check_param_type(struct checker *c, const struct decl *d, struct decl *p)
+{
+	struct type *t = check_variable_type(c, p->variable.node);
+
+	if (t->kind != TYPE_FUNC || d->func.target == TARGET_USER)
+		return t;
+	report_unavailable(c, p->where, "a function value in eBPF code");
+	return c->types->error;
+}
+
+void check_function_signature(struct checker *c, struct decl *d)
+{
+	uint32_t count = d->func.params.len;
+	struct type **params = ARENA_ARRAY(c->arena, struct type *, count);
+
+	if (d->kind == DECL_EXTERN)
+		d->func.target = TARGET_BPF;
+	else if (!check_attributes(c, d)) {
+		d->type = c->types->error;
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct decl *p = d->func.params.data[i];
+		params[i] = p->type = check_param_type(c, d, p);
+		p->variable.index = i;
+	}
+	struct type *result = d->func.result ? check_type(c, d->func.result) : c->types->void_;
+	if (result->kind != TYPE_VOID && !complete_type(c, result, d->func.result->where))
+		result = c->types->error;
+	d->type = type_make_func(c->types, params, count, result);
+	if (d->kind == DECL_EXTERN)
+		return;
+	if (d->func.program)
+		check_program_signature(c, d);
+	else if (d->func.target == TARGET_USER && !strcmp(NAME(c, d->name), "main"))
+		check_main_signature(c, d);
+}
+
+/* ---- who may use what ---- */
+
+static bool report_target(struct checker *c, span where, const char *what, enum func_target only)
+{
+	const struct decl *f = c->fn.decl;
+	struct diag *d = diag_report(c->diags, D_TARGET_ONLY, where, what, target_name(only));
+
+	diag_note(c->diags, d, f->name_where, "`%s` is %s code", NAME(c, f->name),
+		  target_name(f->func.target));
+	if (only == TARGET_BPF && f->func.target == TARGET_USER)
+		diag_hint(c->diags, d, "a function for eBPF programs only is marked `@helper`");
+	return false;
+}
+
+bool use_user_only(struct checker *c, span where, const char *what)
+{
+	if (!c->fn.decl)
+		return true; // reported as not constant
+	if (c->fn.decl->func.target != TARGET_USER)
+		return report_target(c, where, what, TARGET_USER);
+	struct user_reason *reason = &c->funcs.data[c->fn.number].user_only;
+	if (!reason->what)
+		*reason = (struct user_reason){where, what};
+	return true;
+}
+
+bool use_bpf_only(struct checker *c, span where, const char *what)
+{
+	if (!c->fn.decl || c->fn.decl->func.target == TARGET_BPF)
+		return true;
+	return report_target(c, where, what, TARGET_BPF);
+}
+
+static void report_program_call(struct checker *c, const struct expr *call,
+				const struct decl *callee)
+{
+	const struct decl *f = c->fn.decl;
+
+	if (f && f->func.program == callee->func.program) {
+		report_unavailable(c, call->where, "a tail call");
+		return;
+	}
+	struct diag *d = diag_report(c->diags, D_PROGRAM_CALL, call->where, NAME(c, callee->name));
+	report_declared(c, d, callee);
+	if (f && f->func.target == TARGET_USER)
+		diag_hint(c->diags, d, "start it with `attach(load(%s), …)`",
+			  NAME(c, callee->name));
+}
+
+bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee)
+{
+	const struct decl *f = c->fn.decl;
+
+	if (callee->func.program) {
+		report_program_call(c, call, callee);
+		return false;
+	}
+	if (!f)
+		return true; // reported as not constant
+	enum func_target from = f->func.target, to = callee->func.target;
+	if (from != to && !(from == TARGET_BPF && to == TARGET_USER)) {
+		struct diag *d =
+			diag_report(c->diags, D_CROSS_TARGET, call->where, target_name(from),
+				    NAME(c, callee->name), target_name(to));
+		report_declared(c, d, callee);
+		return false;
+	}
+	const uint64_t *place = map_find(&c->func_index, MAP_PTR(callee));
+	if (place && *place) {
+		struct call_edge edge = {(uint32_t)*place - 1, call->where};
+		vec_push(c->arena, &c->funcs.data[c->fn.number].calls, edge);
+		note_throwing_call(c, edge.callee, call->where);
+	}
+	return true;
+}
+
+/* ---- the call graph ---- */
+
+/* Marks everything called from the functions on `work` as used from the target. */
+static void spread_use(struct checker *c, uint32_t *work, uint32_t count, enum func_target target)
+{
+	while (count) {
+		const struct func_info *f = &c->funcs.data[work[--count]];
+		for (uint32_t i = 0; i < f->calls.len; i++) {
+			uint32_t number = f->calls.data[i].callee;
+			struct func_info *callee = &c->funcs.data[number];
+			if (callee->decl->func.used_from[target])
+				continue;
+			callee->decl->func.used_from[target] = true;
+			if (callee->decl->func.target == TARGET_USER)
+				work[count++] = number;
+			if (target == TARGET_BPF && callee->decl->func.target == TARGET_USER &&
+			    callee->user_only.what) {
+				struct diag *d = diag_report(
+					c->diags, D_CROSS_TARGET, f->calls.data[i].where, "eBPF",
+					NAME(c, callee->decl->name), "userspace");
+				diag_note(c->diags, d, callee->user_only.where,
+					  "it uses %s, which exists in userspace only",
+					  callee->user_only.what);
+			}
+		}
+	}
+}
+
+static void find_uses(struct checker *c)
+{
+	uint32_t n = c->funcs.len, count = 0;
+	uint32_t *work = ARENA_ARRAY(c->arena, uint32_t, 2 * n + 1);
+
+	/* A function enters the work list once as a root and once when it is marked. */
+	for (uint32_t i = 0; i < n; i++)
+		if (c->funcs.data[i].decl->func.target == TARGET_BPF)
+			work[count++] = i;
+	spread_use(c, work, count, TARGET_BPF);
+	count = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct decl *d = c->funcs.data[i].decl;
+		if (d->func.target == TARGET_USER && !d->func.used_from[TARGET_BPF])
+			work[count++] = i;
+	}
+	spread_use(c, work, count, TARGET_USER);
+}
+
+static bool runs_in_bpf(const struct func_info *f)
+{
+	return f->decl->func.target == TARGET_BPF || f->decl->func.used_from[TARGET_BPF];
+}
+
+/* One function on the path of the search for cycles. */
+struct path_step {
+	uint32_t number;
+	uint32_t next; // call to follow next
+};
+
+static void report_recursion(struct checker *c, const struct path_step *path, uint32_t from,
+			     uint32_t count, span where)
+{
+	const char *text = "";
+
+	for (uint32_t i = from; i < count; i++)
+		text = arena_printf(c->arena, "%s%s → ", text,
+				    NAME(c, c->funcs.data[path[i].number].decl->name));
+	const struct decl *first = c->funcs.data[path[from].number].decl;
+	struct diag *d = diag_report(c->diags, D_RECURSION, where, NAME(c, first->name),
+				     arena_printf(c->arena, "%s%s", text, NAME(c, first->name)));
+	report_declared(c, d, first);
+}
+
+/* Depth-first search with its own stack; `position` is the place on the path + 1. */
+static void find_recursion(struct checker *c)
+{
+	uint32_t n = c->funcs.len;
+	struct path_step *path = ARENA_ARRAY(c->arena, struct path_step, n + 1);
+	uint32_t *position = ARENA_ARRAY(c->arena, uint32_t, n);
+	bool *is_done = ARENA_ARRAY(c->arena, bool, n);
+
+	for (uint32_t root = 0; root < n; root++) {
+		uint32_t depth = 0;
+		if (is_done[root] || !runs_in_bpf(&c->funcs.data[root]))
+			continue;
+		path[depth++] = (struct path_step){root, 0};
+		position[root] = depth;
+		while (depth) {
+			struct path_step *top = &path[depth - 1];
+			const struct func_info *f = &c->funcs.data[top->number];
+			if (top->next == f->calls.len) {
+				position[top->number] = 0;
+				is_done[top->number] = true;
+				depth--;
+				continue;
+			}
+			struct call_edge edge = f->calls.data[top->next++];
+			if (position[edge.callee]) {
+				report_recursion(c, path, position[edge.callee] - 1, depth,
+						 edge.where);
+			} else if (!is_done[edge.callee]) {
+				path[depth++] = (struct path_step){edge.callee, 0};
+				position[edge.callee] = depth;
+			}
+		}
+	}
+}
+
+static void find_unused(struct checker *c)
+{
+	bool has_root = c->out->main != NULL;
+
+	for (uint32_t i = 0; i < c->funcs.len; i++)
+		has_root = has_root || c->funcs.data[i].decl->func.program;
+	if (!has_root || c->has_syntax_errors) // a module's functions are for others
+		return;
+	for (uint32_t i = 0; i < c->funcs.len; i++) {
+		const struct decl *d = c->funcs.data[i].decl;
+		if (!d->use_count && !d->func.program && d != c->out->main && !d->func.is_public &&
+		    !c->funcs.data[i].is_skipped)
+			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
+	}
+}
+
+void check_call_graph(struct checker *c)
+{
+	find_uses(c);
+	find_recursion(c);
+	find_unused(c);
+}

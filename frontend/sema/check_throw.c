@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * try, throw, defer, and where a throw can go. While bodies are checked, every throw and every call is
+ * noted with the handlers around it. Afterwards the codes that can leave each function are found by
+ * going over all functions until nothing changes; what leaves an eBPF program or a `defer` is an
+ * error, what leaves main a warning. A code that is not constant may be any: only `catch _` stops it.
+ */
+#include "frontend/sema/check.h"
+
+enum {
+	ESCAPES_MAX = 32, // codes told apart per function; further ones count as unknown
+	PATH_MAX_NOTES = 8,
+};
+
+/* ---- statements ---- */
+
+static void note_event(struct checker *c, struct throw_event event)
+{
+	if (!c->fn.decl)
+		return;
+	event.handlers = c->fn.handlers;
+	vec_push(c->arena, &c->funcs.data[c->fn.number].throws, event);
+}
+
+void note_throwing_call(struct checker *c, uint32_t callee, span where)
+{
+	note_event(c, (struct throw_event){.is_call = true, .callee = callee, .where = where});
+}
+
+bool check_throw(struct checker *c, struct stmt *s)
+{
+	struct expr *e = s->expr = check_as(c, s->expr, c->types->i32);
+
+	if (e->type->kind != TYPE_ERROR)
+		note_event(c, (struct throw_event){.where = s->where,
+						   .is_known = e->is_const,
+						   .code = e->value});
+	return false;
+}
+
+/* Codes of the arms; an arm that can never be reached is an error. */
+static void check_catch_codes(struct checker *c, struct stmt *s, struct handler *h)
+{
+	struct map seen;
+
+	map_init(&seen, c->arena);
+	for (uint32_t i = 0; i < s->attempt.catches.len; i++) {
+		struct catch_arm *arm = &s->attempt.catches.data[i];
+		if (h->catches_all)
+			diag_report(c->diags, D_DUPLICATE_PATTERN, arm->where);
+		if (!arm->code) {
+			h->catches_all = true;
+			continue;
+		}
+		if (!check_integer_constant(c, &arm->code, c->types->i32, "the code of a `catch`"))
+			continue;
+		arm->code = convert_to(c, arm->code, c->types->i32);
+		if (arm->code->type->kind == TYPE_ERROR)
+			continue;
+		uint64_t *place = map_insert(&seen, (uint32_t)arm->code->value);
+		if (*place)
+			diag_report(c->diags, D_DUPLICATE_PATTERN, arm->where);
+		*place = 1;
+		vec_push(c->arena, &h->codes, arm->code->value);
+	}
+}
+
+bool check_try(struct checker *c, struct stmt *s)
+{
+	struct handler *h = ARENA_NEW(c->arena, struct handler);
+
+	check_catch_codes(c, s, h);
+	h->outer = c->fn.handlers;
+	c->fn.handlers = h;
+	bool falls = check_block(c, s->attempt.body, NULL, NULL);
+	c->fn.handlers = h->outer;
+	for (uint32_t i = 0; i < s->attempt.catches.len; i++)
+		falls = check_block(c, s->attempt.catches.data[i].body, NULL, NULL) || falls;
+	return falls;
+}
+
+bool check_defer(struct checker *c, struct stmt *s)
+{
+	struct loop *loop = c->fn.loop;
+	struct handler *outer = c->fn.handlers;
+
+	if (loop)
+		report_unavailable(c, s->where, "`defer` inside a loop");
+	else if (c->fn.in_defer)
+		report_unavailable(c, s->where, "`defer` inside a `defer`");
+	struct handler *h = ARENA_NEW(c->arena, struct handler);
+	h->outer = outer;
+	h->is_defer = true;
+	bool was_in_defer = c->fn.in_defer;
+	c->fn.handlers = h;
+	c->fn.loop = NULL;
+	c->fn.in_defer = true;
+	check_block(c, s->block, NULL, NULL);
+	c->fn.in_defer = was_in_defer;
+	c->fn.loop = loop;
+	c->fn.handlers = outer;
+	return true;
+}
+
+/* ---- where throws go ---- */
+
+static bool handler_has(const struct handler *h, const struct escape *e)
+{
+	if (h->catches_all)
+		return true;
+	for (uint32_t i = 0; e->is_known && i < h->codes.len; i++)
+		if (h->codes.data[i] == e->code)
+			return true;
+	return false;
+}
+
+static bool has_escape(const struct func_info *f, const struct escape *e)
+{
+	for (uint32_t i = 0; i < f->escapes.len; i++) {
+		const struct escape *x = &f->escapes.data[i];
+		if (!x->is_known ? !e->is_known : e->is_known && x->code == e->code)
+			return true;
+	}
+	return false;
+}
+
+/* Lets a throw rise from its event; true when a new code leaves the function. */
+static bool raise_event(struct checker *c, struct func_info *f, uint32_t event, struct escape e)
+{
+	for (const struct handler *h = f->throws.data[event].handlers; h; h = h->outer) {
+		if (h->is_defer) {
+			diag_report(c->diags, D_THROW_IN_DEFER, f->throws.data[event].where);
+			return false;
+		}
+		if (handler_has(h, &e))
+			return false;
+	}
+	if (f->escapes.len >= ESCAPES_MAX)
+		e.is_known = false;
+	e.event = event;
+	if (has_escape(f, &e))
+		return false;
+	vec_push(c->arena, &f->escapes, e);
+	return true;
+}
+
+static bool raise_all(struct checker *c, struct func_info *f)
+{
+	bool changed = false;
+
+	for (uint32_t i = 0; i < f->throws.len; i++) {
+		const struct throw_event *t = &f->throws.data[i];
+		if (!t->is_call) {
+			struct escape e = {t->is_known, t->code, i};
+			changed = raise_event(c, f, i, e) || changed;
+			continue;
+		}
+		const struct func_info *callee = &c->funcs.data[t->callee];
+		for (uint32_t j = 0; j < callee->escapes.len; j++)
+			changed = raise_event(c, f, i, callee->escapes.data[j]) || changed;
+	}
+	return changed;
+}
+
+/* ---- what must not leave ---- */
+
+/* Notes along the calls from the function down to the throw. */
+static void show_path(struct checker *c, struct diag *d, const struct func_info *f,
+		      const struct escape *e)
+{
+	for (uint32_t n = 0; e && n < PATH_MAX_NOTES; n++) {
+		const struct throw_event *t = &f->throws.data[e->event];
+		if (!t->is_call) {
+			diag_note(c->diags, d, t->where, "thrown here");
+			return;
+		}
+		const struct func_info *callee = &c->funcs.data[t->callee];
+		diag_note(c->diags, d, t->where, "by way of this call of `%s`",
+			  NAME(c, callee->decl->name));
+		const struct escape *next = NULL;
+		for (uint32_t i = 0; i < callee->escapes.len; i++)
+			if (callee->escapes.data[i].is_known == e->is_known &&
+			    callee->escapes.data[i].code == e->code)
+				next = &callee->escapes.data[i];
+		f = callee;
+		e = next;
+	}
+}
+
+static void check_escapes(struct checker *c, const struct func_info *f)
+{
+	bool is_main = f->decl == c->out->main;
+
+	if (!f->decl->func.program && !is_main)
+		return;
+	for (uint32_t i = 0; i < f->escapes.len; i++) {
+		const struct escape *e = &f->escapes.data[i];
+		const char *code = e->is_known ? value_text(c, c->types->i32, e->code)
+					       : "a code that is not constant";
+		struct diag *d =
+			diag_report(c->diags, is_main ? D_UNCAUGHT_IN_MAIN : D_UNCAUGHT_THROW,
+				    f->throws.data[e->event].where, code, NAME(c, f->decl->name));
+		show_path(c, d, f, e);
+	}
+}
+
+void check_throws(struct checker *c)
+{
+	bool changed = true;
+
+	while (changed) { // both directions, so that chains of calls settle in a few rounds
+		changed = false;
+		for (uint32_t i = 0; i < c->funcs.len; i++)
+			changed = raise_all(c, &c->funcs.data[i]) || changed;
+		for (uint32_t i = c->funcs.len; i-- > 0;)
+			changed = raise_all(c, &c->funcs.data[i]) || changed;
+	}
+	for (uint32_t i = 0; i < c->funcs.len; i++)
+		check_escapes(c, &c->funcs.data[i]);
+	for (uint32_t i = 0; i < c->function_values.len; i++) {
+		struct call_edge v = c->function_values.data[i];
+		if (c->funcs.data[v.callee].escapes.len)
+			report_unavailable(c, v.where,
+					   "a function value of a function that throws");
+	}
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Type nodes to types. A struct or enum has its type from the start; its layout is made when a value
+ * of it is first needed, which is where a struct that contains itself is found.
+ */
+#include "frontend/sema/check.h"
+
+static void offer_type_names(struct checker *c, struct suggestion *s, const struct scope *scope)
+{
+	for (; scope; scope = scope->parent)
+		for (uint32_t i = 0; i < scope->decls.len; i++) {
+			const struct decl *d = scope->decls.data[i];
+			if (d->kind == DECL_STRUCT || d->kind == DECL_ENUM || d->kind == DECL_ALIAS)
+				suggestion_offer(s, NAME(c, d->name));
+		}
+#define NAMED_TYPE(member, name, kind, size, is_signed)                                            \
+	if ((kind) != TYPE_ERROR)                                                                  \
+		suggestion_offer(s, name);
+#include "frontend/sema/types.def"
+#undef NAMED_TYPE
+}
+
+static struct type *report_unknown_type(struct checker *c, symbol name, span where)
+{
+	const char *text = NAME(c, name);
+	const char *what = find_unavailable(TYPE_NAME, text);
+
+	if (what) {
+		report_unavailable(c, where, what);
+		return c->types->error;
+	}
+	struct diag *d = diag_report(c->diags, D_UNKNOWN_TYPE, where, text);
+	if (!c->diags->too_many) {
+		struct suggestion s = suggestion_begin(text);
+		offer_type_names(c, &s, &c->top);
+		report_suggestion(c, d, where, &s);
+	}
+	return c->types->error;
+}
+
+static struct type *check_named_type(struct checker *c, struct type_node *node)
+{
+	symbol name = node->named.name;
+
+	if (node->named.prefix) {
+		report_unavailable(c, node->where, "a type of an imported file");
+		return c->types->error;
+	}
+	if (!name) // the parser reported what stands here
+		return c->types->error;
+	struct type *t = type_find_named(c->types, name);
+	if (t)
+		return t;
+	struct decl *d = scope_find(&c->top, name);
+	if (!d)
+		return report_unknown_type(c, name, node->where);
+	d->use_count++;
+	if (d->kind == DECL_ALIAS)
+		check_decl(c, d);
+	else if (d->kind == DECL_IMPORT)
+		return c->types->error;
+	else if (d->kind != DECL_STRUCT && d->kind != DECL_ENUM) {
+		struct diag *diag = diag_report(c->diags, D_NOT_A_TYPE, node->where, NAME(c, name),
+						decl_kind_name(d->kind));
+		report_declared(c, diag, d);
+		return c->types->error;
+	}
+	return d->type;
+}
+
+/* Number of elements or bytes; 0 after a diagnostic. */
+static uint32_t check_count(struct checker *c, struct expr **count, uint32_t unit, const char *what)
+{
+	if (!*count || !check_integer_constant(c, count, c->types->u32, what))
+		return 0;
+	const struct expr *e = *count;
+	bool is_negative = e->type->is_signed && (int64_t)e->value < 0;
+	if (is_negative || e->value == 0 || e->value > TYPE_MAX_SIZE ||
+	    e->value * (unit ? unit : 1) > TYPE_MAX_SIZE) {
+		diag_report(c->diags, D_ARRAY_SIZE, e->where, what,
+			    value_text(c, e->type, e->value));
+		return 0;
+	}
+	return (uint32_t)e->value;
+}
+
+static struct type *check_array_type(struct checker *c, struct type_node *node)
+{
+	struct type *element = check_value_type(c, node->array.element);
+	uint32_t count = check_count(c, &node->array.count, element->size, "length of an array");
+
+	if (!count || element->kind == TYPE_ERROR)
+		return c->types->error;
+	return type_make_array(c->types, element, count);
+}
+
+static struct type *check_func_type(struct checker *c, struct type_node *node)
+{
+	uint32_t count = node->func.params.len;
+	struct type **params = ARENA_ARRAY(c->arena, struct type *, count);
+
+	for (uint32_t i = 0; i < count; i++)
+		params[i] = check_value_type(c, node->func.params.data[i]->variable.node);
+	struct type *result =
+		node->func.result ? check_type(c, node->func.result) : c->types->void_;
+	return type_make_func(c->types, params, count, result);
+}
+
+static struct type *make_type(struct checker *c, struct type_node *node)
+{
+	struct type *t;
+	uint32_t count;
+
+	switch (node->kind) {
+	case TYPE_NODE_NAME:
+		return check_named_type(c, node);
+	case TYPE_NODE_POINTER:
+		t = check_type(c, node->element);
+		return t->kind == TYPE_ERROR ? t : type_make_pointer(c->types, t);
+	case TYPE_NODE_ARRAY:
+		return check_array_type(c, node);
+	case TYPE_NODE_STR:
+		count = check_count(c, &node->array.count, 1, "capacity of a string");
+		return count ? type_make_str(c->types, count) : c->types->error;
+	case TYPE_NODE_FUNC:
+		return check_func_type(c, node);
+	case TYPE_NODE_MAP:
+		diag_report(c->diags, D_MAP_PLACE, node->where);
+		return c->types->error;
+	case TYPE_NODE_ERROR:
+	case TYPE_NODE_KIND_COUNT:
+		break;
+	}
+	return c->types->error;
+}
+
+struct type *check_type(struct checker *c, struct type_node *node)
+{
+	if (!node)
+		return c->types->error;
+	if (node->type)
+		return node->type;
+	node->type = c->types->error;
+	if (!enter(c, node->where))
+		return node->type;
+	node->type = make_type(c, node);
+	leave(c);
+	return node->type;
+}
+
+struct type *check_value_type(struct checker *c, struct type_node *node)
+{
+	struct type *t = check_type(c, node);
+
+	return complete_type(c, t, node ? node->where : (span){0, 0}) ? t : c->types->error;
+}
+
+struct type *check_variable_type(struct checker *c, struct type_node *node)
+{
+	struct type *t = check_type(c, node);
+
+	if (t->kind != TYPE_FUNC)
+		return check_value_type(c, node);
+	if (type_is_aggregate(t->func.result)) {
+		report_unavailable(c, node->where, "a function value that returns an aggregate");
+		return c->types->error;
+	}
+	return use_user_only(c, node->where, "a function value") ? t : c->types->error;
+}
+
+bool complete_type(struct checker *c, struct type *type, span where)
+{
+	struct diag *d;
+
+	switch (type->kind) {
+	case TYPE_STRUCT:
+	case TYPE_UNION:
+		if (type->record.is_ctx)
+			break;
+		if (!type->decl)
+			return true;
+		if (type->decl->check_state == 1) {
+			d = diag_report(c->diags, D_RECURSIVE_TYPE, where, TEXT(c, type));
+			report_declared(c, d, type->decl);
+			return false;
+		}
+		check_decl(c, type->decl);
+		return true;
+	case TYPE_ENUM:
+		if (type->decl)
+			check_decl(c, type->decl);
+		return true;
+	case TYPE_FUNC:
+		report_unavailable(c, where, "a function value in a struct, array, map or global");
+		return false;
+	case TYPE_VOID:
+	case TYPE_MAP:
+	case TYPE_ENTRY:
+		break;
+	case TYPE_ERROR:
+	case TYPE_BOOL:
+	case TYPE_CHAR:
+	case TYPE_INT:
+	case TYPE_BE:
+	case TYPE_ARRAY:
+	case TYPE_STR:
+	case TYPE_POINTER:
+	case TYPE_PROGRAM_REF:
+	case TYPE_PROGRAM_HANDLE:
+	case TYPE_PERF_ATTACHMENT:
+		return true;
+	}
+	d = diag_report(c->diags, D_INCOMPLETE_TYPE, where, TEXT(c, type));
+	if (type->kind == TYPE_STRUCT)
+		diag_hint(c->diags, d, "a program context is used through a pointer: `*%s`",
+			  TEXT(c, type));
+	return false;
+}
+
+/* ---- maps ---- */
+
+static const struct map_kind *find_map_kind(struct checker *c, symbol name, span where)
+{
+	const char *text = NAME(c, name);
+	struct suggestion s = suggestion_begin(text);
+
+	for (uint32_t i = 0;; i++) {
+		const struct map_kind *k = c->info->map_kind_at(i);
+		if (!k)
+			break;
+		if (!strcmp(k->name, text))
+			return k;
+		suggestion_offer(&s, k->name);
+	}
+	const char *what = find_unavailable(MAP_KIND, text);
+	if (what)
+		report_unavailable(c, where, what);
+	else
+		report_suggestion(c, diag_report(c->diags, D_UNKNOWN_MAP_KIND, where, text), where,
+				  &s);
+	return NULL;
+}
+
+/* True when bytes of the type mean the same in the kernel and in userspace. */
+static bool is_shareable(const struct type *t)
+{
+	while (t->kind == TYPE_ARRAY)
+		t = t->element;
+	return t->kind != TYPE_PROGRAM_REF && t->kind != TYPE_PROGRAM_HANDLE &&
+	       t->kind != TYPE_PERF_ATTACHMENT && t->kind != TYPE_POINTER;
+}
+
+/* Limits of htab_map_alloc_check() and array_map_alloc_check(), Linux 6.12: a key must fit the stack of a
+ * program (MAX_BPF_STACK), a value of a hash one allocation, a per-CPU value one unit. */
+enum {
+	MAP_MAX_KEY = 512,
+	MAP_MAX_VALUE = (4 << 20) - 64,
+	MAP_MAX_PERCPU_VALUE = 32 << 10,
+};
+
+static void check_map_part(struct checker *c, const struct type_node *node, const struct type *t,
+			   const char *part, uint32_t limit)
+{
+	if (t->kind == TYPE_ERROR)
+		return;
+	if (!t->size || !is_shareable(t))
+		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t), part);
+	else if (t->size > limit)
+		diag_report(c->diags, D_MAP_PART_SIZE, node->where, part,
+			    arena_printf(c->arena, "%u", t->size),
+			    arena_printf(c->arena, "%u", limit));
+}
+
+enum { MAP_DEFAULT_SIZE = 1024 };
+
+static uint32_t check_map_size(struct checker *c, struct type_node *node)
+{
+	if (!node->map.size)
+		return MAP_DEFAULT_SIZE;
+	if (!check_integer_constant(c, &node->map.size, c->types->u32, "size of a map"))
+		return MAP_DEFAULT_SIZE;
+	const struct expr *e = node->map.size;
+	if (e->value >= 1 && e->value <= UINT32_MAX)
+		return (uint32_t)e->value;
+	diag_report(c->diags, D_MAP_SIZE, e->where, value_text(c, e->type, e->value));
+	return MAP_DEFAULT_SIZE;
+}
+
+struct type *check_map_type(struct checker *c, struct type_node *node)
+{
+	const struct map_kind *kind = find_map_kind(c, node->map.kind, node->where);
+
+	if (!kind)
+		return c->types->error;
+	if (!node->map.value) {
+		diag_report(c->diags, D_MAP_TYPES, node->where, kind->name);
+		return c->types->error;
+	}
+	struct type *t = type_make_new(c->types, TYPE_MAP);
+	t->map.kind = kind;
+	t->map.key = check_value_type(c, node->map.key);
+	t->map.value = check_value_type(c, node->map.value);
+	t->map.max_entries = check_map_size(c, node);
+	check_map_part(c, node->map.key, t->map.key, "key", MAP_MAX_KEY);
+	check_map_part(c, node->map.value, t->map.value, "value",
+		       kind->is_percpu ? MAP_MAX_PERCPU_VALUE : MAP_MAX_VALUE);
+	const struct type *k = t->map.key;
+	bool is_index = (type_is_integer(k) || k->kind == TYPE_BOOL) && k->size <= 4;
+	if (kind->shape == MAP_SHAPE_ARRAY && !is_index && k->kind != TYPE_ERROR)
+		diag_report(c->diags, D_MAP_INDEX, node->map.key->where, kind->name, TEXT(c, k));
+	if (t->map.key->kind == TYPE_ERROR || t->map.value->kind == TYPE_ERROR)
+		return c->types->error;
+	return t;
+}

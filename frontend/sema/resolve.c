@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Top-level names: which declarations a program has, over all files it includes, in which scope each
+ * name stands, and what a name used somewhere means. Order of declarations does not matter.
+ *
+ * The prelude scope holds what is known everywhere: built-in functions, program contexts, the
+ * declarations of prelude.kh. A program's declaration of one of its contexts or enums means the
+ * built-in one; any other declaration hides a prelude name.
+ */
+#include "frontend/sema/check.h"
+
+struct decl *make_decl(struct checker *c, enum decl_kind kind, symbol name)
+{
+	struct decl *d = ARENA_NEW(c->arena, struct decl);
+
+	d->kind = kind;
+	d->name = name;
+	d->check_state = 2;
+	return d;
+}
+
+/* ---- the prelude ---- */
+
+static struct type *ctx_field_type(struct checker *c, const struct ctx_field *row)
+{
+	if (row->value != CTX_SCALAR)
+		return type_make_pointer(c->types, c->types->u8);
+	struct type *t = integer_type(c->types, row->width, false);
+	return row->count > 1 ? type_make_array(c->types, t, row->count) : t;
+}
+
+static void add_context(struct checker *c, const char *context)
+{
+	symbol name = intern_string(&c->compile->names, context);
+	struct type *t;
+	struct decl *d;
+
+	if (!*context || scope_find(&c->prelude, name))
+		return;
+	d = make_decl(c, DECL_STRUCT, name);
+	t = d->type = type_make_new(c->types, TYPE_STRUCT);
+	t->name = name;
+	t->decl = d;
+	t->record.is_ctx = true;
+	for (uint32_t i = 0;; i++) {
+		const struct ctx_field *row = c->info->ctx_field_at(context, i);
+		if (!row)
+			break;
+		struct decl *f =
+			make_decl(c, DECL_FIELD, intern_string(&c->compile->names, row->name));
+		f->type = ctx_field_type(c, row);
+		f->field.offset = row->offset;
+		f->field.ctx = row;
+		vec_push(c->arena, &t->record.fields, f);
+	}
+	d->record.fields = t->record.fields;
+	scope_add(&c->prelude, name, d);
+}
+
+static void add_builtins(struct checker *c)
+{
+	static const char *const names[] = {
+#define BUILTIN(id, name, where, params, result) name,
+#include "frontend/sema/builtins.def"
+#undef BUILTIN
+	};
+
+	for (int i = 0; i < BUILTIN_COUNT; i++) {
+		symbol name = intern_string(&c->compile->names, names[i]);
+		struct decl *d = make_decl(c, DECL_BUILTIN, name);
+		d->builtin.id = i;
+		d->type = c->types->void_;
+		if (strchr(names[i], '.'))
+			map_set_ptr(&c->methods, name, d);
+		else
+			scope_add(&c->prelude, name, d);
+	}
+}
+
+/* The type of a struct or enum exists before its layout is known. */
+static void make_own_type(struct checker *c, struct decl *d)
+{
+	if (d->kind != DECL_STRUCT && d->kind != DECL_ENUM)
+		return;
+	d->type = type_make_new(c->types, d->kind == DECL_ENUM ? TYPE_ENUM : TYPE_STRUCT);
+	d->type->name = d->name;
+	d->type->decl = d;
+}
+
+static void add_constants(struct checker *c, struct scope *scope, struct decl *d)
+{
+	for (uint32_t i = 0; i < d->enumeration.constants.len; i++) {
+		struct decl *k = d->enumeration.constants.data[i];
+		struct decl *other = scope_find_here(scope, k->name);
+		k->constant.parent = d;
+		k->type = d->type;
+		if (other) {
+			struct redeclaration r = {other, k};
+			vec_push(c->arena, &c->redeclarations, r);
+		} else if (k->name)
+			scope_add(scope, k->name, k);
+	}
+}
+
+static struct decl *find_constant(const struct decl *d, symbol name)
+{
+	for (uint32_t i = 0; i < d->enumeration.constants.len; i++)
+		if (d->enumeration.constants.data[i]->name == name)
+			return d->enumeration.constants.data[i];
+	return NULL;
+}
+
+static void add_prelude(struct checker *c)
+{
+	const char *text = c->info->prelude;
+
+	for (uint32_t i = 0;; i++) {
+		const struct program_kind *k = c->info->program_kind_at(i);
+		if (!k)
+			break;
+		add_context(c, k->context);
+	}
+	add_builtins(c);
+	if (!text)
+		return;
+	struct source_file *file =
+		source_add(&c->compile->sources, "prelude.kh", text, (uint32_t)strlen(text));
+	if (!file)
+		return;
+	struct module *m = parse_file(c->compile, file);
+	for (uint32_t i = 0; i < m->decls.len; i++) {
+		struct decl *d = m->decls.data[i];
+		make_own_type(c, d);
+		scope_add(&c->prelude, d->name, d);
+		if (d->kind == DECL_ENUM) {
+			add_constants(c, &c->prelude, d);
+			check_decl(c, d);
+		}
+	}
+}
+
+/* ---- the program ---- */
+
+/* A header that repeats a context gets the built-in one. One that repeats an enum of the prelude gets
+ * that one too, with the constants that the prelude lacks; a constant of another value is an error. */
+static bool repeats_prelude(struct checker *c, struct decl *d)
+{
+	struct decl *known = scope_find_here(&c->prelude, d->name);
+
+	if (!known || known->kind != d->kind)
+		return false;
+	if (d->kind == DECL_STRUCT && known->type->record.is_ctx) {
+		d->type = known->type;
+		d->check_state = 2;
+		return true;
+	}
+	if (d->kind != DECL_ENUM)
+		return false;
+	struct redeclaration r = {known, d};
+	vec_push(c->arena, &c->redeclarations, r);
+	for (uint32_t i = 0; i < d->enumeration.constants.len; i++) {
+		struct decl *k = d->enumeration.constants.data[i];
+		k->constant.parent = d;
+		k->type = known->type;
+		if (k->name && !find_constant(known, k->name) && !scope_find_here(&c->top, k->name))
+			scope_add(&c->top, k->name, k);
+	}
+	return true;
+}
+
+static bool may_repeat(enum decl_kind kind)
+{
+	return kind == DECL_STRUCT || kind == DECL_ENUM || kind == DECL_CONST ||
+	       kind == DECL_ALIAS || kind == DECL_EXTERN;
+}
+
+static struct diag *report_duplicate(struct checker *c, const struct decl *first,
+				     const struct decl *second)
+{
+	struct diag *d =
+		diag_report(c->diags, D_DUPLICATE, second->name_where, NAME(c, second->name));
+
+	report_declared(c, d, first);
+	return d;
+}
+
+static void add_top(struct checker *c, struct decl *d)
+{
+	if (d->kind == DECL_INCLUDE)
+		return;
+	vec_push(c->arena, &c->all, d);
+	make_own_type(c, d);
+	if (!d->name || repeats_prelude(c, d))
+		return;
+	struct decl *other = scope_find_here(&c->top, d->name);
+	if (other && other->kind == d->kind && may_repeat(d->kind)) {
+		struct redeclaration r = {other, d};
+		vec_push(c->arena, &c->redeclarations, r);
+		return;
+	}
+	if (other) {
+		report_duplicate(c, other, d);
+		return;
+	}
+	scope_add(&c->top, d->name, d);
+	if (d->kind == DECL_ENUM)
+		add_constants(c, &c->top, d);
+}
+
+static void add_module(struct checker *c, struct module *m, struct map *seen)
+{
+	if (map_find(seen, MAP_PTR(m)) || !enter(c, (span){0, 0}))
+		return;
+	*map_insert(seen, MAP_PTR(m)) = 1;
+	m->scope = &c->top;
+	for (uint32_t i = 0; i < m->decls.len; i++) {
+		struct decl *d = m->decls.data[i];
+		d->owner = m;
+		if (d->kind == DECL_INCLUDE && d->include.module)
+			add_module(c, d->include.module, seen);
+		add_top(c, d);
+	}
+	leave(c);
+}
+
+void resolve_program(struct checker *c, const struct program *program)
+{
+	struct map seen;
+
+	scope_init(&c->prelude, NULL, c->arena);
+	scope_init(&c->top, &c->prelude, c->arena);
+	map_init(&c->helpers, c->arena);
+	map_init(&c->methods, c->arena);
+	add_prelude(c);
+	map_init(&seen, c->arena);
+	if (program->modules.len)
+		add_module(c, program->modules.data[0], &seen);
+}
+
+/* ---- declarations given twice ---- */
+
+static bool is_same_struct(const struct decl *a, const struct decl *b)
+{
+	if (a->record.fields.len != b->record.fields.len || a->type->size != b->type->size)
+		return false;
+	for (uint32_t i = 0; i < a->record.fields.len; i++) {
+		const struct decl *x = a->record.fields.data[i], *y = b->record.fields.data[i];
+		if (x->name != y->name || x->type != y->type || x->field.offset != y->field.offset)
+			return false;
+	}
+	return true;
+}
+
+/* Every constant that both have has one value. Only an enum of the prelude may be repeated with more
+ * constants than it has. */
+static bool is_same_enum(struct checker *c, const struct decl *a, const struct decl *b)
+{
+	bool is_known_everywhere = scope_find_here(&c->prelude, a->name) == a;
+
+	for (uint32_t i = 0; i < b->enumeration.constants.len; i++) {
+		const struct decl *k = b->enumeration.constants.data[i];
+		const struct decl *other = find_constant(a, k->name);
+		if (!other ? !is_known_everywhere : other->constant.value != k->constant.value)
+			return false;
+	}
+	return true;
+}
+
+static bool is_same_const(const struct decl *a, const struct decl *b)
+{
+	const struct expr *x = a->variable.init, *y = b->variable.init;
+
+	return x && y && x->is_const && y->is_const && x->value == y->value &&
+	       type_is_integer(x->type) == type_is_integer(y->type);
+}
+
+static bool is_same_declaration(struct checker *c, const struct decl *a, const struct decl *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == DECL_STRUCT)
+		return is_same_struct(a, b);
+	if (a->kind == DECL_ENUM)
+		return is_same_enum(c, a, b);
+	if (a->kind == DECL_CONST)
+		return is_same_const(a, b);
+	if (a->kind == DECL_ENUM_CONST)
+		return a->constant.value == b->constant.value;
+	return a->type == b->type;
+}
+
+void resolve_check_redeclarations(struct checker *c)
+{
+	for (uint32_t i = 0; i < c->redeclarations.len; i++) {
+		struct redeclaration r = c->redeclarations.data[i];
+		if (!r.first->type || !r.second->type || r.first->type->kind == TYPE_ERROR ||
+		    r.second->type->kind == TYPE_ERROR)
+			continue;
+		if (!is_same_declaration(c, r.first, r.second))
+			diag_hint(c->diags, report_duplicate(c, r.first, r.second),
+				  "a declaration may be repeated only if it says the same");
+	}
+}
+
+/* ---- uses of names ---- */
+
+struct type *resolve_type_text(struct checker *c, const char *text)
+{
+	if (*text == '*')
+		return type_make_pointer(c->types, resolve_type_text(c, text + 1));
+	symbol name = intern_string(&c->compile->names, text);
+	struct type *t = type_find_named(c->types, name);
+	if (t)
+		return t;
+	struct decl *d = scope_find(&c->prelude, name);
+	return d && (d->kind == DECL_STRUCT || d->kind == DECL_ENUM) ? d->type : c->types->u64;
+}
+
+static struct type *helper_param_type(struct checker *c, char letter)
+{
+	if (letter == 'i')
+		return c->types->u64;
+	return type_make_pointer(c->types, c->types->void_); // 'p', 'c', 'm': checked by letter
+}
+
+struct decl *resolve_helper(struct checker *c, symbol name)
+{
+	struct decl *d = map_find_ptr(&c->helpers, name);
+	struct type *params[8];
+	uint32_t count = 0;
+
+	if (d)
+		return d;
+	const struct helper_info *h = c->info->find_helper(NAME(c, name), c->info->kernel);
+	if (!h)
+		return NULL;
+	d = make_decl(c, DECL_EXTERN, name);
+	for (; h->args[count] && count < 8; count++)
+		params[count] = helper_param_type(c, h->args[count]);
+	d->type = type_make_func(c->types, params, count, resolve_type_text(c, h->result));
+	d->func.target = TARGET_BPF;
+	map_set_ptr(&c->helpers, name, d);
+	return d;
+}
+
+static void offer_names(struct checker *c, struct suggestion *s)
+{
+	for (uint32_t i = 0; i < c->fn.locals.stack.len; i++)
+		suggestion_offer(s, NAME(c, c->fn.locals.stack.data[i].decl->name));
+	for (const struct scope *scope = &c->top; scope; scope = scope->parent)
+		for (uint32_t i = 0; i < scope->decls.len; i++)
+			suggestion_offer(s, NAME(c, scope->decls.data[i]->name));
+}
+
+/* Says once per function that a name is not known. */
+static struct decl *report_unknown(struct checker *c, symbol name, span where)
+{
+	const char *text = NAME(c, name);
+	const char *what = find_unavailable(FUNCTION, text);
+
+	if (map_find(&c->fn.unknown, name))
+		return NULL;
+	*map_insert(&c->fn.unknown, name) = 1;
+	if (what) {
+		report_unavailable(c, where, what);
+		return NULL;
+	}
+	struct diag *d = diag_report(c->diags, D_UNKNOWN_NAME, where, text);
+	if (type_find_named(c->types, name)) {
+		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
+			  text, text);
+	} else if (!c->diags->too_many) {
+		struct suggestion s = suggestion_begin(text);
+		offer_names(c, &s);
+		report_suggestion(c, d, where, &s);
+	}
+	return NULL;
+}
+
+struct decl *find_name(struct checker *c, symbol name)
+{
+	struct decl *d = locals_find(&c->fn.locals, name);
+
+	return d ? d : scope_find(&c->top, name);
+}
+
+struct decl *resolve_name(struct checker *c, symbol name, span where)
+{
+	struct decl *d = find_name(c, name);
+
+	if (!d || d->kind == DECL_EXTERN) {
+		struct decl *helper = resolve_helper(c, name);
+		if (helper && d)
+			d->use_count++;
+		d = helper ? helper : d;
+	}
+	if (!d)
+		return report_unknown(c, name, where);
+	d->use_count++;
+	return d;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Map access from compiled code.
+ *
+ * A per-CPU map holds one value per possible CPU. An integer reads as their sum; storing one puts it
+ * on the first CPU and zero on the others, so that it reads back. A sum of structs would mean
+ * nothing: they read as the first CPU's, and storing one sets all of them.
+ */
+#include "loader/program.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/calls.h"
+
+static const struct ks_meta_map *row_of(const struct program *p, uint32_t map)
+{
+	return map < p->meta.header->map_count ? &p->meta.maps[map] : NULL;
+}
+
+static bool is_array(const struct map_state *state)
+{
+	return state->type == BPF_MAP_TYPE_ARRAY || state->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+/* ---- per-CPU values ---- */
+
+static size_t stride_of(const struct ks_meta_map *row)
+{
+	return (row->value_size + 7u) & ~7u;
+}
+
+static void *make_percpu(const struct program *p, const struct ks_meta_map *row)
+{
+	return calloc((size_t)p->cpus, stride_of(row));
+}
+
+/* Wraps at the width of the value, as the sum of its type would. */
+static void sum(const struct program *p, const struct ks_meta_map *row, const char *all,
+		void *value)
+{
+	uint64_t total = 0;
+	for (int cpu = 0; cpu < p->cpus; cpu++) {
+		uint64_t one = 0;
+		memcpy(&one, all + (size_t)cpu * stride_of(row), row->value_size);
+		total += one;
+	}
+	memcpy(value, &total, row->value_size); // both machines are little-endian
+}
+
+static bool lookup_percpu(struct program *p, uint32_t map, const void *key, void *value)
+{
+	const struct ks_meta_map *row = &p->meta.maps[map];
+	char *all = make_percpu(p, row);
+	bool found = all && bpf_map_lookup_elem(p->maps[map].fd, key, all) == 0;
+	if (found && row->value_is_int && row->value_size <= sizeof(uint64_t))
+		sum(p, row, all, value);
+	else if (found)
+		memcpy(value, all, row->value_size);
+	free(all);
+	return found;
+}
+
+static int update_percpu(struct program *p, uint32_t map, const void *key, const void *value,
+			 uint64_t flags)
+{
+	const struct ks_meta_map *row = &p->meta.maps[map];
+	char *all = make_percpu(p, row);
+	if (!all)
+		return -ENOMEM;
+	int copies = row->value_is_int ? 1 : p->cpus;
+	for (int cpu = 0; cpu < copies; cpu++)
+		memcpy(all + (size_t)cpu * stride_of(row), value, row->value_size);
+	int err = bpf_map_update_elem(p->maps[map].fd, key, all, flags);
+	free(all);
+	return err;
+}
+
+/* ---- calls ---- */
+
+void *ks_map_lookup(uint32_t map, const void *key, void *value)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	if (!row)
+		return NULL;
+	if (row->is_percpu)
+		return lookup_percpu(p, map, key, value) ? value : NULL;
+	return bpf_map_lookup_elem(p->maps[map].fd, key, value) == 0 ? value : NULL;
+}
+
+int32_t ks_map_update(uint32_t map, const void *key, const void *value, uint64_t flags)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	if (!row)
+		return -EINVAL;
+	if (row->is_percpu)
+		return update_percpu(p, map, key, value, flags);
+	return bpf_map_update_elem(p->maps[map].fd, key, value, flags);
+}
+
+int32_t ks_map_delete(uint32_t map, const void *key)
+{
+	struct program *p = program_current();
+	return row_of(p, map) ? bpf_map_delete_elem(p->maps[map].fd, key) : -EINVAL;
+}
+
+int32_t ks_map_next_key(uint32_t map, const void *before, void *key)
+{
+	struct program *p = program_current();
+	return row_of(p, map) && bpf_map_get_next_key(p->maps[map].fd, before, key) == 0;
+}
+
+/* Room for a key; keys are walked with one that is both input and output. */
+static void *make_key(const struct ks_meta_map *row)
+{
+	return calloc(1, row->key_size + 1u);
+}
+
+/* Each step is bounded by the size of the map, whatever others insert meanwhile. */
+uint32_t ks_map_len(uint32_t map)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	if (!row)
+		return 0;
+	if (is_array(&p->maps[map]))
+		return p->maps[map].max_entries;
+	uint32_t count = 0;
+	void *key = make_key(row);
+	if (key && ks_map_next_key(map, NULL, key))
+		do
+			count++;
+		while (count < p->maps[map].max_entries && ks_map_next_key(map, key, key));
+	free(key);
+	return count;
+}
+
+static void clear_array(struct program *p, uint32_t map, size_t value_size)
+{
+	void *zero = calloc(1, value_size);
+	for (uint32_t i = 0; zero && i < p->maps[map].max_entries; i++)
+		bpf_map_update_elem(p->maps[map].fd, &i, zero, BPF_ANY);
+	free(zero);
+}
+
+void ks_map_clear(uint32_t map)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	if (!row)
+		return;
+	if (is_array(&p->maps[map])) {
+		clear_array(p, map,
+			    row->is_percpu ? (size_t)p->cpus * stride_of(row) : row->value_size);
+		return;
+	}
+	void *key = make_key(row);
+	uint64_t limit = 2ull * p->maps[map].max_entries;
+	for (uint64_t i = 0; key && i < limit && ks_map_next_key(map, NULL, key); i++)
+		bpf_map_delete_elem(p->maps[map].fd, key);
+	free(key);
+}

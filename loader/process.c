@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time and the ends of the process. Attachments to interfaces outlive a main that gives 0; every
+ * other end removes them: another status, a signal, a crash.
+ *
+ * Until the first attachment a signal just ends the process. From then on INT, TERM and HUP are
+ * blocked and taken by a thread of their own, which can detach at any moment, whatever compiled code
+ * is doing; the lock of the attachments keeps it from seeing one half made.
+ */
+#include "loader/program.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loader/calls.h"
+
+static const int end_signals[] = {SIGINT, SIGTERM, SIGHUP};
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+enum {
+	END_SIGNALS = sizeof end_signals / sizeof *end_signals,
+	CRASH_SIGNALS = sizeof crash_signals / sizeof *crash_signals,
+	CRASH_STACK = 64 << 10,
+};
+
+static void end_at_once(int signal)
+{
+	_exit(EXIT_SIGNAL_BASE + signal);
+}
+
+/* Under nohup a hang-up is ignored and stays so. The others end a program whoever started it: shells
+ * start the background jobs of scripts with INT ignored, and those too are told to end with it. */
+static bool is_ignored(int signal)
+{
+	struct sigaction old;
+	return signal == SIGHUP && sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+}
+
+static void handle_end_signals(void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler};
+	for (int i = 0; i < END_SIGNALS; i++)
+		if (!is_ignored(end_signals[i]))
+			sigaction(end_signals[i], &action, NULL);
+}
+
+void process_watch(struct program *p)
+{
+	(void)p;
+	handle_end_signals(end_at_once);
+	signal(SIGPIPE, SIG_IGN); // print() meets EPIPE instead
+}
+
+/* ---- with attachments ---- */
+
+static sigset_t end_set(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	for (int i = 0; i < END_SIGNALS; i++)
+		if (!is_ignored(end_signals[i]))
+			sigaddset(&set, end_signals[i]);
+	return set;
+}
+
+static void *wait_for_signal(void *data)
+{
+	struct program *p = data;
+	sigset_t set = end_set();
+	int signal = 0;
+	while (sigwait(&set, &signal) != 0)
+		;
+	pthread_mutex_lock(&p->lock);
+	attach_remove(p, NULL);
+	_exit(EXIT_SIGNAL_BASE + signal);
+}
+
+/* A crash in compiled code, or in the runtime with a pointer that compiled code gave it. */
+static void crash(int signal)
+{
+	struct program *p = program_current();
+	if (pthread_mutex_trylock(&p->lock) == 0)
+		attach_remove(p, NULL);
+	raise(signal); // SA_RESETHAND: ends the process as it would have
+}
+
+static void handle_crashes(void)
+{
+	static char stack[CRASH_STACK];
+	stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
+	sigaltstack(&alternative, NULL);
+	struct sigaction action = {
+		.sa_handler = crash,
+		.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER,
+	};
+	for (int i = 0; i < CRASH_SIGNALS; i++)
+		sigaction(crash_signals[i], &action, NULL);
+}
+
+void process_guard(struct program *p)
+{
+	if (p->is_watched)
+		return;
+	p->is_watched = true;
+	handle_crashes();
+	sigset_t set = end_set();
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_t thread;
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attributes, wait_for_signal, p) != 0) {
+		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+		report(p, "no thread for signals: an interrupted run leaves its attachments");
+	}
+	pthread_attr_destroy(&attributes);
+}
+
+void process_settle(struct program *p, int status)
+{
+	pthread_mutex_lock(&p->lock); // for good: the signal thread must not act any more
+	if (status == 0)
+		attach_announce(p);
+	else
+		attach_remove(p, NULL);
+}
+
+void process_exit(struct program *p, int status)
+{
+	process_settle(p, status);
+	exit(status);
+}
+
+/* ---- calls ---- */
+
+void ks_exit(int32_t code)
+{
+	struct program *p = program_current();
+	print_flush(p);
+	process_exit(p, code & 0xff);
+}
+
+void ks_sleep(uint64_t milliseconds)
+{
+	struct timespec left = {.tv_sec = (time_t)(milliseconds / 1000),
+				.tv_nsec = (long)(milliseconds % 1000) * 1000000};
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
+uint64_t ks_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void ks_uncaught(int32_t code, const char *place, uint64_t len)
+{
+	struct program *p = program_current();
+	print_flush(p);
+	report(p, "uncaught throw of %d at %.*s", code, (int)len, place);
+	process_exit(p, EXIT_REFUSED);
+}

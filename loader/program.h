@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The running program: what the files of the runtime share. Compiled code calls the runtime without
+ * a context argument, so the process has one current program (program_current()); everything else
+ * hangs off it.
+ *
+ * Functions give 0 or a negative errno, and have explained a failure on standard error.
+ */
+#ifndef KS_LOADER_PROGRAM_H
+#define KS_LOADER_PROGRAM_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ks/loader.h"
+#include "ks/rt.h"
+
+struct bpf_object;
+struct bpf_program;
+
+enum { SECTION_DATA, SECTION_BSS, SECTION_RODATA, SECTION_COUNT };
+
+/* Exit status: main's own, or one of these. */
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_SIGNAL_BASE = 128 };
+
+/* Checked view of the metadata payload. */
+struct meta {
+	const struct ks_meta_header *header;
+	const struct ks_meta_program *programs;
+	const struct ks_meta_map *maps;
+	const struct ks_meta_option *options;
+	const char *strings; // start of the payload
+};
+
+struct image {
+	char *base; // text, data behind it
+	size_t size;
+	int32_t (*main)(void *options); // NULL when there is none
+	void **bases;                   // SECTION_COUNT words to fill
+};
+
+struct map_state {
+	int fd;
+	uint32_t type, max_entries;
+};
+
+/* What ks_load() gives; one per program, whatever the number of loads. */
+struct handle {
+	uint32_t index;            // in the metadata
+	struct bpf_object *object; // NULL while not loaded
+	struct bpf_program *program;
+};
+
+struct attachment {
+	const struct attach_kind *kind;
+	struct handle *handle;
+	unsigned ifindex;
+	char ifname[16];
+	uint32_t flags; // as the kind needs them to detach
+	bool is_active;
+};
+
+struct print_line {
+	char *data;
+	size_t len, cap;
+};
+
+struct program {
+	const struct ks_program_options *options;
+	struct meta meta;
+	struct image image;
+	struct bpf_object *object; // holds maps and globals; loads no program
+	struct map_state *maps;
+	struct handle *handles;
+	void *sections[SECTION_COUNT];
+	size_t section_sizes[SECTION_COUNT]; // bytes mapped
+	int cpus;                            // possible ones
+	pthread_mutex_t lock;                // of attachments
+	struct attachment *attachments;
+	uint32_t attachment_count, attachment_cap;
+	bool is_watched; // the signal thread runs
+	struct print_line line;
+	char warning[256];        // first complaint of libbpf since log_reset()
+	char kernel_message[160]; // the kernel's own words for a refused attachment
+};
+
+struct program *program_current(void);
+
+/* One line on standard error: "<name>: text". */
+void report(const struct program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline const char *meta_text(const struct meta *m, uint32_t offset)
+{
+	return m->strings + offset;
+}
+
+/* args.c: fills `options` (options_size bytes). 0 to go on; 1 help was shown; -EINVAL. */
+int args_parse(const struct program *p, int argc, char **argv, void *options);
+
+/* image.c */
+int image_map(struct program *p);
+void image_unmap(struct image *image);
+
+/* object.c */
+int object_open(struct program *p); // maps and globals; nothing when the program has neither
+int object_load_program(struct program *p, struct handle *handle);
+void object_close(struct program *p);
+
+/* log.c: what libbpf and the verifier said. */
+void log_capture(struct program *p);
+void log_reset(struct program *p);
+void log_explain_load(const struct program *p, const char *name, const char *log, int error);
+/* Explains that `what` ("loading a program") failed with `error`, a negative errno: the capability
+ * that is missing, or the error and what libbpf said. */
+void log_explain_refusal(const struct program *p, const char *what, bool needs_network, int error);
+
+/* attach.c */
+int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags);
+void attach_remove(struct program *p, const struct handle *handle); // NULL: all
+void attach_announce(const struct program *p); // what stays and how to remove it
+
+/* process.c: signals, and the only ways out. */
+void process_watch(struct program *p);
+/* Makes sure that a signal removes attachments; called before the first one. */
+void process_guard(struct program *p);
+/* Removes or announces attachments according to the status. */
+void process_settle(struct program *p, int status);
+_Noreturn void process_exit(struct program *p, int status);
+
+/* print.c */
+int print_flush(struct program *p);
+
+#endif

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing on Debian 12, builds, and runs all tests: as root, or with sudo.
+#   ./test.sh            everything: a debug build, and the same suites under ASan and UBSan
+#   ./test.sh --quick    the debug build only
+# The last line gives the totals; the exit status is 0 when nothing failed.
+set -euo pipefail
+cd "$(dirname "$0")"
+. tests/setup.sh
+
+passed=0 failed=0 skipped=0
+results=$(mktemp /tmp/ks-results-XXXXXX)
+trap 'rm -f "$results"' EXIT
+
+# Adds up every "N passed, N failed, N skipped" of a suite's output.
+add_totals() {
+	local p f s
+	while read -r p f s; do
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	done < <(sed -En 's/.* ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$results")
+}
+
+# suite WHAT COMMAND…: a suite that ends without totals has crashed and counts as a failure
+suite() {
+	local start=$SECONDS
+	step "$1"
+	shift
+	"$@" 2>&1 | tee "$results" || true
+	grep -Eq '[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$results" ||
+		echo "the suite ended early: 0 passed, 1 failed, 0 skipped" | tee -a "$results"
+	add_totals
+	echo "   $((SECONDS - start)) s"
+}
+
+unit_tests() {
+	local test log p=0 f=0 line
+	log=$(mktemp /tmp/ks-unit-XXXXXX)
+	for test in "$1"/tests/unit/*_test; do
+		timeout 300 "$test" >"$log" 2>&1 || true
+		line=$(sed -En 's/.*Tested: ([0-9]+) \| Passing: ([0-9]+) .*/\1 \2/p' "$log" | tail -1)
+		[ -n "$line" ] || line="1 0"
+		[ "${line% *}" = "${line#* }" ] || { echo "FAIL $(basename "$test")"; tail -30 "$log"; }
+		p=$((p + ${line#* })) f=$((f + ${line% *} - ${line#* }))
+	done
+	rm -f "$log"
+	echo "unit: $p passed, $f failed, 0 skipped"
+}
+
+# Everything that a build of the compiler can be judged by, kernel or not.
+compiler_suites() {
+	local build=$PWD/build/$1
+	suite "Unit tests ($1)" unit_tests "$build"
+	suite "Golden tests and diagnostics ($1)" $SUDO "$build/tests/golden" --ks "$build/bin/ks" --tests tests
+	suite "The command line ($1)" $SUDO env KS="$build/bin/ks" tests/command/run.sh
+	suite "Broken input ($1)" $SUDO env KS="$build/bin/ks" tests/broken/run.sh
+	suite "The same function in eBPF, in userspace and in a model ($1)" \
+		$SUDO env KS="$build/bin/ks" tests/diff/run.sh
+}
+
+install_packages "${BUILD_PACKAGES[@]}" libcriterion-dev
+mount_kernel_filesystems
+build_preset debug
+suite "Checks of the tree itself" tests/checks/run.sh
+compiler_suites debug
+suite "Built programs on this kernel, with traffic" $SUDO env KS="$PWD/build/debug/bin/ks" tests/kernel/run.sh
+if [ "${1:-}" != --quick ]; then
+	build_preset asan
+	compiler_suites asan
+fi
+
+step "All suites"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What must hold for the tree itself, whatever the compiler does.
+#   tests/checks/run.sh [FILTER…]
+KS=/dev/null . "$(dirname "$0")/../cases.sh"
+
+tracked() { (cd "$ROOT" && git ls-files -- "$@" 2>/dev/null || find . -path ./build -prune -o -type f -print | sed 's,^\./,,' | grep -E "${1//\*/.*}"); }
+
+# Rows of the include table in docs/architecture.md: folder, then what it may include besides itself.
+include_table() {
+	cat <<-'END'
+		frontend/base
+		btf frontend/base
+		frontend/syntax frontend/base
+		frontend/sema frontend/base frontend/syntax btf
+		frontend/ir frontend/base
+		frontend/lower frontend/base frontend/syntax frontend/sema frontend/ir
+		frontend/opt frontend/base frontend/ir
+		bpf-backend/isa frontend/base
+		bpf-backend/kernel frontend/base bpf-backend/isa
+		bpf-backend/codegen frontend/base frontend/ir bpf-backend/isa bpf-backend/kernel btf
+		bpf-backend/object frontend/base bpf-backend/isa btf bpf-backend/codegen/bpf_gen.h
+		bpf-backend/verify frontend/base bpf-backend/isa bpf-backend/kernel btf
+		host-backend frontend/base frontend/ir ks
+		kmod-backend frontend/base frontend/ir btf host-backend/host_gen.h
+		loader ks
+	END
+}
+
+test_includes_follow_the_table() {
+	local folder allowed file included ok a
+	while read -r folder allowed; do
+		for file in $(tracked "$folder/*.[ch]" "$folder/*.def"); do
+			for included in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$ROOT/$file"); do
+				ok=no
+				for a in $folder $allowed; do
+					[[ $included == "$a" || $included == "$a"/* ]] && ok=yes
+				done
+				# Files of the loader and of the back ends' own run-time parts sit side by side.
+				[[ $included == */* || $folder == loader ]] || ok=no
+				[ $ok = yes ] || [ -e "$ROOT/$folder/$included" ] ||
+					fail "$file includes $included, which the table does not allow" || true
+			done
+		done
+	done < <(include_table)
+}
+
+test_sources_are_formatted() {
+	need_command clang-format
+	[[ $(clang-format --version) == *"version 14."* ]] || skip "needs clang-format 14, as in Debian 12"
+	cd "$ROOT"
+	tracked '*.[ch]' | grep -v '^bench/c/' | xargs clang-format --dry-run -Werror
+}
+
+test_each_diagnostic_has_a_test() {
+	local name
+	for name in $(sed -n 's/^DIAG(D_[A-Z0-9_]*, "\([^"]*\)".*/\1/p' "$ROOT/frontend/base/diags.def"); do
+		grep -q "^$name " "$ROOT/tests/diag/exempt.txt" && continue
+		[ -e "$ROOT/tests/diag/$name.ks" ] || [ -e "$ROOT/tests/diag/$name.ir" ] ||
+			fail "no tests/diag/$name.ks" || true
+	done
+}
+
+test_each_diagnostic_test_shows_its_diagnostic() {
+	local file
+	for file in "$ROOT"/tests/diag/*.ks; do
+		[ -e "$file" ] || continue
+		grep -Eq "//~[\^*]* *$(basename "$file" .ks)(:|\$| )" "$file" ||
+			fail "$file does not expect [$(basename "$file" .ks)]" || true
+	done
+}
+
+test_each_source_is_in_a_target() {
+	local file folder
+	for file in $(tracked '*.c' | grep -Ev '^(tests/unit|bench)/'); do
+		folder=$(dirname "$file")
+		while [ ! -e "$ROOT/$folder/CMakeLists.txt" ]; do folder=$(dirname "$folder"); done
+		grep -qE "(^|[^a-z_0-9])$(basename "$file")" "$ROOT/$folder/CMakeLists.txt" ||
+			fail "$file is in no CMakeLists.txt" || true
+	done
+}
+
+test_each_source_names_its_licence() {
+	local file
+	for file in $(tracked '*.c' '*.h' '*.def' '*.sh' '*.cmake' '*CMakeLists.txt'); do
+		head -3 "$ROOT/$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || fail "$file" || true
+	done
+}
+
+test_no_reminders_are_left_in_the_code() {
+	! (cd "$ROOT" && tracked '*.c' '*.h' '*.def' | xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b') ||
+		fail "see above"
+}
+
+run_cases checks "$@"

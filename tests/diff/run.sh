@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One set of random functions, three times: run by the kernel as eBPF, by the built program's userspace
+# half, and by the model. SEEDS and COUNT change what is generated.
+#   tests/diff/run.sh [FILTER…]
+. "$(dirname "$0")/../cases.sh"
+
+SEEDS=${SEEDS:-1 2 3}
+COUNT=${COUNT:-150}
+
+# compare SEED OPTION…: with these options of `ks build`
+compare() {
+	need_root
+	local seed=$1
+	shift
+	"$TOOLS/difftest" generate "$seed" "$COUNT" >diff.ks
+	"$KS" build "$@" -o program diff.ks 2>warnings || fail "$(grep -m 3 error warnings)"
+	./program >printed
+	"$TOOLS/difftest" userspace "$seed" "$COUNT" printed >&2 || fail "userspace, seed $seed" || true
+	"$KS" build "$@" --emit=bpf -o object.o diff.ks 2>/dev/null
+	"$TOOLS/difftest" bpf "$seed" "$COUNT" object.o >&2 || fail "eBPF, seed $seed" || true
+}
+
+for seed in $SEEDS; do
+	eval "test_ebpf_userspace_and_model_agree_seed_$seed() { compare $seed; }"
+	eval "test_ebpf_userspace_and_model_agree_unoptimised_seed_$seed() { compare $seed -O0; }"
+done
+
+run_cases diff "$@"
