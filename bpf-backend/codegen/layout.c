@@ -7,7 +7,7 @@
  */
 #include "bpf-backend/codegen/mir.h"
 
-enum { COPIED_EXIT = 2, COPIED_TEST = 2, CHAIN_LIMIT = 64 };
+enum { COPIED_EXIT = 2, COPIED_TEST = 2, KNOWN_EXITS = 16, CHAIN_LIMIT = 64 };
 
 static struct mir_insn *block_end(struct mir_fn *fn, uint32_t b)
 {
@@ -30,6 +30,26 @@ static bool is_short_exit(struct mir_fn *fn, uint32_t b)
 {
 	struct mir_block *block = &fn->blocks.data[b];
 	return block->insns.len <= COPIED_EXIT && vec_last(&block->insns).op == BPF_OP_EXIT;
+}
+
+/* The first block that ends the program in the same way as b, noted in exits. */
+static uint32_t same_exit(struct mir_fn *fn, uint32_t b, uint32_t *exits, uint32_t *count)
+{
+	const struct mir_block *block = &fn->blocks.data[b];
+	if (!is_short_exit(fn, b))
+		return b;
+	for (uint32_t i = 0; i < *count; i++) {
+		const struct mir_block *other = &fn->blocks.data[exits[i]];
+		const struct mir_insn *x = other->insns.data, *y = block->insns.data;
+		if (other->insns.len == block->insns.len &&
+		    (block->insns.len == 1 ||
+		     (mir_is_remade(x) && x->op == y->op && x->dst == y->dst && x->imm == y->imm &&
+		      x->relo == y->relo && x->index == y->index && x->off == y->off)))
+			return exits[i];
+	}
+	if (*count < KNOWN_EXITS)
+		exits[(*count)++] = b;
+	return b;
 }
 
 static void lead_past_empty(struct mir_fn *fn, uint32_t b)
@@ -117,9 +137,14 @@ static void order_blocks(struct mir_fn *fn, struct arena *arena)
 
 void mir_layout(struct mir_fn *fn, struct arena *arena)
 {
+	uint32_t exits[KNOWN_EXITS], exit_count = 0;
 	for (uint32_t b = 0; b < fn->blocks.len; b++)
 		if (fn->blocks.data[b].insns.len)
 			lead_past_empty(fn, b);
+	for (uint32_t b = 0; b < fn->blocks.len; b++)
+		for (uint32_t i = 0; i < fn->blocks.data[b].succ_count; i++)
+			fn->blocks.data[b].succs[i] =
+				same_exit(fn, fn->blocks.data[b].succs[i], exits, &exit_count);
 	order_blocks(fn, arena);
 	uint32_t *position = ARENA_ARRAY(arena, uint32_t, fn->blocks.len);
 	for (uint32_t i = 0; i < fn->order_count; i++)
