@@ -100,13 +100,32 @@ static void lead_past_empty(struct mir_fn *fn, uint32_t b)
 					 .where = end->where};
 		block->succ_count = 1;
 	}
-	if (block->succ_count == 1 && block->succs[0] != b && is_short_exit(fn, block->succs[0])) {
-		const struct mir_block *exit = &fn->blocks.data[block->succs[0]];
-		block->insns.len--;
-		for (uint32_t i = 0; i < exit->insns.len; i++)
-			vec_push(fn->arena, &block->insns, exit->insns.data[i]);
-		block->succ_count = 0;
+}
+
+/* A jump to a short exit that does not follow at once becomes that exit; exits that only such jumps led
+ * to go. */
+static void copy_exits(struct mir_fn *fn, struct arena *arena)
+{
+	struct bits reached = bits_make(arena, fn->blocks.len);
+	bits_add(&reached, 0);
+	for (uint32_t i = 0; i < fn->order_count; i++) {
+		struct mir_block *block = &fn->blocks.data[fn->order[i]];
+		bool follows = i + 1 < fn->order_count && fn->order[i + 1] == block->succs[0];
+		if (block->succ_count == 1 && !follows && is_short_exit(fn, block->succs[0])) {
+			const struct mir_block *exit = &fn->blocks.data[block->succs[0]];
+			block->insns.len--;
+			for (uint32_t k = 0; k < exit->insns.len; k++)
+				vec_push(fn->arena, &block->insns, exit->insns.data[k]);
+			block->succ_count = 0;
+		}
+		for (uint32_t s = 0; s < block->succ_count; s++)
+			bits_add(&reached, block->succs[s]);
 	}
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < fn->order_count; i++)
+		if (bits_has(&reached, fn->order[i]))
+			fn->order[kept++] = fn->order[i];
+	fn->order_count = kept;
 }
 
 /* A jump back to a loop header that is little more than a test becomes that test: the loop is left at
@@ -179,6 +198,7 @@ void mir_layout(struct mir_fn *fn, struct arena *arena)
 		merge_same(fn, arena);
 	}
 	order_blocks(fn, arena);
+	copy_exits(fn, arena);
 	uint32_t *position = ARENA_ARRAY(arena, uint32_t, fn->blocks.len);
 	for (uint32_t i = 0; i < fn->order_count; i++)
 		position[fn->order[i]] = i;
