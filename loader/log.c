@@ -38,7 +38,7 @@ static int keep_message(enum libbpf_print_level level, const char *format, va_li
 	if (strncmp(text, kernel_prefix, strlen(kernel_prefix)) == 0)
 		snprintf(p->kernel_message, sizeof p->kernel_message, "%.150s",
 			 text + strlen(kernel_prefix));
-	else if (!p->warning[0])
+	else if (!p->warning[0] && !strstr(text, "gnored and continue"))
 		snprintf(p->warning, sizeof p->warning, "%s", text);
 	return 0;
 }

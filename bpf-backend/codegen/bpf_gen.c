@@ -66,6 +66,7 @@ static bool generate_function(struct generator *g, uint32_t index)
 		ok = mir_layout_stack(mir);
 	}
 	if (ok) {
+		mir_drop_frame_stores(mir);
 		mir_layout(mir, &arena);
 		ok = mir_encode(mir, out, g->arena);
 	}

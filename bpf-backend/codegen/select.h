@@ -44,10 +44,12 @@ struct select {
 	uint32_t *block_of; // machine block at which an IR block begins
 	uint32_t ir_block;  // being selected
 	uint32_t block;     // machine block being filled
+	uint32_t passed_by;  // blocks that the present edge leads past
 	span where;
 	VEC(struct made) made;
 	VEC(struct stored_key) keys;
 	uint32_t temp_slot[2]; // for key and value of map operations, UINT32_MAX until needed
+	mir_reg section_base[IR_SECTION_COUNT]; // held from the entry on, for loops; or MIR_NO_REG
 	bool failed;
 };
 

@@ -53,6 +53,12 @@ static struct address global_address(struct select *s, uint32_t index, int32_t o
 	int64_t total = (int64_t)g->offset + off;
 	if (total >= 0 && total <= FOLD_LIMIT) {
 		uint64_t key = (uint64_t)(KEY_SECTION + g->section) << 32;
+		if (s->out->blocks.data[s->block].depth) {
+			mir_reg *hoisted = &s->section_base[g->section];
+			if (*hoisted == MIR_NO_REG)
+				*hoisted = mir_new_reg(s->out);
+			return (struct address){*hoisted, 0, (int32_t)total};
+		}
 		mir_reg base = made_reference(s, key, g->section, 0);
 		return (struct address){base, 0, (int32_t)total};
 	}

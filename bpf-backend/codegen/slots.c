@@ -15,8 +15,12 @@ struct sharing {
 	struct arena *arena;
 	struct mir_set live;         // of slots, as registers
 	struct slot_list *conflicts; // by slot
-	struct slot_list *moves;     // by slot: others whose value goes from or to it
+	struct slot_list *moves;     // by slot: others whose value goes to it
+	uint32_t *parent;            // classes of slots that are to be one
+	uint32_t *next_member;       // of the class; UINT32_MAX ends it
 	uint32_t *colour;            // by slot: the slot it becomes; UINT32_MAX not decided yet
+	uint32_t *mark, *taken, stamp;
+	VEC(uint32_t) used; // slots that stay
 };
 
 /* Slot whose value a store writes again, loaded by the instruction before. */
@@ -39,10 +43,8 @@ static void scan_store(struct sharing *s, uint32_t slot, uint32_t from)
 		vec_push(s->arena, &s->conflicts[slot].slots, other);
 		vec_push(s->arena, &s->conflicts[other].slots, slot);
 	}
-	if (from != UINT32_MAX) {
+	if (from != UINT32_MAX)
 		vec_push(s->arena, &s->moves[slot].slots, from);
-		vec_push(s->arena, &s->moves[from].slots, slot);
-	}
 }
 
 static void scan_block(struct sharing *s, const struct mir_reg_list *live_in, uint32_t b)
@@ -68,29 +70,60 @@ static void scan_block(struct sharing *s, const struct mir_reg_list *live_in, ui
 	block->insns.cap -= kept;
 }
 
-/* The first slot, of those that stay, that no conflict has become; one of a move if possible. */
-static void choose(struct sharing *s, uint32_t slot, uint32_t *taken)
+static uint32_t find(const struct sharing *s, uint32_t slot)
 {
-	for (uint32_t i = 0; i < s->conflicts[slot].slots.len; i++) {
-		uint32_t other = s->colour[s->conflicts[slot].slots.data[i]];
-		if (other != UINT32_MAX)
-			taken[other] = slot + 1;
+	while (s->parent[slot] != slot) {
+		s->parent[slot] = s->parent[s->parent[slot]];
+		slot = s->parent[slot];
 	}
-	for (uint32_t i = 0; i < s->moves[slot].slots.len; i++) {
-		uint32_t other = s->colour[s->moves[slot].slots.data[i]];
-		if (other != UINT32_MAX && taken[other] != slot + 1) {
-			s->colour[slot] = other;
-			return;
-		}
-	}
-	for (uint32_t other = 0; other < slot; other++) {
-		if (s->fn->slots.data[other].is_spill && s->colour[other] == other &&
-		    taken[other] != slot + 1) {
-			s->colour[slot] = other;
-			return;
+	return slot;
+}
+
+/* Marks what the class of `slot` conflicts with. */
+static void mark_conflicts(struct sharing *s, uint32_t slot)
+{
+	s->stamp++;
+	for (uint32_t m = slot; m != UINT32_MAX; m = s->next_member[m])
+		for (uint32_t i = 0; i < s->conflicts[m].slots.len; i++)
+			s->mark[find(s, s->conflicts[m].slots.data[i])] = s->stamp;
+}
+
+/* Makes one class of the two when nothing in one lives together with something in the other. */
+static void merge_move(struct sharing *s, uint32_t a, uint32_t b)
+{
+	a = find(s, a);
+	b = find(s, b);
+	if (a == b)
+		return;
+	mark_conflicts(s, a);
+	if (s->mark[b] == s->stamp)
+		return;
+	uint32_t last = a;
+	while (s->next_member[last] != UINT32_MAX)
+		last = s->next_member[last];
+	s->next_member[last] = b;
+	s->parent[b] = a;
+}
+
+/* The first slot, of those that stay, that no conflict of the class has become. */
+static void choose(struct sharing *s, uint32_t slot)
+{
+	s->stamp++;
+	for (uint32_t m = slot; m != UINT32_MAX; m = s->next_member[m]) {
+		for (uint32_t i = 0; i < s->conflicts[m].slots.len; i++) {
+			uint32_t other = s->colour[find(s, s->conflicts[m].slots.data[i])];
+			if (other != UINT32_MAX)
+				s->taken[other] = s->stamp;
 		}
 	}
 	s->colour[slot] = slot;
+	for (uint32_t i = 0; i < s->used.len; i++) {
+		if (s->taken[s->used.data[i]] != s->stamp) {
+			s->colour[slot] = s->used.data[i];
+			return;
+		}
+	}
+	vec_push(s->arena, &s->used, slot);
 }
 
 static void rename_slots(struct sharing *s)
@@ -121,9 +154,22 @@ void mir_share_slots(struct mir_fn *fn, struct arena *arena)
 	memset(s.colour, 0xff, n * sizeof *s.colour);
 	for (uint32_t b = 0; b < fn->blocks.len; b++)
 		scan_block(&s, live_in, b);
-	uint32_t *taken = ARENA_ARRAY(arena, uint32_t, n);
+	s.parent = ARENA_ARRAY(arena, uint32_t, n);
+	s.next_member = ARENA_ARRAY(arena, uint32_t, n);
+	s.mark = ARENA_ARRAY(arena, uint32_t, n);
+	s.taken = ARENA_ARRAY(arena, uint32_t, n);
+	for (uint32_t slot = 0; slot < n; slot++) {
+		s.parent[slot] = slot;
+		s.next_member[slot] = UINT32_MAX;
+	}
+	for (uint32_t slot = 0; slot < n; slot++)
+		for (uint32_t i = 0; i < s.moves[slot].slots.len; i++)
+			merge_move(&s, slot, s.moves[slot].slots.data[i]);
+	for (uint32_t slot = 0; slot < n; slot++)
+		if (fn->slots.data[slot].is_spill && s.parent[slot] == slot)
+			choose(&s, slot);
 	for (uint32_t slot = 0; slot < n; slot++)
 		if (fn->slots.data[slot].is_spill)
-			choose(&s, slot, taken);
+			s.colour[slot] = s.colour[find(&s, slot)];
 	rename_slots(&s);
 }

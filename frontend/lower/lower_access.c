@@ -42,6 +42,18 @@ void place_guard(struct body *f, struct place *place, ir_ref cond)
 	*last = ir_emit(&f->b, IR_AND, IR_I32, *last, cond);
 }
 
+void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t scale)
+{
+	uint32_t lowest = scale & (0 - scale);
+	if (lowest && lowest < place->align)
+		place->align = lowest;
+	if (place->term_count == PLACE_MAX_TERMS) {
+		place->base = place_base(f, place);
+		place->term_count = 0;
+	}
+	place->terms[place->term_count++] = (struct place_term){value, scale};
+}
+
 uint32_t place_align(const struct place *place)
 {
 	uint32_t offset = (uint32_t)place->offset;
@@ -91,12 +103,7 @@ void place_index(struct body *f, struct place *place, struct expr *index, uint32
 	f->b.where = index->where;
 	if (limit)
 		check_index(f, place, index, value, limit);
-	if (element_size != 1)
-		value = emit_folded(f, IR_MUL, IR_I64, value, const64(f, element_size));
-	place->index = place->index ? ir_emit(&f->b, IR_ADD, IR_I64, place->index, value) : value;
-	uint32_t lowest = element_size & (0 - element_size);
-	if (lowest && lowest < place->align)
-		place->align = lowest;
+	place_add_term(f, place, value, element_size);
 }
 
 /* ---- places of expressions ---- */
@@ -202,16 +209,22 @@ void place_enter(struct body *f, const struct place *place, uint32_t skip)
 	}
 }
 
-static ir_ref indexed_base(struct body *f, const struct place *place)
+ir_ref place_base(struct body *f, const struct place *place)
 {
-	if (!place->index)
-		return place->base;
-	return ir_emit(&f->b, IR_PTRADD, IR_PTR, place->base, place->index);
+	ir_ref base = place->base;
+	for (uint32_t i = 0; i < place->term_count; i++) {
+		const struct place_term *term = &place->terms[i];
+		ir_ref bytes = term->value;
+		if (term->scale != 1)
+			bytes = emit_folded(f, IR_MUL, IR_I64, bytes, const64(f, term->scale));
+		base = ir_emit(&f->b, IR_PTRADD, IR_PTR, base, bytes);
+	}
+	return base;
 }
 
 ir_ref place_address(struct body *f, const struct place *place)
 {
-	ir_ref base = indexed_base(f, place);
+	ir_ref base = place_base(f, place);
 	if (!place->offset)
 		return base;
 	return ir_emit(&f->b, IR_PTRADD, IR_PTR, base,
@@ -249,7 +262,7 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 		return load_context(f, place, type);
 	uint32_t width = value_width(type);
 	uint16_t aux = ir_mem_aux(width, value_is_signed(type) && width < 4, place->space);
-	return ir_emit_load(&f->b, value_type(type), indexed_base(f, place), place->offset, aux);
+	return ir_emit_load(&f->b, value_type(type), place_base(f, place), place->offset, aux);
 }
 
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
@@ -265,7 +278,7 @@ void store_unguarded(struct body *f, const struct place *place, const struct typ
 						     .imm = place->offset});
 		return;
 	}
-	ir_emit_store(&f->b, indexed_base(f, place), place->offset, value, aux);
+	ir_emit_store(&f->b, place_base(f, place), place->offset, value, aux);
 	if (place->entry)
 		write_back(f, place->entry);
 }

@@ -135,11 +135,7 @@ static void fill_array(struct body *f, const struct place *to, struct expr *item
 	}
 	struct counter counter = begin_count(f, type->count);
 	struct place at = *to;
-	uint32_t lowest = element->size & (0 - element->size);
-	at.align = lowest < at.align ? lowest : at.align;
-	at.index = counter_bytes(f, &counter, element->size);
-	if (to->index)
-		at.index = ir_emit(&f->b, IR_ADD, IR_I64, to->index, at.index);
+	place_add_term(f, &at, counter.value, element->size);
 	copy_member(f, &at, &value, element);
 	end_count(f, &counter);
 }

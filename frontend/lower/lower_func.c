@@ -190,12 +190,6 @@ void end_count(struct body *f, const struct counter *counter)
 	start_block(f, counter->end);
 }
 
-ir_ref counter_bytes(struct body *f, const struct counter *counter, uint32_t size)
-{
-	return size == 1 ? counter->value
-			 : ir_emit(&f->b, IR_MUL, IR_I64, counter->value, const64(f, size));
-}
-
 /* ---- the function ---- */
 
 static bool is_context(const struct type *type)

@@ -45,18 +45,26 @@ struct entry {
 	ir_ref is_copy;     // userspace, I32: it has; IR_REF_NONE: it never does
 };
 
-enum { PLACE_MAX_GUARDS = 8 };
+enum { PLACE_MAX_GUARDS = 8, PLACE_MAX_TERMS = 4 };
+
+struct place_term {
+	ir_ref value; // I64
+	uint32_t scale;
+};
 
 struct place {
 	bool is_ctx;         // a context field: base is the context
 	bool is_percpu;      // inside the value of a per-CPU map
 	uint8_t ctx_kind;    // enum ir_ctx_kind
 	uint8_t guard_count; // conditions, I32; all must hold
+	uint8_t term_count;
 	enum ir_space space;
 	uint32_t align; // of base + offset, as far as known
 	ir_ref base;    // PTR
-	ir_ref index;   // I64, bytes to add to base; IR_REF_NONE for none
 	int32_t offset; // bytes
+	/* Variable parts: value * scale bytes each. They are computed behind the guards, since the
+	 * verifier carries what a comparison told it about a number to what is computed afterwards. */
+	struct place_term terms[PLACE_MAX_TERMS];
 	ir_ref guards[PLACE_MAX_GUARDS];
 	const struct decl *root;   // local variable that it is a part of; NULL when unknown
 	const struct entry *entry; // userspace: entry to write back after a store; NULL for none
@@ -220,6 +228,9 @@ struct place slot_place(struct body *f, uint32_t slot);
 struct place pointer_place(ir_ref base, uint32_t align);
 struct place global_place(struct body *f, uint32_t global);
 struct place place_at(struct place place, uint32_t offset); // `offset` bytes further
+void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t scale);
+/* base and terms, without the offset. */
+ir_ref place_base(struct body *f, const struct place *place);
 void place_guard(struct body *f, struct place *place, ir_ref cond);
 ir_ref place_address(struct body *f, const struct place *place); // guards must have been passed
 /* Branches to `skip` unless every guard holds; goes on in a block where they all do. */
@@ -256,7 +267,6 @@ struct counter {
 };
 struct counter begin_count(struct body *f, uint32_t count);
 void end_count(struct body *f, const struct counter *counter);
-ir_ref counter_bytes(struct body *f, const struct counter *counter, uint32_t size);
 /* Copies an element, scalar or aggregate. */
 void copy_member(struct body *f, const struct place *to, const struct place *from,
 		 const struct type *type);

@@ -16,7 +16,7 @@ static ir_ref object_address(struct body *f, struct expr *expr, const struct typ
 {
 	if (expr->kind == EXPR_NAME || expr->kind == EXPR_FIELD) {
 		struct place place = lower_place(f, expr);
-		if (!place.guard_count && !place.index && place.space == IR_SPACE_SLOT)
+		if (!place.guard_count && !place.term_count && place.space == IR_SPACE_SLOT)
 			return place_address(f, &place);
 		struct place copy = slot_place(f, new_slot(f, type, 0, expr->where));
 		copy_object(f, &copy, &place, type->size);

@@ -220,25 +220,43 @@ static struct place text_object(struct body *f, struct expr *expr)
 
 /* ---- userspace ---- */
 
-static void print_piece(struct body *f, const struct piece *piece)
+static ir_ref user_value(struct body *f, const struct piece *piece)
 {
-	ir_ref args[3];
+	if (!piece->is_text_value)
+		return print_number(f, piece->value, piece->spec);
+	struct place text = text_object(f, piece->value);
+	return place_address(f, &text);
+}
+
+static void print_piece(struct body *f, const struct piece *piece, ir_ref value)
+{
+	ir_ref args[3] = {value};
 	if (!piece->value) {
-		struct place text = global_place(f, literal_text(f->lw, piece->text, piece->len));
-		args[0] = text.base;
+		args[0] = global_place(f, literal_text(f->lw, piece->text, piece->len)).base;
 		args[1] = const64(f, piece->len);
 		call_runtime(f, "ks_print_text", IR_VOID, IR_EFFECT_OTHER, args, 2);
 	} else if (piece->is_text_value) {
-		struct place text = text_object(f, piece->value);
-		args[0] = place_address(f, &text);
 		args[1] = const64(f, piece->value->type->size);
 		args[2] = const32(f, piece->spec);
 		call_runtime(f, "ks_print_str", IR_VOID, IR_EFFECT_OTHER, args, 3);
 	} else {
-		args[0] = print_number(f, piece->value, piece->spec);
 		args[1] = const32(f, piece->spec);
 		call_runtime(f, "ks_print_int", IR_VOID, IR_EFFECT_OTHER, args, 2);
 	}
+}
+
+/* Every value before the first piece: one of them may print a line itself. */
+static ir_ref print_user(struct line *line, struct expr *call)
+{
+	struct body *f = line->f;
+	ir_ref *values = ARENA_ARRAY(f->m->arena, ir_ref, line->pieces.len);
+	for (uint32_t i = 0; i < line->pieces.len; i++)
+		if (line->pieces.data[i].value)
+			values[i] = user_value(f, &line->pieces.data[i]);
+	f->b.where = call->where;
+	for (uint32_t i = 0; i < line->pieces.len; i++)
+		print_piece(f, &line->pieces.data[i], values[i]);
+	return call_runtime(f, "ks_print_end", IR_I32, IR_EFFECT_OTHER, NULL, 0);
 }
 
 /* ---- eBPF ---- */
@@ -365,10 +383,5 @@ ir_ref lower_print(struct body *f, struct expr *call)
 {
 	struct line line = {.f = f};
 	read_line(&line, &call->call.args);
-	if (f->target == IR_TARGET_BPF)
-		return print_kernel(&line, call);
-	for (uint32_t i = 0; i < line.pieces.len; i++)
-		print_piece(f, &line.pieces.data[i]);
-	f->b.where = call->where;
-	return call_runtime(f, "ks_print_end", IR_I32, IR_EFFECT_OTHER, NULL, 0);
+	return f->target == IR_TARGET_BPF ? print_kernel(&line, call) : print_user(&line, call);
 }

@@ -92,12 +92,10 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 	enum ir_type type = ir_type_of(f->fn, value);
 	if (op == BINARY_SUB)
 		value = emit_folded(f, IR_NEG, type, value, IR_REF_NONE);
-	ir_ref base = place->index ? ir_emit(&f->b, IR_PTRADD, IR_PTR, place->base, place->index)
-				   : place->base;
 	ir_emit_full(&f->b, (struct ir_insn){.op = IR_ATOMIC,
 					     .type = type,
 					     .aux = (uint16_t)atomic,
-					     .a = base,
+					     .a = place_base(f, place),
 					     .b = value,
 					     .imm = place->offset});
 }

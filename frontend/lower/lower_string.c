@@ -49,16 +49,13 @@ static struct place text_place(struct body *f, const struct text *text)
 
 static ir_ref load_bytes(struct body *f, const struct place *place, uint32_t width)
 {
-	struct ir_builder *b = &f->b;
-	ir_ref base = place->index ? ir_emit(b, IR_PTRADD, IR_PTR, place->base, place->index)
-				   : place->base;
-	return ir_emit_load(b, width == 8 ? IR_I64 : IR_I32, base, place->offset,
-			    ir_mem_aux(width, false, place->space));
+	return ir_emit_load(&f->b, width == 8 ? IR_I64 : IR_I32, place_base(f, place),
+			    place->offset, ir_mem_aux(width, false, place->space));
 }
 
 static ir_ref load_char(struct body *f, struct place place, ir_ref index)
 {
-	place.index = place.index ? ir_emit(&f->b, IR_ADD, IR_I64, place.index, index) : index;
+	place_add_term(f, &place, index, 1);
 	return load_bytes(f, &place, 1);
 }
 
@@ -169,7 +166,7 @@ static void put_literal(struct body *f, const struct place *to, const struct exp
 	uint32_t length = literal->string.len < room ? literal->string.len : room;
 	uint8_t *bytes = arena_alloc(f->m->arena, size + 1u);
 	memcpy(bytes, literal->string.data, length);
-	if (size <= MAX_IMMEDIATE_BYTES && !to->index && place_align(to) >= 4) {
+	if (size <= MAX_IMMEDIATE_BYTES && !to->term_count && place_align(to) >= 4) {
 		store_bytes(f, to, (const char *)bytes, size);
 		return;
 	}
@@ -216,7 +213,7 @@ static void append(struct body *f, const struct place *to, struct expr *expr, ui
 	branch(f, in_range, store, counter.end, IR_LIKELY_TRUE);
 	start_block(f, store);
 	struct place target = *to;
-	target.index = target.index ? ir_emit(&f->b, IR_ADD, IR_I64, target.index, at) : at;
+	place_add_term(f, &target, at, 1);
 	store_unguarded(f, &target, f->lw->program->types.char_, c);
 	store_word(f, position, IR_I64, ir_emit(&f->b, IR_ADD, IR_I64, at, const64(f, 1)));
 	end_count(f, &counter);

@@ -149,7 +149,7 @@ static struct place find_place(struct numbering *n, ir_ref address, uint16_t aux
 		return global_place(n, in->index);
 	if (in && in->op == IR_MAP_LOOKUP)
 		return (struct place){.space = VALUES, .is_known = true};
-	if (in && in->op == IR_CTX_LOAD)
+	if (in && in->op == IR_CTX_LOAD && IR_MEM_SPACE(in->aux) != 0)
 		return (struct place){.space = PACKET, .is_known = true};
 	switch (IR_MEM_SPACE(aux)) {
 	case IR_SPACE_SLOT:
@@ -480,8 +480,10 @@ static void visit_map_lookup(struct numbering *n, ir_ref r)
 	const struct ir_insn *in = ir_get(n->fn, r);
 	struct entry key = {.insn = *in, .value = r};
 
-	if (!n->is_bpf) // each lookup fills a buffer with what is there now
+	if (!n->is_bpf) { // fills a buffer with what is there now
+		raise(n, VALUES);
 		return;
+	}
 	key.versions[0] = n->now.version[MAPS];
 	key.versions[2] = at_least_floor(n, n->map_version[in->index]);
 	if (ir_type_of(n->fn, in->a) == IR_PTR) {

@@ -325,6 +325,12 @@ static ir_ref compare_swapped(struct simplifier *s, ir_ref r)
 	if (ir_is_const(in->a) || !simplify_const(s, in->b, &c))
 		return IR_REF_NONE;
 	const struct ir_insn *swap = ir_get(s->fn, in->a);
+	uint64_t mask;
+	if (swap->op == IR_AND && simplify_const(s, swap->b, &mask) && (mask & 0xffff) == 0xffff) {
+		const struct ir_insn *inner =
+			simplify_insn_of(s, simplify_resolve(s, swap->a), IR_BE16);
+		swap = inner->op ? inner : swap; // 16 bits as it is
+	}
 	enum ir_op op = (enum ir_op)swap->op;
 	if (op != IR_BE16 && op != IR_BE32 && op != IR_BE64)
 		return IR_REF_NONE;

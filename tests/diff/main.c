@@ -14,7 +14,7 @@
 
 #include "diff.h"
 
-enum { MAX_SHOWN = 20 };
+enum { MAX_SHOWN = 8 };
 
 static unsigned differences, compared;
 

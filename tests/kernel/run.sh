@@ -208,7 +208,7 @@ test_attachments_outlive_a_main_that_returns_0() {
 	END
 	here ./stays >log 2>&1
 	expect_equal attached "$(attached_here)" 1
-	expect_line "how to remove it" log 'ks detach stays'
+	expect_line "how to remove it" log '`keep` stays attached to ks1; remove it with: .+'
 	count_start here udp
 	send 10.77.0.1 3
 	expect_equal arrived "$(count_stop here udp)" ""

@@ -2,7 +2,8 @@
 /*
  * Random functions, run by a small interpreter before and after the whole pipeline: same result,
  * same globals, same calls of an observing external function. The IR is checked after every pass.
- * The seeds are fixed; a failing one is printed with the functions it made.
+ * The seeds are fixed; a failing one is printed with the functions it made. KS_TEST_SEEDS=N takes more of
+ * them, KS_TEST_SEED=N one, KS_TEST_PASS stops after a pass.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 #include "frontend/opt/pass.h"
 
-enum { FUNCTIONS = 3000, HELPERS = 2, RUNS = 4, MAX_STEPS = 20000, GLOBAL_SIZE = 64 };
+enum { FUNCTIONS = 1000, HELPERS = 2, RUNS = 4, MAX_STEPS = 20000, GLOBAL_SIZE = 64 };
 
 /* ---- generation ---- */
 
@@ -559,8 +560,10 @@ static uint64_t run(struct machine *vm, const struct ir_fn *fn, const uint64_t *
 		ir_ref r = block->first;
 		while (ir_get(fn, r)->op == IR_PHI)
 			r = fn->next.data[r];
-		for (; r != block->last && vm->steps; r = fn->next.data[r], vm->steps--)
+		for (; r != block->last && vm->steps; r = fn->next.data[r]) {
+			vm->steps--;
 			step(&f, r);
+		}
 		if (ir_get(fn, block->last)->op == IR_RETURN) {
 			result = get(&f, ir_get(fn, block->last)->a);
 			break;
@@ -638,19 +641,22 @@ static void test_seed(struct compile *compile, uint64_t seed, struct opt_options
 
 Test(opt_random, optimised_functions_compute_the_same)
 {
-	const char *only = getenv("KS_TEST_SEED");
+	const char *only = getenv("KS_TEST_SEED"), *count = getenv("KS_TEST_SEEDS");
+	uint64_t last = count ? strtoull(count, NULL, 10) : FUNCTIONS;
 	struct opt_options options = {.kernel = 6u << 16 | 18u << 8,
 				      .level = 1,
 				      .check_each = true,
 				      .stop_after = getenv("KS_TEST_PASS")};
 	struct compile compile;
 
-	for (uint64_t seed = only ? strtoull(only, NULL, 10) : 1; seed <= FUNCTIONS; seed++) {
+	uint64_t first = only ? strtoull(only, NULL, 10) : 1;
+
+	if (only)
+		last = first;
+	for (uint64_t seed = first; seed <= last; seed++) {
 		compile_init(&compile);
 		options.level = seed % 8 != 0;
 		test_seed(&compile, seed, options);
 		compile_fini(&compile);
-		if (only)
-			break;
 	}
 }
