@@ -289,7 +289,10 @@ ir_ref lower_in(struct body *f, struct expr *expr);
 
 /* ---- lower_packet.c ---- */
 
+bool is_ctx_at(const struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
+/* The same as a condition: stores the pointer in `slot` and goes to `yes`, or goes to `no`. */
+void lower_ctx_at_test(struct body *f, struct expr *call, uint32_t slot, uint32_t yes, uint32_t no);
 ir_ref lower_ctx_len(struct body *f, struct expr *call);
 /* At the start of a classifier: makes the part of the packet linear that ctx.at() will ask for. */
 void pull_headers(struct body *f);

@@ -164,6 +164,12 @@ static void lower_assign(struct body *f, struct stmt *stmt)
 /* `if (var x = e)`: the variable is visible only where it is present. */
 static void lower_binding(struct body *f, struct decl *decl, uint32_t yes, uint32_t no)
 {
+	if (is_ctx_at(decl->variable.init)) {
+		uint32_t slot = new_slot(f, decl->type, decl->name, decl->name_where);
+		lower_ctx_at_test(f, decl->variable.init, slot, yes, no);
+		new_local(f, decl)->slot = slot;
+		return;
+	}
 	lower_local(f, decl);
 	struct local *local = decl->lowered;
 	enum ir_type type = decl->type->kind == TYPE_ENTRY ? IR_PTR : value_type(decl->type);
