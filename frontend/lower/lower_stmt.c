@@ -112,18 +112,19 @@ static void assign_op(struct body *f, struct stmt *stmt)
 {
 	const struct type *type = stmt->assign.target->type;
 	struct place place = lower_place(f, stmt->assign.target);
-	ir_ref value = lower_value(f, stmt->assign.value);
+	struct op_operand operand = lower_op_operand(f, stmt->assign.op, stmt->assign.value, type);
 	f->b.where = stmt->where;
 	uint32_t done = place.guard_count ? new_block(f) : 0;
 	enum ir_atomic atomic;
 	place_enter(f, &place, done);
 	if (is_shared(&place, type) && atomic_op(f, stmt->assign.op, type, &atomic)) {
-		emit_atomic(f, &place, stmt->assign.op, atomic, value);
+		emit_atomic(f, &place, stmt->assign.op, atomic, operand.value);
 	} else {
 		ir_ref old = load_unguarded(f, &place, type);
-		ir_ref changed = type->kind == TYPE_POINTER
-					 ? lower_pointer_step(f, stmt->assign.op, old, value, type)
-					 : lower_arith(f, stmt->assign.op, old, value, type);
+		ir_ref changed =
+			type->kind == TYPE_POINTER
+				? lower_pointer_step(f, stmt->assign.op, old, operand.value, type)
+				: lower_op(f, stmt->assign.op, old, &operand, type);
 		store_unguarded(f, &place, type, changed);
 	}
 	if (place.guard_count) {
