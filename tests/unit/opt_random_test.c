@@ -560,8 +560,10 @@ static uint64_t run(struct machine *vm, const struct ir_fn *fn, const uint64_t *
 		ir_ref r = block->first;
 		while (ir_get(fn, r)->op == IR_PHI)
 			r = fn->next.data[r];
-		for (; r != block->last && vm->steps; r = fn->next.data[r], vm->steps--)
+		for (; r != block->last && vm->steps; r = fn->next.data[r]) {
+			vm->steps--;
 			step(&f, r);
+		}
 		if (ir_get(fn, block->last)->op == IR_RETURN) {
 			result = get(&f, ir_get(fn, block->last)->a);
 			break;

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loops in eBPF. The verifier walks through a loop iteration by iteration, so a loop must end soon
+ * in every state it can be in, or must have a guard (may_goto, Linux 6.9), which the verifier
+ * takes as a way out and the kernel takes after some million rounds. For every loop:
+ *
+ *   counted   a phi that grows or shrinks by a constant and an exit that compares it with a number
+ *             of known range, on every way round: the bound goes into the header's loop_bound
+ *   cheap     bound times size, with inner loops, is affordable: the loop stays as it is
+ *   guarded   otherwise, when the kernel has may_goto: an IR_LOOP_GUARD before the exit's branch
+ *   error     otherwise `loop-not-bounded`
+ *
+ *	b1: %i = phi …                      b1: %i = phi …
+ *	    %c = ult %i, %n          ->         loop_guard b3, b9
+ *	    branch %c, b2, b9               b3: %c = ult %i, %n
+ *	                                        branch %c, b2, b9
+ *
+ * A guard helps only where the verifier may forget the counter. It keeps a counter whose comparison
+ * it could decide, so the constant with which a guarded counter begins is hidden behind a load from
+ * a global that is always zero.
+ */
+#include <string.h>
+
+#include "frontend/opt/packet.h"
+#include "frontend/opt/passes.h"
+
+enum {
+	AFFORDABLE =
+		50000, // instructions walked for one nest; the verifier's own limit is a million
+	GUARDED_ROUNDS = 4, // after about as many the states of a guarded loop are alike
+};
+#define MAY_GOTO_KERNEL (6u << 16 | 9u << 8)
+#define UNBOUNDED UINT64_MAX
+
+struct loop_exit {
+	uint32_t block;  // UINT32_MAX: none that every round passes
+	uint32_t target; // outside of the loop
+	ir_ref counter;  // phi that the exit compares, or none
+};
+
+struct loop_facts {
+	uint64_t bound;        // most iterations
+	uint64_t cost;         // of one iteration, in instructions
+	struct loop_exit exit; // that the bound comes from, or any
+	bool needs_guard;
+};
+
+struct bounder {
+	struct opt_context *ctx;
+	struct ir_fn *fn;
+	struct packets numbers; // ranges of numbers
+	struct loop_facts *facts;
+	uint32_t *uses; // of each instruction
+	bool good;
+};
+
+/* ---- shape ---- */
+
+static bool is_in_loop(const struct bounder *s, uint32_t b, uint32_t loop)
+{
+	uint32_t l = s->ctx->loops.loop_of[b];
+	while (l != UINT32_MAX && l != loop)
+		l = s->ctx->loops.loops[l].parent;
+	return l == loop;
+}
+
+/* Every way round the loop passes b. */
+static bool is_on_every_round(const struct bounder *s, uint32_t b, uint32_t loop)
+{
+	uint32_t header = s->ctx->loops.loops[loop].header;
+	const struct ir_block *block = &s->fn->blocks.data[header];
+	for (uint32_t i = 0; i < block->preds.len; i++) {
+		if (is_in_loop(s, block->preds.data[i], loop) &&
+		    !ir_dominates(&s->ctx->doms, b, block->preds.data[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- counters ---- */
+
+struct counter {
+	ir_ref phi;
+	int64_t step;
+	bool is_next;       // the compared value is the phi after the step
+	bool begins_known;  // all ways in bring the constant `begin`
+	uint64_t begin;     // zero-extended
+	uint64_t begin_max; // largest value on a way in
+};
+
+static bool is_step(const struct bounder *s, ir_ref value, ir_ref phi, int64_t *step)
+{
+	if (ir_is_const(value))
+		return false;
+	const struct ir_insn *in = ir_get(s->fn, value);
+	if ((in->op != IR_ADD && in->op != IR_SUB) || in->a != phi || !ir_is_const(in->b))
+		return false;
+	uint64_t bits = ir_get_const(s->fn, in->b)->bits;
+	int64_t amount = in->type == IR_I32 ? (int32_t)bits : (int64_t)bits;
+	if (amount == 0 || amount > INT32_MAX || amount < -INT32_MAX)
+		return false;
+	*step = in->op == IR_ADD ? amount : -amount;
+	return true;
+}
+
+/* The phi is a counter of the loop: one constant step on every way round. */
+static bool read_counter(const struct bounder *s, ir_ref phi, uint32_t loop, struct counter *c)
+{
+	uint32_t header = s->ctx->loops.loops[loop].header;
+	const struct ir_block *block = &s->fn->blocks.data[header];
+	bool has_step = false, has_begin = false;
+	*c = (struct counter){.phi = phi, .begins_known = true};
+	for (uint32_t i = 0; i < block->preds.len; i++) {
+		ir_ref value = ir_args(s->fn, phi)[i];
+		if (is_in_loop(s, block->preds.data[i], loop)) {
+			int64_t step;
+			if (!is_step(s, value, phi, &step) || (has_step && step != c->step))
+				return false;
+			c->step = step;
+			has_step = true;
+			continue;
+		}
+		uint64_t most = packet_upper_bound(&s->numbers, value, block->preds.data[i]);
+		c->begins_known &= ir_is_const(value) && (!has_begin || c->begin == most);
+		c->begin = most;
+		c->begin_max = most > c->begin_max ? most : c->begin_max;
+		has_begin = true;
+	}
+	return has_step && has_begin;
+}
+
+/* Is `value` a counter of the loop, before or after its step? */
+static bool find_counter(const struct bounder *s, ir_ref value, uint32_t loop, struct counter *c)
+{
+	uint32_t header = s->ctx->loops.loops[loop].header;
+	if (ir_is_const(value))
+		return false;
+	const struct ir_insn *in = ir_get(s->fn, value);
+	if (in->op == IR_PHI)
+		return s->fn->block_of.data[value] == header && read_counter(s, value, loop, c);
+	int64_t step;
+	if ((in->op != IR_ADD && in->op != IR_SUB) || ir_is_const(in->a) ||
+	    ir_get(s->fn, in->a)->op != IR_PHI || s->fn->block_of.data[in->a] != header ||
+	    !is_step(s, value, in->a, &step) || !read_counter(s, in->a, loop, c))
+		return false;
+	c->is_next = true;
+	return step == c->step;
+}
+
+/* Rounds of a counter that goes from `from` to below `limit` in steps. */
+static uint64_t rounds(uint64_t from, uint64_t limit, uint64_t step)
+{
+	return from >= limit ? 1 : (limit - from + step - 1) / step + 1;
+}
+
+static uint64_t all_ones(enum ir_type type)
+{
+	return type == IR_I32 ? UINT32_MAX : UINT64_MAX;
+}
+
+/* Goes on while counter < limit (or <=), or, when `falls`, while limit < counter. */
+static uint64_t bound_of_order(const struct bounder *s, const struct counter *c, ir_ref limit,
+			       uint32_t b, enum ir_op op, bool falls)
+{
+	bool is_signed = op == IR_SLT || op == IR_SLE, or_equal = op == IR_ULE || op == IR_SLE;
+	enum ir_type type = ir_type_of(s->fn, c->phi);
+	uint64_t top = is_signed ? all_ones(type) >> 1 : all_ones(type);
+	uint64_t most = packet_upper_bound(&s->numbers, limit, b);
+	uint64_t step = (uint64_t)(c->step < 0 ? -c->step : c->step);
+	if (falls) {
+		// Only towards zero: a counter of unsigned type that must stay above a number.
+		uint64_t least = ir_is_const(limit) ? most : 0;
+		if (c->step > 0 || c->begin_max > top || least > top || (or_equal && !least))
+			return UNBOUNDED;
+		least -= or_equal;
+		return least + 1 < step ? UNBOUNDED : rounds(least, c->begin_max, step);
+	}
+	if (c->step < 0 || most > top - or_equal - step)
+		return UNBOUNDED;
+	uint64_t from = c->begins_known && c->begin <= top ? c->begin : 0;
+	if (is_signed && !c->begins_known && c->begin_max > top)
+		return UNBOUNDED;
+	if (is_signed && c->begins_known && c->begin > top) // negative: counts up through zero
+		return rounds(0, most + or_equal + (all_ones(type) - c->begin) + 1, step);
+	return rounds(from, most + or_equal, step);
+}
+
+/* Goes on while counter != limit. */
+static uint64_t bound_of_unequal(const struct bounder *s, const struct counter *c, ir_ref limit)
+{
+	if (!ir_is_const(limit) || !c->begins_known)
+		return UNBOUNDED;
+	uint64_t to = ir_get_const(s->fn, limit)->bits, distance;
+	uint64_t step = (uint64_t)(c->step < 0 ? -c->step : c->step);
+	distance = c->step > 0 ? to - c->begin : c->begin - to;
+	distance &= all_ones(ir_type_of(s->fn, c->phi));
+	return distance % step ? UNBOUNDED : distance / step + 1;
+}
+
+/* Most rounds of the loop, given that it goes on when `condition` is `truth`. */
+static uint64_t bound_of_condition(const struct bounder *s, ir_ref condition, bool truth,
+				   uint32_t loop, uint32_t b, ir_ref *counter)
+{
+	struct counter c;
+	if (ir_is_const(condition))
+		return UNBOUNDED;
+	const struct ir_insn *in = ir_get(s->fn, condition);
+	enum ir_op op = (enum ir_op)in->op;
+	ir_ref low = in->a, high = in->b;
+	if (op == IR_EQ || op == IR_NE) {
+		if (truth != (op == IR_NE))
+			return UNBOUNDED;
+		if (!find_counter(s, low, loop, &c)) {
+			low = in->b;
+			high = in->a;
+		}
+		if (!find_counter(s, low, loop, &c))
+			return UNBOUNDED;
+		*counter = c.phi;
+		return bound_of_unequal(s, &c, high);
+	}
+	if ((op != IR_ULT && op != IR_ULE && op != IR_SLT && op != IR_SLE) ||
+	    ir_type_of(s->fn, low) == IR_PTR)
+		return UNBOUNDED;
+	if (!truth) { // not a < b is b <= a
+		ir_ref other = low;
+		low = high;
+		high = other;
+		op = op == IR_ULT ? IR_ULE : op == IR_ULE ? IR_ULT : op == IR_SLT ? IR_SLE : IR_SLT;
+	}
+	bool falls = !find_counter(s, low, loop, &c);
+	if (falls && !find_counter(s, high, loop, &c))
+		return UNBOUNDED;
+	*counter = c.phi;
+	return bound_of_order(s, &c, falls ? low : high, b, op, falls);
+}
+
+/* ---- decision ---- */
+
+static void look_at_exit(const struct bounder *s, uint32_t loop, uint32_t b)
+{
+	struct loop_facts *facts = &s->facts[loop];
+	const struct ir_block *block = &s->fn->blocks.data[b];
+	const struct ir_insn *end = ir_get(s->fn, block->last);
+	if (end->op != IR_BRANCH || !is_on_every_round(s, b, loop))
+		return;
+	bool stays[2] = {is_in_loop(s, block->succs[0], loop),
+			 is_in_loop(s, block->succs[1], loop)};
+	if (stays[0] == stays[1])
+		return;
+	ir_ref counter = IR_REF_NONE;
+	uint64_t bound = bound_of_condition(s, end->a, stays[0], loop, b, &counter);
+	if (bound < facts->bound || facts->exit.block == UINT32_MAX) {
+		facts->exit = (struct loop_exit){b, block->succs[stays[0] ? 1 : 0], counter};
+		facts->bound = bound;
+	}
+}
+
+/* Blocks of each loop, without those of inner ones: size and exits. */
+static void measure(struct bounder *s)
+{
+	const struct ir_loops *loops = &s->ctx->loops;
+	for (uint32_t l = 0; l < loops->count; l++)
+		s->facts[l] = (struct loop_facts){.bound = UNBOUNDED, .exit.block = UINT32_MAX};
+	for (uint32_t i = 0; i < s->ctx->doms.rpo_count; i++) {
+		uint32_t b = s->ctx->doms.rpo[i], innermost = loops->loop_of[b];
+		if (innermost == UINT32_MAX)
+			continue;
+		for (ir_ref r = s->fn->blocks.data[b].first; r; r = s->fn->next.data[r])
+			s->facts[innermost].cost++;
+		// An exit may leave several loops at once.
+		for (uint32_t l = innermost; l != UINT32_MAX; l = loops->loops[l].parent)
+			look_at_exit(s, l, b);
+	}
+}
+
+static uint64_t multiply(uint64_t a, uint64_t b)
+{
+	uint64_t product;
+	return __builtin_mul_overflow(a, b, &product) ? UNBOUNDED : product;
+}
+
+static void report_unbounded(struct bounder *s, uint32_t loop)
+{
+	const struct loop_facts *facts = &s->facts[loop];
+	uint32_t header = s->ctx->loops.loops[loop].header;
+	uint32_t b = facts->exit.block == UINT32_MAX ? header : facts->exit.block;
+	const char *why = "the number of its rounds is not known when the program is compiled";
+	if (facts->bound != UNBOUNDED)
+		why = arena_printf(
+			&s->ctx->compile->session,
+			"the kernel follows at most about %u instructions of a loop, and "
+			"this one takes %llu rounds of %llu",
+			(unsigned)AFFORDABLE, (unsigned long long)facts->bound,
+			(unsigned long long)facts->cost);
+	else if (facts->exit.block == UINT32_MAX)
+		why = "no condition is tested in every round that could end it";
+	diag_report(&s->ctx->compile->diags, D_LOOP_NOT_BOUNDED,
+		    s->fn->spans.data[s->fn->blocks.data[b].last], why);
+	s->good = false;
+}
+
+/* Inner loops come after outer ones, so walking backwards adds up costs. */
+static void decide(struct bounder *s)
+{
+	const struct ir_loops *loops = &s->ctx->loops;
+	for (uint32_t l = loops->count; l-- > 0;) {
+		struct loop_facts *facts = &s->facts[l];
+		uint64_t total = multiply(facts->bound, facts->cost);
+		if (facts->bound <= UINT32_MAX)
+			s->fn->blocks.data[loops->loops[l].header].loop_bound =
+				(uint32_t)facts->bound;
+		if (total > AFFORDABLE) {
+			facts->needs_guard = true;
+			total = multiply(facts->cost, GUARDED_ROUNDS);
+			if (s->ctx->options->kernel < MAY_GOTO_KERNEL)
+				report_unbounded(s, l);
+		}
+		if (loops->loops[l].parent != UINT32_MAX)
+			s->facts[loops->loops[l].parent].cost += total;
+	}
+}
+
+/* ---- guards ---- */
+
+/* Cuts a block before `at`; the front part is left without an end. */
+static uint32_t split_before(struct ir_fn *fn, uint32_t b, ir_ref at)
+{
+	ir_ref zero = ir_const(fn, IR_I32, 0);
+	ir_ref mark = ir_insert_before(
+		fn, at, (struct ir_insn){.op = IR_ADD, .type = IR_I32, .a = zero, .b = zero});
+	uint32_t rest = ir_split_block(fn, b, mark);
+	ir_remove(fn, mark);
+	return rest;
+}
+
+/* Before the branch of an exit, and before its comparison when only the branch uses that, so that
+ * the two stay together. The guard leaves the loop where the branch does. */
+static void guard_exit(struct bounder *s, const struct loop_exit *exit)
+{
+	struct ir_fn *fn = s->fn;
+	ir_ref end = fn->blocks.data[exit->block].last, at = end;
+	if (fn->prev.data[end] == ir_get(fn, end)->a && s->uses[ir_get(fn, end)->a] == 1 &&
+	    ir_get(fn, ir_get(fn, end)->a)->op != IR_PHI)
+		at = ir_get(fn, end)->a;
+	uint32_t rest = split_before(fn, exit->block, at);
+	struct ir_builder b = {.fn = fn, .block = exit->block, .where = fn->spans.data[end]};
+	ir_emit_loop_guard(&b, rest, exit->target);
+	// The new edge brings what the old one did.
+	uint32_t from = ir_pred_index(fn, exit->target, exit->block);
+	uint32_t like = ir_pred_index(fn, exit->target, rest);
+	for (ir_ref r = fn->blocks.data[exit->target].first; ir_get(fn, r)->op == IR_PHI;
+	     r = fn->next.data[r])
+		ir_args(fn, r)[from] = ir_args(fn, r)[like];
+}
+
+/* A loop without an exit that every round passes: when the budget is spent the function returns. */
+static void guard_header(struct bounder *s, uint32_t header)
+{
+	struct ir_fn *fn = s->fn;
+	ir_ref first = fn->blocks.data[header].first;
+	while (ir_get(fn, first)->op == IR_PHI)
+		first = fn->next.data[first];
+	span where = fn->spans.data[first];
+	uint32_t rest = split_before(fn, header, first);
+	uint32_t spent = ir_add_block(fn);
+	struct ir_builder b = {.fn = fn, .block = header, .where = where};
+	ir_emit_loop_guard(&b, rest, spent);
+	b.block = spent;
+	ir_emit_return(&b, fn->result == IR_VOID ? IR_REF_NONE
+						 : ir_const(fn, (enum ir_type)fn->result, 0));
+}
+
+/* Global that is zero and that the verifier knows nothing of. */
+static uint32_t zero_global(struct bounder *s)
+{
+	struct ir_module *m = s->ctx->module;
+	symbol name = intern_string(&s->ctx->compile->names, "__ks_zero");
+	for (uint32_t g = 0; g < m->globals.len; g++) {
+		if (m->globals.data[g].name == name)
+			return g;
+	}
+	uint32_t dtype = ir_add_dtype(
+		m, (struct ir_dtype){.kind = IR_DTYPE_INT,
+				     .name = intern_string(&s->ctx->compile->names, "u64"),
+				     .size = 8});
+	return ir_add_global(m, (struct ir_global){.name = name,
+						   .section = IR_SECTION_BSS,
+						   .size = 8,
+						   .align = 8,
+						   .dtype = dtype});
+}
+
+static ir_ref hide_constant(struct bounder *s, ir_ref value, ir_ref before)
+{
+	struct ir_fn *fn = s->fn;
+	enum ir_type type = ir_type_of(fn, value);
+	uint32_t global = zero_global(s);
+	ir_ref address = ir_insert_before(
+		fn, before, (struct ir_insn){.op = IR_GLOBAL, .type = IR_PTR, .index = global});
+	ir_ref zero = ir_insert_before(
+		fn, before,
+		(struct ir_insn){.op = IR_LOAD,
+				 .type = (uint8_t)type,
+				 .aux = ir_mem_aux(type == IR_I32 ? 4 : 8, false, IR_SPACE_GLOBAL),
+				 .a = address});
+	if (!ir_get_const(fn, value)->bits)
+		return zero;
+	return ir_insert_before(
+		fn, before,
+		(struct ir_insn){.op = IR_ADD, .type = (uint8_t)type, .a = zero, .b = value});
+}
+
+static void hide_begin(struct bounder *s, uint32_t loop)
+{
+	struct ir_fn *fn = s->fn;
+	uint32_t header = s->ctx->loops.loops[loop].header;
+	ir_ref phi = s->facts[loop].exit.counter;
+	if (!phi)
+		return;
+	for (uint32_t i = 0; i < fn->blocks.data[header].preds.len; i++) {
+		uint32_t pred = fn->blocks.data[header].preds.data[i];
+		ir_ref value = ir_args(fn, phi)[i];
+		if (!ir_is_const(value))
+			continue;
+		value = hide_constant(s, value, fn->blocks.data[pred].last);
+		ir_args(fn, phi)[i] = value;
+	}
+}
+
+bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
+{
+	if (!ctx->loops.count)
+		return true;
+	struct bounder s = {.ctx = ctx, .fn = fn, .good = true};
+	s.facts = ARENA_ARRAY(ctx->scratch, struct loop_facts, ctx->loops.count);
+	s.uses = ir_count_uses(fn, ctx->scratch);
+	packet_analyse(&s.numbers, ctx, fn);
+	measure(&s);
+	decide(&s);
+	if (!s.good)
+		return false;
+	for (uint32_t l = 0; l < ctx->loops.count; l++) {
+		if (!s.facts[l].needs_guard)
+			continue;
+		hide_begin(&s, l);
+		if (s.facts[l].exit.block != UINT32_MAX)
+			guard_exit(&s, &s.facts[l].exit);
+		else
+			guard_header(&s, ctx->loops.loops[l].header);
+	}
+	return true;
+}
