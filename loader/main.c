@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,10 +23,19 @@ struct own_file {
 	size_t len;
 };
 
+/* The path that was given to exec serves where /proc is missing, as in a bare chroot. */
+static const char *exec_path(void)
+{
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	return path ? path : "";
+}
+
 static bool open_own_file(struct own_file *f)
 {
 	struct stat st;
 	f->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (f->fd < 0)
+		f->fd = open(exec_path(), O_RDONLY | O_CLOEXEC);
 	if (f->fd < 0 || fstat(f->fd, &st) < 0)
 		return false;
 	f->len = (size_t)st.st_size;
@@ -68,23 +78,24 @@ static bool find_payload(const struct own_file *f, const char *name, struct ks_p
 }
 
 /* Base name of the binary, whatever the caller put into argv[0]. */
-static const char *project_name(char **argv)
+static const char *project_name(char *path, size_t size)
 {
-	static char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-	if (n <= 0)
-		return argv[0] ? argv[0] : "ks-rt";
-	path[n] = '\0';
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	if (n > 0)
+		path[n] = '\0';
+	else
+		snprintf(path, size, "%s", exec_path());
 	const char *slash = strrchr(path, '/');
 	return slash ? slash + 1 : path;
 }
 
 int main(int argc, char **argv)
 {
-	struct ks_program_options o = {.size = sizeof o, .name = project_name(argv)};
+	char path[4096];
+	struct ks_program_options o = {.size = sizeof o, .name = project_name(path, sizeof path)};
 	struct own_file f;
 	if (!open_own_file(&f)) {
-		fprintf(stderr, "%s: cannot read its own file: /proc is needed\n", o.name);
+		fprintf(stderr, "%s: cannot read its own file\n", o.name);
 		return 1;
 	}
 	if (!find_payload(&f, KS_SECTION_BPF, &o.bpf) ||

@@ -26,6 +26,8 @@ enum {
 	VERIFIER_LOG_SIZE = 8 << 20, // untouched pages cost nothing
 	BPF_FS_MAGIC_NUMBER = (int)0xcafe4a11,
 	PIN_PATH_MAX = 512,
+	CPUS_MAX =
+		8192, // of any kernel; taken where /sys does not tell, since too much room is safe
 };
 
 #define PIN_ROOT "/sys/fs/bpf"
@@ -261,9 +263,10 @@ static bool has_state(const struct program *p)
 
 int object_open(struct program *p)
 {
+	log_capture(p);
 	p->cpus = libbpf_num_possible_cpus();
 	if (p->cpus < 1)
-		p->cpus = 1;
+		p->cpus = CPUS_MAX;
 	if (!has_state(p))
 		return 0;
 	p->object = open_object(p, NULL);

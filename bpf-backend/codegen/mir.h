@@ -179,6 +179,8 @@ struct select_context {
 /* IR to machine form. NULL after a diagnostic. select.c */
 struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn,
 			  struct arena *arena);
+/* Makes one register of a value and its copies where neither changes. coalesce.c */
+void mir_drop_copies(struct mir_fn *fn, struct arena *arena);
 /* Brings the number of live registers down to what the machine has. spill.c */
 void mir_spill(struct mir_fn *fn, struct arena *arena);
 /* By register: the instruction that makes its value wherever it is wanted; dst is MIR_NO_REG when

@@ -679,6 +679,7 @@ static void rewrite(struct graph *g)
 
 void mir_allocate(struct mir_fn *fn, struct arena *arena)
 {
+	mir_drop_copies(fn, arena);
 	mir_spill(fn, arena);
 	mir_reg first_piece = fn->reg_count;
 	for (bool is_split = false;; is_split = true) {

@@ -236,6 +236,20 @@ static bool is_wide(const struct select *s, ir_ref r)
 	return ir_is_const(r) || s->is_wide[r] || is_wide_by_nature(s, r);
 }
 
+/* Instructions that are selected even if nobody needs their value. */
+static bool has_effect(const struct ir_insn *in)
+{
+	switch (ir_ops[in->op].effect) {
+	case IR_EFF_STORE:
+	case IR_EFF_MAP_WRITE:
+	case IR_EFF_CALL:
+	case IR_EFF_CONTROL:
+		return true;
+	default:
+		return false;
+	}
+}
+
 struct plan {
 	struct select *s;
 	VEC(ir_ref) work;
@@ -395,20 +409,6 @@ static void want_operands(struct plan *p, ir_ref r)
 			want(p, in->a);
 		if (ir_ops[in->op].b != IR_OPERAND_NONE)
 			want(p, in->b);
-	}
-}
-
-/* Instructions that are selected even if nobody needs their value. */
-static bool has_effect(const struct ir_insn *in)
-{
-	switch (ir_ops[in->op].effect) {
-	case IR_EFF_STORE:
-	case IR_EFF_MAP_WRITE:
-	case IR_EFF_CALL:
-	case IR_EFF_CONTROL:
-		return true;
-	default:
-		return false;
 	}
 }
 
@@ -607,12 +607,124 @@ static void write_phis(struct select *s, uint32_t index)
 			select_into(s, phi_in(s, r), ir_args(s->ir, r)[p]);
 }
 
+/* Never null: packet, frame and global addresses. */
+static bool is_address(const struct select *s, ir_ref r)
+{
+	while (!ir_is_const(r) && ir_get(s->ir, r)->op == IR_PTRADD)
+		r = ir_get(s->ir, r)->a;
+	if (ir_is_const(r))
+		return false;
+	const struct ir_insn *in = ir_get(s->ir, r);
+	return in->op == IR_SLOT || in->op == IR_GLOBAL ||
+	       (in->op == IR_CTX_LOAD && IR_MEM_SPACE(in->aux) != (enum ir_space)IR_CTX_SCALAR);
+}
+
+/* What a value is on the p-th edge into block b. */
+static ir_ref on_edge(const struct select *s, ir_ref r, uint32_t b, uint32_t p)
+{
+	if (ir_is_const(r) || ir_get(s->ir, r)->op != IR_PHI || s->ir->block_of.data[r] != b)
+		return r;
+	return ir_args(s->ir, r)[p];
+}
+
+/* The branch that ends block b, when b does nothing but choose by it. */
+static ir_ref find_mere_branch(const struct select *s, uint32_t b)
+{
+	ir_ref last = s->ir->blocks.data[b].last;
+	if (ir_get(s->ir, last)->op != IR_BRANCH)
+		return IR_REF_NONE;
+	for (ir_ref r = s->ir->blocks.data[b].first; r != last; r = s->ir->next.data[r]) {
+		const struct ir_insn *in = ir_get(s->ir, r);
+		if (in->op != IR_PHI && (s->is_needed[r] || has_effect(in)))
+			return IR_REF_NONE;
+	}
+	return last;
+}
+
+static bool is_same_condition(const struct select *s, ir_ref a, ir_ref b)
+{
+	if (a == b)
+		return true;
+	if (ir_is_const(a) || ir_is_const(b))
+		return false;
+	const struct ir_insn *x = ir_get(s->ir, a), *y = ir_get(s->ir, b);
+	return is_compare((enum ir_op)x->op) && x->op == y->op && x->a == y->a && x->b == y->b;
+}
+
+/* What a branch on `cond` does after the edge from the present block to its successor `index`, when the
+ * same was tested just before: 0 or 1, else -1. */
+static int tested_before(const struct select *s, ir_ref cond, uint32_t index)
+{
+	enum { BLOCKS_BACK = 4 };
+	uint32_t b = s->ir_block, to = s->ir->blocks.data[b].succs[index];
+	for (int i = 0; i < BLOCKS_BACK; i++) {
+		const struct ir_block *block = &s->ir->blocks.data[b];
+		const struct ir_insn *end = ir_get(s->ir, block->last);
+		if (end->op == IR_BRANCH && block->succs[0] != block->succs[1] &&
+		    is_same_condition(s, end->a, cond))
+			return block->succs[0] == to ? 0 : 1;
+		if (block->preds.len != 1)
+			break;
+		to = b;
+		b = block->preds.data[0];
+	}
+	return -1;
+}
+
+/* Successor that block b, reached by the present block's edge `index`, its own p-th, goes on to, if that
+ * is known: 0 or 1, else -1. */
+static int known_way(const struct select *s, uint32_t index)
+{
+	uint32_t b = s->ir->blocks.data[s->ir_block].succs[index], p = pred_index(s, index);
+	ir_ref branch = find_mere_branch(s, b);
+	if (!branch || ir_is_const(ir_get(s->ir, branch)->a))
+		return -1;
+	ir_ref cond = ir_get(s->ir, branch)->a;
+	const struct ir_insn *in = ir_get(s->ir, cond);
+	if (!is_compare((enum ir_op)in->op) || s->is_needed[cond]) {
+		ir_ref value = on_edge(s, cond, b, p);
+		return !ir_is_const(value) ? -1 : !ir_get_const(s->ir, value)->bits;
+	}
+	ir_ref x = on_edge(s, in->a, b, p), y = on_edge(s, in->b, b, p);
+	if (ir_is_const(x) && ir_is_const(y))
+		return !ir_fold((enum ir_op)in->op, IR_I32, ir_type_of(s->ir, x),
+				ir_get_const(s->ir, x)->bits, ir_get_const(s->ir, y)->bits);
+	if ((in->op == IR_EQ || in->op == IR_NE) && is_zero(s, y) && is_address(s, x))
+		return in->op == IR_EQ;
+	bool is_changed = x != in->a || y != in->b || s->ir_block == b;
+	return is_changed ? -1 : tested_before(s, cond, index);
+}
+
+/* Ends the present machine block with the jump to successor `index`, its phis written. A block that
+ * only chooses by what this edge decides is passed by. */
+static void go_to(struct select *s, uint32_t index)
+{
+	enum { PASSED_BY = 4 };
+	uint32_t to = s->ir->blocks.data[s->ir_block].succs[index];
+	write_phis(s, index);
+	int way = s->passed_by < PASSED_BY ? known_way(s, index) : -1;
+	if (way < 0) {
+		select_goto(s, s->block_of[to]);
+		return;
+	}
+	for (ir_ref r = s->ir->blocks.data[to].first; ir_get(s->ir, r)->op == IR_PHI;
+	     r = s->ir->next.data[r])
+		if (s->is_needed[r])
+			select_copy(s, select_result(s, r), phi_in(s, r));
+	uint32_t from = s->ir_block;
+	s->ir_block = to;
+	s->passed_by++;
+	go_to(s, (uint32_t)way);
+	s->passed_by--;
+	s->ir_block = from;
+}
+
 /* Machine block that successor `index` is reached through: the block itself, or one on the edge that
  * writes the phis. */
 static uint32_t edge_to(struct select *s, uint32_t index)
 {
 	uint32_t to = s->ir->blocks.data[s->ir_block].succs[index];
-	if (!has_phis(s, to))
+	if (!has_phis(s, to) && known_way(s, index) < 0)
 		return s->block_of[to];
 	uint32_t from = s->block, edge = mir_add_block(s->out, s->block_of[to]);
 	if (s->out->blocks.data[from].depth < s->out->blocks.data[edge].depth) {
@@ -621,9 +733,8 @@ static uint32_t edge_to(struct select *s, uint32_t index)
 	}
 	s->block = edge;
 	uint32_t made = s->made.len;
-	write_phis(s, index);
+	go_to(s, index);
 	s->made.len = made;
-	select_goto(s, s->block_of[to]);
 	s->block = from;
 	return edge;
 }
@@ -713,8 +824,7 @@ static void select_end(struct select *s, const struct ir_insn *in)
 	uint32_t yes, no;
 	switch (in->op) {
 	case IR_JUMP:
-		write_phis(s, 0);
-		select_goto(s, s->block_of[s->ir->blocks.data[s->ir_block].succs[0]]);
+		go_to(s, 0);
 		break;
 	case IR_BRANCH:
 		yes = edge_to(s, 0);

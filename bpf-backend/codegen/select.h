@@ -44,6 +44,7 @@ struct select {
 	uint32_t *block_of; // machine block at which an IR block begins
 	uint32_t ir_block;  // being selected
 	uint32_t block;     // machine block being filled
+	uint32_t passed_by;  // blocks that the present edge leads past
 	span where;
 	VEC(struct made) made;
 	VEC(struct stored_key) keys;

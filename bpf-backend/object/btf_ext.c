@@ -132,6 +132,24 @@ static void add_bytes(struct object_build *b, const char *name, const struct buf
 			arena_copy(b->arena, bytes->data, bytes->len), bytes->len);
 }
 
+static void add_ext(struct object_build *b, const struct buf *functions, const struct buf *lines)
+{
+	struct buf out;
+	buf_init(&out);
+	buf_add_u16(&out, 0xeb9f);
+	buf_add_char(&out, 1);
+	buf_add_char(&out, 0);
+	buf_add_u32(&out, EXT_HEADER_BYTES);
+	buf_add_u32(&out, 0);
+	buf_add_u32(&out, (uint32_t)functions->len);
+	buf_add_u32(&out, (uint32_t)functions->len);
+	buf_add_u32(&out, (uint32_t)lines->len);
+	buf_add(&out, functions->data, functions->len);
+	buf_add(&out, lines->data, lines->len);
+	add_bytes(b, ".BTF.ext", &out);
+	buf_fini(&out);
+}
+
 void object_build_btf(struct object_build *b)
 {
 	struct buf functions, lines, out;
@@ -142,18 +160,8 @@ void object_build_btf(struct object_build *b)
 	put_line_info(b, &lines);
 	btf_write(b->object->btf, &out);
 	add_bytes(b, ".BTF", &out);
-	out.len = 0;
-	buf_add_u16(&out, 0xeb9f);
-	buf_add_char(&out, 1);
-	buf_add_char(&out, 0);
-	buf_add_u32(&out, EXT_HEADER_BYTES);
-	buf_add_u32(&out, 0);
-	buf_add_u32(&out, (uint32_t)functions.len);
-	buf_add_u32(&out, (uint32_t)functions.len);
-	buf_add_u32(&out, (uint32_t)lines.len);
-	buf_add(&out, functions.data, functions.len);
-	buf_add(&out, lines.data, lines.len);
-	add_bytes(b, ".BTF.ext", &out);
+	if (b->object->funcs.len) // libbpf refuses an object whose .BTF.ext is without records
+		add_ext(b, &functions, &lines);
 	buf_fini(&functions);
 	buf_fini(&lines);
 	buf_fini(&out);

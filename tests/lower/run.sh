@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What lowered eBPF code computes, run by the kernel on one packet.
+#   tests/lower/run.sh [FILTER…]
+. "$(dirname "$0")/../cases.sh"
+
+# Ethernet, IPv4 (20 bytes), UDP to port 53
+PACKET=001122334455aabbccddeeff08004500002e000000004011f96e0a0000010a000002c0000035001a0000$(printf '00%.0s' {1..30})
+
+# expect_result FILE PROGRAM RESULT: at both levels
+expect_result() {
+	need_root
+	local level
+	for level in -O0 -O1; do
+		"$KS" build $level --emit=bpf -o object.o "$ROOT/tests/lower/$1.ks" 2>warnings ||
+			fail "$(grep -m 3 error warnings)"
+		"$TOOLS/prog_run" object.o --prog "$2" --packet "$PACKET" --repeat 1 >result
+		expect_line "$2 $level" result "^run $2 retval=$3 "
+	done
+}
+
+test_statements_and_expressions() { expect_result meaning meaning 0; }
+test_packet_by_offset() { expect_result packets by_offset 53; }
+test_packet_by_pointer() { expect_result packets by_pointer 17; }
+test_packet_in_a_classifier() { expect_result packets in_classifier 70; }
+test_packet_at_an_unbounded_offset() { expect_result packets unbounded_offset 69; }
+test_throw_from_a_helper() { expect_result packets thrower 2; }
+
+run_cases lower "$@"
