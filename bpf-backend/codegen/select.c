@@ -641,10 +641,41 @@ static ir_ref find_mere_branch(const struct select *s, uint32_t b)
 	return last;
 }
 
-/* Successor that block b goes on to when it is entered over its p-th edge, if that is known: 0 or 1,
- * else -1. */
-static int known_way(const struct select *s, uint32_t b, uint32_t p)
+static bool is_same_condition(const struct select *s, ir_ref a, ir_ref b)
 {
+	if (a == b)
+		return true;
+	if (ir_is_const(a) || ir_is_const(b))
+		return false;
+	const struct ir_insn *x = ir_get(s->ir, a), *y = ir_get(s->ir, b);
+	return is_compare((enum ir_op)x->op) && x->op == y->op && x->a == y->a && x->b == y->b;
+}
+
+/* What a branch on `cond` does after the edge from the present block to its successor `index`, when the
+ * same was tested just before: 0 or 1, else -1. */
+static int tested_before(const struct select *s, ir_ref cond, uint32_t index)
+{
+	enum { BLOCKS_BACK = 4 };
+	uint32_t b = s->ir_block, to = s->ir->blocks.data[b].succs[index];
+	for (int i = 0; i < BLOCKS_BACK; i++) {
+		const struct ir_block *block = &s->ir->blocks.data[b];
+		const struct ir_insn *end = ir_get(s->ir, block->last);
+		if (end->op == IR_BRANCH && block->succs[0] != block->succs[1] &&
+		    is_same_condition(s, end->a, cond))
+			return block->succs[0] == to ? 0 : 1;
+		if (block->preds.len != 1)
+			break;
+		to = b;
+		b = block->preds.data[0];
+	}
+	return -1;
+}
+
+/* Successor that block b, reached by the present block's edge `index`, its own p-th, goes on to, if that
+ * is known: 0 or 1, else -1. */
+static int known_way(const struct select *s, uint32_t index)
+{
+	uint32_t b = s->ir->blocks.data[s->ir_block].succs[index], p = pred_index(s, index);
 	ir_ref branch = find_mere_branch(s, b);
 	if (!branch || ir_is_const(ir_get(s->ir, branch)->a))
 		return -1;
@@ -660,7 +691,8 @@ static int known_way(const struct select *s, uint32_t b, uint32_t p)
 				ir_get_const(s->ir, x)->bits, ir_get_const(s->ir, y)->bits);
 	if ((in->op == IR_EQ || in->op == IR_NE) && is_zero(s, y) && is_address(s, x))
 		return in->op == IR_EQ;
-	return -1;
+	bool is_changed = x != in->a || y != in->b || s->ir_block == b;
+	return is_changed ? -1 : tested_before(s, cond, index);
 }
 
 /* Ends the present machine block with the jump to successor `index`, its phis written. A block that
@@ -670,7 +702,7 @@ static void go_to(struct select *s, uint32_t index)
 	enum { PASSED_BY = 4 };
 	uint32_t to = s->ir->blocks.data[s->ir_block].succs[index];
 	write_phis(s, index);
-	int way = s->passed_by < PASSED_BY ? known_way(s, to, pred_index(s, index)) : -1;
+	int way = s->passed_by < PASSED_BY ? known_way(s, index) : -1;
 	if (way < 0) {
 		select_goto(s, s->block_of[to]);
 		return;
@@ -692,7 +724,7 @@ static void go_to(struct select *s, uint32_t index)
 static uint32_t edge_to(struct select *s, uint32_t index)
 {
 	uint32_t to = s->ir->blocks.data[s->ir_block].succs[index];
-	if (!has_phis(s, to) && known_way(s, to, pred_index(s, index)) < 0)
+	if (!has_phis(s, to) && known_way(s, index) < 0)
 		return s->block_of[to];
 	uint32_t from = s->block, edge = mir_add_block(s->out, s->block_of[to]);
 	if (s->out->blocks.data[from].depth < s->out->blocks.data[edge].depth) {

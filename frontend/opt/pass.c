@@ -45,13 +45,6 @@ const char *opt_pass_name(uint32_t index)
 	return index < PASS_COUNT ? passes[index].name : NULL;
 }
 
-bool opt_none(struct opt_context *ctx, struct ir_fn *fn)
-{
-	(void)ctx;
-	(void)fn;
-	return true;
-}
-
 static uint32_t find_pass(const char *name, uint32_t otherwise)
 {
 	for (uint32_t i = 0; name && i < PASS_COUNT; i++)

@@ -373,6 +373,8 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
 		report_suggestion(c, d, where, &s);
+		if (s.best) // not also reported as unused
+			find_name(c, intern_string(&c->compile->names, s.best))->use_count++;
 	}
 	return NULL;
 }

@@ -17,7 +17,7 @@ refused() {
 		grep -Eq 'error' err || fail "ks $action $1: no message"
 		! grep -Eq 'Sanitizer|runtime error' err || fail "ks $action $1: $(head -c 2000 err)"
 		[ "$(stat -c %s err)" -lt 1000000 ] || fail "ks $action $1: a message of $(stat -c %s err) bytes"
-		[ ! -e made ] || fail "ks build left an output file"
+		[ ! -e made ] || { rm made && fail "ks build $1 left an output file"; }
 	done
 }
 
