@@ -163,6 +163,15 @@ test_include_cycles() {
 	refused self.ks
 }
 
+test_includes_too_deep() {
+	local i
+	for ((i = 0; i < 2000; i++)); do echo "include \"$((i + 1)).kh\"" >$i.kh; done
+	: >2000.kh
+	printf 'include "0.kh"\nfn main() -> i32 { return 0 }\n' >deep.ks
+	refused deep.ks
+	expect_line "the limit" err '\[include-too-deep\]'
+}
+
 # Reading a pipe that never ends must not be tried for ever; a device is no source.
 test_devices_and_pipes() {
 	refused /dev/null
