@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "frontend/base/diag_render.h"
+
 /* What the default name of each output is: stem and suffix; and whether it can be run. */
 static const struct {
 	const char *suffix;
@@ -141,6 +143,29 @@ bool output_write(struct compile *compile, const struct options *options, const 
 		return report_unwritable(compile, path, "it is the input; name another with -o");
 	int err = buf_write_file(out, path, kinds[options->emit].mode);
 	return !err || report_unwritable(compile, path, strerror(-err));
+}
+
+static bool wants_colour(const struct options *o)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (o->colour != COLOUR_AUTO)
+		return o->colour == COLOUR_ALWAYS;
+	return isatty(STDERR_FILENO) && !(no_color && *no_color) &&
+	       !(term && !strcmp(term, "dumb"));
+}
+
+void output_print_diagnostics(const struct compile *compile, const struct options *o)
+{
+	struct diag_style style = {.json = o->error_format == ERROR_FORMAT_JSON,
+				   .colour = wants_colour(o)};
+	struct buf text;
+
+	buf_init(&text);
+	diag_render_all(&compile->sources, &compile->diags, &style, &text);
+	if (text.len)
+		fwrite(text.data, 1, text.len, stderr);
+	buf_fini(&text);
 }
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};

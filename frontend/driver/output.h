@@ -19,6 +19,8 @@ const char *output_stem(struct compile *compile, const char *input);
 bool output_write(struct compile *compile, const struct options *options, const struct buf *out);
 /* Writes to standard output. False after a diagnostic. */
 bool output_print(struct compile *compile, const struct buf *out);
+/* Writes the messages of a compile to standard error. */
+void output_print_diagnostics(const struct compile *compile, const struct options *options);
 /* From now on an interrupt removes a half-written file before it ends the process. */
 void output_catch_signals(void);
 void output_release_signals(void);
