@@ -92,14 +92,12 @@ struct diag *diag_report(struct diags *diags, enum diag_id id, span where, ...)
 		d->severity = DIAG_ERROR;
 	if (d->severity == DIAG_NOTE || is_repeated(diags, id, where, d->text))
 		return d;
-	if (d->severity == DIAG_ERROR)
-		diags->errors++;
-	else
-		diags->warnings++;
-	if (diags->list.len >= DIAG_MAX_ERRORS)
-		diags->too_many = true;
-	else
+	bool is_error = d->severity == DIAG_ERROR;
+	uint32_t count = is_error ? ++diags->errors : ++diags->warnings;
+	if (count <= DIAG_MAX_ERRORS)
 		vec_push(diags->arena, &diags->list, d);
+	else if (is_error)
+		diags->too_many = true;
 	return d;
 }
 

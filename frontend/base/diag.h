@@ -70,7 +70,8 @@ struct diags {
 		severity[DIAG_COUNT]; // current; DIAG_NOTE on a warning's row turns it off
 };
 
-/* Errors kept; more are counted but not stored, so that a binary file does not print a megabyte. */
+/* Errors kept, and as many warnings; more are counted but not stored, so that a binary file does not
+ * print a megabyte. Warnings stop nothing, however many there are. */
 enum { DIAG_MAX_ERRORS = 100 };
 
 void diags_init(struct diags *diags, struct arena *arena);

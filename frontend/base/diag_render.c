@@ -384,8 +384,9 @@ void diag_render_all(const struct source_map *sources, const struct diags *diags
 	if (style->json || !count)
 		return;
 	if (diags->too_many)
-		buf_printf(out, "too many errors: only the first %d messages are shown\n",
-			   DIAG_MAX_ERRORS);
+		buf_printf(out, "too many errors: only the first %d are shown\n", DIAG_MAX_ERRORS);
+	if (diags->warnings > DIAG_MAX_ERRORS)
+		buf_printf(out, "only the first %d warnings are shown\n", DIAG_MAX_ERRORS);
 	add_count(out, diags->errors, "error", "");
 	add_count(out, diags->warnings, "warning", diags->errors ? ", " : "");
 	buf_add_char(out, '\n');
