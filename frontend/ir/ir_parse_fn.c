@@ -430,6 +430,8 @@ static void parse_insn(struct body *f)
 		f->block = UINT32_MAX;
 	if (is_good && !p->token.at_line_start)
 		ir_lex_expected(p, "the end of the line");
+	else if (!p->token.at_line_start)
+		ir_lex_skip_line(p);
 }
 
 static void parse_slot(struct body *f)

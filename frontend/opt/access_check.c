@@ -464,6 +464,7 @@ bool opt_access_check(struct opt_context *ctx, struct ir_fn *fn)
 	if (!find_loads(&c))
 		return true;
 	map_init(&c.clones, ctx->scratch);
+	packet_split_phis(ctx, fn);
 	packet_share(ctx, fn);
 	packet_analyse(&c.packets, ctx, fn);
 	c.need = ARENA_ARRAY(ctx->scratch, int64_t, fn->insns.len);

@@ -16,12 +16,18 @@
 #include "frontend/ir/ir.h"
 #include "frontend/opt/passes.h"
 
+struct via { // a block that edges may be sent past
+	bool is_candidate;
+	ir_ref compare; // its comparison or none
+	uint8_t under;  // successors (bits) below which its values are used
+};
+
 struct flow {
 	struct opt_context *ctx;
 	struct ir_fn *fn;
 	bool changed;
-	uint32_t *uses;     // of each instruction, kept right while edges are redirected
 	uint32_t *position; // of each block in reverse post-order, at the start of the round
+	struct via *vias;   // of each block
 };
 
 static struct ir_block *block_at(const struct flow *f, uint32_t b)
@@ -128,12 +134,6 @@ static void join_all(struct flow *f)
 		ir_replace_all(f->fn, replacement);
 }
 
-static void count_use(struct flow *f, ir_ref r, uint32_t difference)
-{
-	if (!ir_is_const(r))
-		f->uses[r] += difference;
-}
-
 /* What operand `value`, as it is at the end of `via`, is on the edge into via with this index. */
 static ir_ref value_on_edge(const struct flow *f, uint32_t via, uint32_t pred_index, ir_ref value,
 			    ir_ref condition)
@@ -161,12 +161,22 @@ static void redirect(struct flow *f, uint32_t pred, uint32_t via, uint32_t to, i
 		ir_ref value =
 			value_on_edge(f, via, pred_index, ir_args(fn, r)[via_index], condition);
 		ir_args(fn, r)[ir_arg_count(fn, r) - 1] = value;
-		count_use(f, value, 1);
 	}
-	for (ir_ref r = block_at(f, via)->first; ir_get(fn, r)->op == IR_PHI; r = fn->next.data[r])
-		count_use(f, ir_args(fn, r)[pred_index], UINT32_MAX);
 	ir_remove_pred(fn, via, pred_index);
 	f->changed = true;
+}
+
+/* Makes the first edge pred -> from lead to `to`, which has no phis. */
+static void send_edge(struct flow *f, uint32_t pred, uint32_t from, uint32_t to)
+{
+	struct ir_block *block = block_at(f, pred);
+	uint32_t i = 0;
+
+	while (block->succs[i] != from)
+		i++;
+	block->succs[i] = to;
+	ir_add_pred(f->fn, to, pred);
+	ir_remove_pred(f->fn, from, ir_pred_index(f->fn, from, pred));
 }
 
 static bool leads_to(const struct flow *f, uint32_t from, uint32_t to)
@@ -195,32 +205,6 @@ static void skip_empty(struct flow *f, uint32_t b)
 		if (!(has_phis(f, to) && leads_to(f, pred, to)) && pred != b)
 			redirect(f, pred, b, to, IR_REF_NONE);
 	}
-}
-
-/* Are the values of `via` (phis and at most a comparison) used only by its end, by its own
- * instructions and as operands of its successors' phis for this edge? */
-static bool values_stay(const struct flow *f, uint32_t via)
-{
-	const struct ir_fn *fn = f->fn;
-	const struct ir_block *block = block_at(f, via);
-
-	for (ir_ref v = block->first; v != block->last; v = fn->next.data[v]) {
-		uint32_t known = 0;
-		for (ir_ref r = block->first; r; r = fn->next.data[r]) {
-			uint32_t n = ir_operand_count(fn, r);
-			for (uint32_t o = 0; o < n; o++)
-				known += *ir_operand(fn, r, o) == v;
-		}
-		for (uint32_t i = 0; i < block->succ_count; i++) {
-			ir_ref r = block_at(f, block->succs[i])->first;
-			uint32_t index = ir_pred_index(fn, block->succs[i], via);
-			for (; ir_get(fn, r)->op == IR_PHI; r = fn->next.data[r])
-				known += ir_args(fn, r)[index] == v;
-		}
-		if (known != f->uses[v])
-			return false;
-	}
-	return true;
 }
 
 enum { MAX_THREADED_INSNS = 6, MAX_THREADED_PREDS = 64 };
@@ -293,20 +277,74 @@ static void number_blocks(struct flow *f)
 		f->position[order[i]] = i;
 }
 
+/* A value of `via` is used in block b. It stays right if b lies below a successor that only via leads
+ * to, as long as no edge is sent to that successor; otherwise via is no candidate. */
+static void note_use(struct flow *f, const struct ir_doms *doms, uint32_t via, uint32_t b)
+{
+	const struct ir_block *block = block_at(f, via);
+
+	if (via == b || !f->vias[via].is_candidate)
+		return;
+	for (uint32_t i = 0; i < block->succ_count; i++) {
+		if (block_at(f, block->succs[i])->preds.len == 1 &&
+		    ir_dominates(doms, block->succs[i], b)) {
+			f->vias[via].under |= (uint8_t)(1u << i);
+			return;
+		}
+	}
+	f->vias[via].is_candidate = false;
+}
+
+static void note_uses_of_block(struct flow *f, const struct ir_doms *doms, uint32_t b)
+{
+	const struct ir_fn *fn = f->fn;
+
+	for (ir_ref r = block_at(f, b)->first; r; r = fn->next.data[r]) {
+		bool is_phi = ir_get(fn, r)->op == IR_PHI;
+		uint32_t n = ir_operand_count(fn, r);
+		for (uint32_t o = 0; o < n; o++) {
+			ir_ref v = *ir_operand(fn, r, o);
+			if (v && !ir_is_const(v))
+				note_use(f, doms, fn->block_of.data[v],
+					 is_phi ? block_at(f, b)->preds.data[o] : b);
+		}
+	}
+}
+
+/* Sending an edge past a block keeps all dominance but that of the block itself, so what is noted
+ * here stays true while edges are sent. */
+static void find_candidates(struct flow *f)
+{
+	uint32_t n = f->fn->blocks.len, count = 0;
+
+	f->vias = ARENA_ARRAY(f->ctx->scratch, struct via, n);
+	number_blocks(f);
+	for (uint32_t b = 0; b < n; b++) {
+		struct via *via = &f->vias[b];
+		via->is_candidate = block_at(f, b)->first && is_threadable(f, b, &via->compare) &&
+				    !is_loop_header(f, b);
+		count += via->is_candidate;
+	}
+	if (!count)
+		return;
+	struct ir_doms doms = ir_find_doms(f->fn, f->ctx->scratch);
+	for (uint32_t b = 0; b < n; b++)
+		note_uses_of_block(f, &doms, b);
+}
+
 static void thread_edges(struct flow *f, uint32_t b)
 {
-	ir_ref compare;
+	const struct via *via = &f->vias[b];
 
-	if (!is_threadable(f, b, &compare) || is_loop_header(f, b) || !values_stay(f, b))
-		return;
-	for (uint32_t k = block_at(f, b)->preds.len; k-- > 0;) {
+	for (uint32_t k = block_at(f, b)->preds.len; via->is_candidate && k-- > 0;) {
 		uint32_t pred = block_at(f, b)->preds.data[k];
-		ir_ref condition = condition_from(f, b, compare, k);
+		ir_ref condition = condition_from(f, b, via->compare, k);
 		if (!condition || pred == b || ir_pred_index(f->fn, b, pred) != k)
 			continue;
 		const struct ir_insn *end = ir_get(f->fn, block_at(f, b)->last);
-		uint32_t to = block_at(f, b)->succs[select_succ(f->fn, end, condition)];
-		if (to == b || (has_phis(f, to) && leads_to(f, pred, to)))
+		uint32_t i = select_succ(f->fn, end, condition);
+		uint32_t to = block_at(f, b)->succs[i];
+		if (via->under >> i & 1 || to == b || (has_phis(f, to) && leads_to(f, pred, to)))
 			continue;
 		redirect(f, pred, b, to, condition);
 	}
@@ -383,6 +421,28 @@ static void fold_bool_phis(struct flow *f)
 	f->changed = f->changed || before;
 }
 
+/* Blocks that only return the same constant become one. */
+static void merge_returns(struct flow *f)
+{
+	struct map first;
+
+	map_init(&first, f->ctx->scratch);
+	for (uint32_t b = 1; b < f->fn->blocks.len; b++) {
+		const struct ir_block *block = block_at(f, b);
+		const struct ir_insn *end = block->first ? ir_get(f->fn, block->first) : NULL;
+		if (!end || end->op != IR_RETURN || (end->a && !ir_is_const(end->a)))
+			continue;
+		uint64_t *kept = map_insert(&first, end->a);
+		if (!*kept) {
+			*kept = b;
+			continue;
+		}
+		for (uint32_t k = block_at(f, b)->preds.len; k-- > 0;)
+			send_edge(f, block_at(f, b)->preds.data[k], b, (uint32_t)*kept);
+		f->changed = true;
+	}
+}
+
 bool opt_flow(struct opt_context *ctx, struct ir_fn *fn)
 {
 	struct flow f = {.ctx = ctx, .fn = fn, .changed = true};
@@ -395,14 +455,14 @@ bool opt_flow(struct opt_context *ctx, struct ir_fn *fn)
 				fold_end(&f, b);
 		ir_remove_unreachable(fn, ctx->scratch);
 		fold_bool_phis(&f);
-		f.uses = ir_count_uses(fn, ctx->scratch);
-		number_blocks(&f);
+		find_candidates(&f);
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
 			if (fn->blocks.data[b].first)
 				thread_edges(&f, b);
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
 			if (fn->blocks.data[b].first)
 				skip_empty(&f, b);
+		merge_returns(&f);
 		ir_remove_unreachable(fn, ctx->scratch);
 		join_all(&f);
 	}

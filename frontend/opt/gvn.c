@@ -8,8 +8,8 @@
  * Memory is followed with version numbers. A state holds one for each space; a write whose object is
  * not known raises the version of its space, and a join whose predecessors differ starts a new one.
  * Slots, globals and maps that are named have versions of their own. Those only grow during the
- * walk, so they err on the safe side when it turns to another branch; `floor` raises all of them
- * at once where a loop begins, because of writes that the walk has not seen yet.
+ * walk, so they err on the safe side when it turns to another branch. Where a loop begins, `floor`
+ * raises those of every space that the loop writes, because the walk has not seen these writes yet.
  */
 #include "frontend/ir/ir.h"
 #include "frontend/opt/passes.h"
@@ -22,6 +22,11 @@ enum space {   // versions in a state
 	CONTEXT,
 	MAPS, // which entries exist
 	SPACE_COUNT
+};
+
+enum { // sets of them, as bits
+	MEMORY = 1u << SLOTS | 1u << GLOBALS | 1u << VALUES | 1u << PACKET,
+	ALL_SPACES = (1u << SPACE_COUNT) - 1,
 };
 
 struct state {
@@ -72,8 +77,9 @@ struct numbering {
 	uint32_t *slot_version, *global_version, *map_version;
 	uint32_t touched[SPACE_COUNT]; // newest write of any kind to the space
 	uint32_t touched_any;
-	uint32_t floor;
-	ir_ref *root; // of each PTRADD: the pointer that it was made from
+	uint32_t floor[SPACE_COUNT];
+	uint32_t *loop_writes; // of each loop: spaces (bits) written in it
+	ir_ref *root;          // of each PTRADD: the pointer that it was made from
 	uint32_t block;
 };
 
@@ -89,15 +95,9 @@ static void raise(struct numbering *n, enum space space)
 	n->now.version[space] = n->touched[space] = n->touched_any = ++n->next_version;
 }
 
-static void raise_all(struct numbering *n)
+static uint32_t at_least_floor(const struct numbering *n, enum space space, uint32_t version)
 {
-	for (int i = 0; i < SPACE_COUNT; i++)
-		raise(n, (enum space)i);
-}
-
-static uint32_t at_least_floor(const struct numbering *n, uint32_t version)
-{
-	return version > n->floor ? version : n->floor;
+	return version > n->floor[space] ? version : n->floor[space];
 }
 
 /* Takes constant offsets off an address. */
@@ -179,13 +179,13 @@ static void set_versions(struct numbering *n, struct entry *key, const struct pl
 	if (p->is_constant)
 		return;
 	if (!p->is_known) {
-		key->versions[0] = at_least_floor(n, n->touched_any);
+		key->versions[0] = n->touched_any;
 		return;
 	}
 	if (!p->is_private)
 		key->versions[0] = n->now.version[p->space];
-	key->versions[1] =
-		at_least_floor(n, p->object ? *object_version(n, p) : n->touched[p->space]);
+	key->versions[1] = at_least_floor(n, p->space,
+					  p->object ? *object_version(n, p) : n->touched[p->space]);
 }
 
 /* A write of unknown extent to this place. */
@@ -365,20 +365,16 @@ static void learn_from_branch(struct numbering *n, uint32_t b)
 
 /* ---- the walk ---- */
 
-static void enter_block(struct numbering *n, uint32_t b)
+/* Where control comes together: a space whose versions differ gets a new one. Predecessors not yet
+ * seen, over back edges, bring what the loop wrote: `writes`. */
+static void merge_states(struct numbering *n, uint32_t b, uint32_t writes)
 {
 	const struct ir_block *block = &n->fn->blocks.data[b];
-	bool is_first = true, all_known = true;
+	bool is_first = true;
 
-	n->block = b;
-	for (uint32_t i = 0; i < block->preds.len; i++)
-		all_known = all_known && n->is_done[block->preds.data[i]];
-	if (!block->preds.len || !all_known) { // a loop may change everything, private slots too
-		raise_all(n);
-		n->floor = n->next_version;
-		return;
-	}
-	for (uint32_t i = 0; i < block->preds.len; i++, is_first = false) {
+	for (uint32_t i = 0; i < block->preds.len; i++) {
+		if (!n->is_done[block->preds.data[i]])
+			continue;
 		const struct state *s = &n->at_end[block->preds.data[i]];
 		for (int k = 0; k < SPACE_COUNT; k++) {
 			if (is_first)
@@ -386,8 +382,104 @@ static void enter_block(struct numbering *n, uint32_t b)
 			else if (n->now.version[k] != s->version[k])
 				raise(n, (enum space)k);
 		}
+		is_first = false;
 	}
+	for (int k = 0; k < SPACE_COUNT; k++) {
+		if (is_first || writes >> k & 1) {
+			raise(n, (enum space)k);
+			n->floor[k] = n->next_version;
+		}
+	}
+}
+
+static void enter_block(struct numbering *n, uint32_t b)
+{
+	const struct ir_block *block = &n->fn->blocks.data[b];
+	const struct ir_loops *loops = &n->ctx->loops;
+	uint32_t loop = loops->loop_of[b], writes = 0;
+
+	n->block = b;
+	for (uint32_t i = 0; i < block->preds.len; i++)
+		if (!n->is_done[block->preds.data[i]])
+			writes = ALL_SPACES;
+	if (writes && loop != UINT32_MAX && loops->loops[loop].header == b && !loops->irreducible)
+		writes = n->loop_writes[loop];
+	merge_states(n, b, writes);
 	learn_from_branch(n, b);
+}
+
+static bool takes(const struct numbering *n, ir_ref r, enum ir_op op)
+{
+	for (uint32_t i = 0; i < ir_arg_count(n->fn, r); i++) {
+		ir_ref arg = ir_args(n->fn, r)[i];
+		if (!ir_is_const(arg) && ir_get(n->fn, arg)->op == op)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t spaces_written_by_call(const struct numbering *n, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(n->fn, r);
+	uint32_t spaces = 0;
+
+	if (in->op != IR_CALL_EXTERN || takes(n, r, IR_FUNC)) // code that may do anything
+		return ALL_SPACES;
+	uint32_t effects = n->ctx->module->externs.data[in->index].effects;
+	if (effects & IR_EFFECT_PACKET)
+		spaces |= 1u << PACKET | 1u << CONTEXT;
+	if (effects & (IR_EFFECT_WRITES | IR_EFFECT_OTHER))
+		spaces |= MEMORY | (takes(n, r, IR_MAP) ? 1u << MAPS : 0);
+	return spaces;
+}
+
+/* Spaces that an instruction may write, told from the hints alone. */
+static uint32_t spaces_written(const struct numbering *n, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(n->fn, r);
+	static const uint32_t of_hint[IR_SPACE_COUNT] = {
+		[IR_SPACE_ANY] = MEMORY,           [IR_SPACE_SLOT] = 1u << SLOTS,
+		[IR_SPACE_GLOBAL] = 1u << GLOBALS, [IR_SPACE_MAP] = 1u << VALUES,
+		[IR_SPACE_PACKET] = 1u << PACKET,
+	};
+
+	switch ((enum ir_effect)ir_ops[in->op].effect) {
+	case IR_EFF_STORE:
+		if (in->op == IR_CTX_STORE)
+			return 1u << CONTEXT;
+		return in->op == IR_STORE && IR_MEM_SPACE(in->aux) < IR_SPACE_COUNT
+			       ? of_hint[IR_MEM_SPACE(in->aux)]
+			       : MEMORY;
+	case IR_EFF_MAP_READ:
+		return n->is_bpf ? 0 : 1u << VALUES;
+	case IR_EFF_MAP_WRITE:
+		return 1u << VALUES | 1u << MAPS;
+	case IR_EFF_CALL:
+		return spaces_written_by_call(n, r);
+	case IR_EFF_PURE:
+	case IR_EFF_LOAD:
+	case IR_EFF_CTX_LOAD:
+	case IR_EFF_CONTROL:
+		break;
+	}
+	return 0;
+}
+
+static void find_loop_writes(struct numbering *n)
+{
+	const struct ir_loops *loops = &n->ctx->loops;
+
+	n->loop_writes = ARENA_ARRAY(n->ctx->scratch, uint32_t, loops->count + 1);
+	for (uint32_t b = 0; b < n->fn->blocks.len; b++) {
+		uint32_t loop = loops->loop_of[b];
+		if (loop == UINT32_MAX)
+			continue;
+		for (ir_ref r = n->fn->blocks.data[b].first; r; r = n->fn->next.data[r])
+			n->loop_writes[loop] |= spaces_written(n, r);
+	}
+	for (uint32_t l = loops->count; l-- > 0;) // inner loops come after outer ones
+		if (loops->loops[l].parent != UINT32_MAX)
+			n->loop_writes[loops->loops[l].parent] |= n->loop_writes[l];
 }
 
 static bool replace(struct numbering *n, ir_ref r, ir_ref value)
@@ -485,45 +577,23 @@ static void visit_map_lookup(struct numbering *n, ir_ref r)
 		return;
 	}
 	key.versions[0] = n->now.version[MAPS];
-	key.versions[2] = at_least_floor(n, n->map_version[in->index]);
+	key.versions[2] = at_least_floor(n, MAPS, n->map_version[in->index]);
 	if (ir_type_of(n->fn, in->a) == IR_PTR) {
 		struct place p = find_place(n, in->a, 0);
 		if (!p.is_private)
 			return;
-		key.versions[1] = at_least_floor(n, *object_version(n, &p));
+		key.versions[1] = at_least_floor(n, p.space, *object_version(n, &p));
 	}
 	replace(n, r, number(n, key));
 }
 
-static bool takes(const struct numbering *n, ir_ref r, enum ir_op op)
-{
-	for (uint32_t i = 0; i < ir_arg_count(n->fn, r); i++) {
-		ir_ref arg = ir_args(n->fn, r)[i];
-		if (!ir_is_const(arg) && ir_get(n->fn, arg)->op == op)
-			return true;
-	}
-	return false;
-}
-
 static void visit_call(struct numbering *n, ir_ref r)
 {
-	const struct ir_insn *in = ir_get(n->fn, r);
+	uint32_t spaces = spaces_written_by_call(n, r);
 
-	if (in->op != IR_CALL_EXTERN || takes(n, r, IR_FUNC)) { // code that may do anything
-		raise_all(n);
-		return;
-	}
-	uint32_t effects = n->ctx->module->externs.data[in->index].effects;
-	if (effects & IR_EFFECT_PACKET) {
-		raise(n, PACKET);
-		raise(n, CONTEXT);
-	}
-	if (effects & (IR_EFFECT_WRITES | IR_EFFECT_OTHER)) {
-		struct place anything = {0};
-		clobber(n, &anything);
-		if (takes(n, r, IR_MAP))
-			raise(n, MAPS);
-	}
+	for (int k = 0; k < SPACE_COUNT; k++)
+		if (spaces >> k & 1)
+			raise(n, (enum space)k);
 }
 
 static void visit_map_write(struct numbering *n, ir_ref r)
@@ -606,6 +676,7 @@ bool opt_gvn(struct opt_context *ctx, struct ir_fn *fn)
 	map_init(&n.table, scratch);
 	map_init(&n.fact_table, scratch);
 	find_shared_slots(&n);
+	find_loop_writes(&n);
 	for (uint32_t i = 0; i < doms->rpo_count; i++)
 		order[doms->enter[doms->rpo[i]]] = doms->rpo[i];
 	for (uint32_t i = 0; i < doms->rpo_count; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Known bits, one rule per operation. Values of I32 are looked at as zero-extended, so their upper
- * half is known. BPF's division, remainder and byte swap are left out for eBPF functions: the
- * verifier forgets the range of their results (adjust_scalar_min_max_vals and check_alu_op mark them
+ * half is known. BPF's division, remainder and byte swap are left out when only the verifier's own
+ * knowledge counts: it forgets the range of their results (adjust_scalar_min_max_vals and check_alu_op mark them
  * unknown up to 6.18).
  */
 #include "frontend/opt/known.h"
@@ -187,6 +187,6 @@ struct known known_compute(const struct known_bits *k, ir_ref r)
 	case IR_CTX_LOAD:
 		return loaded(in);
 	default:
-		return k->fn->target == IR_TARGET_BPF ? nothing : unverified(in, a, b);
+		return k->is_verified ? nothing : unverified(in, a, b);
 	}
 }

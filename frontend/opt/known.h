@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of the bits of a value, whatever the run. For eBPF functions only what the kernel's
- * verifier also knows is used: a range check that only this compiler sees to be redundant must stay.
+ * What is known of the bits of a value, whatever the run. Where the kernel's verifier counts, only
+ * what it also knows may be used: a range check that only this compiler sees to be redundant must
+ * stay.
  */
 #ifndef KS_OPT_KNOWN_H
 #define KS_OPT_KNOWN_H
@@ -15,6 +16,7 @@ struct known {
 /* Facts of all instructions, indexed by ref; refs past the end are unknown. */
 struct known_bits {
 	const struct ir_fn *fn;
+	bool is_verified; // leave out what the verifier does not know
 	VEC(struct known) of;
 };
 

@@ -46,9 +46,12 @@ bool simplify_is_single_use(const struct simplifier *s, ir_ref r)
 
 static void note_known(struct simplifier *s, ir_ref r)
 {
-	while (s->known.of.len <= r)
+	while (s->known.of.len <= r) {
 		vec_push(s->scratch, &s->known.of, (struct known){0});
+		vec_push(s->scratch, &s->sure.of, (struct known){0});
+	}
 	s->known.of.data[r] = known_compute(&s->known, r);
+	s->sure.of.data[r] = known_compute(&s->sure, r);
 }
 
 ir_ref simplify_emit(struct simplifier *s, ir_ref at, enum ir_op op, enum ir_type type, ir_ref a,
@@ -331,6 +334,8 @@ static ir_ref simplify_op(struct simplifier *s, ir_ref r)
 		return simplify_select(s, r);
 	case IR_BRANCH:
 		return simplify_branch(s, r);
+	case IR_SWITCH:
+		return simplify_switch(s, r);
 	default:
 		return simplify_integer(s, r);
 	}
@@ -398,7 +403,10 @@ static void simplify_round(struct simplifier *s, const struct ir_doms *doms)
 
 bool opt_simplify(struct opt_context *ctx, struct ir_fn *fn)
 {
-	struct simplifier s = {.fn = fn, .scratch = ctx->scratch, .known = {.fn = fn}};
+	struct simplifier s = {.fn = fn,
+			       .scratch = ctx->scratch,
+			       .known = {.fn = fn, .is_verified = fn->target == IR_TARGET_BPF},
+			       .sure = {.fn = fn}};
 
 	for (uint32_t i = RULE_COUNT; i-- > 0;)
 		s.first_rule[rules[i].op] = (uint16_t)i;

@@ -12,7 +12,8 @@
 struct simplifier {
 	struct ir_fn *fn;
 	struct arena *scratch;
-	struct known_bits known;
+	struct known_bits known; // what the verifier knows too
+	struct known_bits sure;  // what is so
 	VEC(ir_ref) replacement; // of removed instructions
 	uint32_t *uses;          // at the start of the round
 	uint32_t use_count;      // length of uses
@@ -30,6 +31,7 @@ bool simplify_is_single_use(const struct simplifier *s, ir_ref r);
 ir_ref simplify_emit(struct simplifier *s, ir_ref at, enum ir_op op, enum ir_type type, ir_ref a,
 		     ir_ref b);
 
+ir_ref simplify_switch(struct simplifier *s, ir_ref r);
 ir_ref simplify_integer(struct simplifier *s, ir_ref r);
 /* A value that has the bits of `value` under `mask` (the low bits), perhaps with less work; new
  * instructions go before `at`. */

@@ -305,15 +305,15 @@ static ir_ref simplify_swap(struct simplifier *s, ir_ref r)
 	return rewrite(s, r, IR_AND, x, constant_like(s, in, mask));
 }
 
-/* Addresses that are never null. */
-static bool is_object_address(const struct simplifier *s, ir_ref r)
+/* Addresses in an object or the packet; arithmetic that leaves it gives no null either. */
+static bool is_object_address(struct simplifier *s, ir_ref r)
 {
-	const struct ir_insn *add = simplify_insn_of(s, r, IR_PTRADD);
-
-	if (add->op && ir_is_const(add->b))
-		r = add->a;
+	for (int i = 0; i < 4 && simplify_insn_of(s, r, IR_PTRADD)->op; i++)
+		r = simplify_resolve(s, ir_get(s->fn, r)->a);
+	const struct ir_insn *ctx_load = simplify_insn_of(s, r, IR_CTX_LOAD);
 	return simplify_insn_of(s, r, IR_SLOT)->op || simplify_insn_of(s, r, IR_GLOBAL)->op ||
-	       simplify_insn_of(s, r, IR_FUNC)->op;
+	       simplify_insn_of(s, r, IR_FUNC)->op ||
+	       (ctx_load->op && IR_MEM_SPACE(ctx_load->aux) != 0); // packet pointers
 }
 
 /* be16(x) == c is x == be16(c), if x has no other bits. */
@@ -325,27 +325,48 @@ static ir_ref compare_swapped(struct simplifier *s, ir_ref r)
 	if (ir_is_const(in->a) || !simplify_const(s, in->b, &c))
 		return IR_REF_NONE;
 	const struct ir_insn *swap = ir_get(s->fn, in->a);
-	uint64_t mask;
-	if (swap->op == IR_AND && simplify_const(s, swap->b, &mask) && (mask & 0xffff) == 0xffff) {
-		const struct ir_insn *inner =
-			simplify_insn_of(s, simplify_resolve(s, swap->a), IR_BE16);
-		swap = inner->op ? inner : swap; // 16 bits as it is
-	}
 	enum ir_op op = (enum ir_op)swap->op;
 	if (op != IR_BE16 && op != IR_BE32 && op != IR_BE64)
 		return IR_REF_NONE;
 	enum ir_type type = (enum ir_type)swap->type;
 	uint64_t max = op == IR_BE16 ? UINT16_MAX : op == IR_BE32 ? UINT32_MAX : UINT64_MAX;
 	ir_ref x = simplify_resolve(s, swap->a);
-	if (c > max || known_max(known_get(&s->known, x)) > max)
+	if (c > max || known_max(known_get(&s->sure, x)) > max)
 		return IR_REF_NONE;
 	return rewrite(s, r, (enum ir_op)in->op, x,
 		       ir_const(s->fn, type, ir_fold(op, type, type, c, 0)));
 }
 
+/* The operand of a mask that takes nothing away. Whether the verifier knows this does not matter to
+ * a test for equality. */
+static ir_ref without_mask(struct simplifier *s, ir_ref r)
+{
+	const struct ir_insn *in = simplify_insn_of(s, r, IR_AND);
+	uint64_t mask;
+
+	if (!in->op || !simplify_const(s, in->b, &mask))
+		return r;
+	ir_ref x = simplify_resolve(s, in->a);
+	return known_max(known_get(&s->sure, x)) & ~mask ? r : x;
+}
+
+ir_ref simplify_switch(struct simplifier *s, ir_ref r)
+{
+	struct ir_insn *in = ir_get(s->fn, r);
+	ir_ref x = without_mask(s, in->a);
+
+	if (x == in->a)
+		return IR_REF_NONE;
+	in->a = x;
+	return r;
+}
+
 static ir_ref simplify_equality(struct simplifier *s, ir_ref r)
 {
-	const struct ir_insn *in = ir_get(s->fn, r);
+	struct ir_insn *in = ir_get(s->fn, r);
+
+	if (ir_is_const(in->b))
+		in->a = without_mask(s, in->a);
 	bool is_eq = in->op == IR_EQ;
 	struct known a = known_get(&s->known, in->a), b = known_get(&s->known, in->b);
 	uint64_t c;

@@ -373,6 +373,7 @@ struct decl {
 struct module {
 	struct source_file *file;
 	bool is_header;      // .kh
+	bool is_damaged;     // after mistakes, declarations or parts of them are missing
 	decl_list decls;     // in source order
 	struct scope *scope; // sema
 };

@@ -132,7 +132,7 @@ test_build_in_an_empty_root_needs_no_other_program() {
 	done < <(libraries_of root/bin/ks root/lib/ks/*)
 	mkdir root/tmp
 	cp "$quota" root/quota.ks
-	env -i PATH= "$(command -v chroot)" root /bin/ks build -o /quota /quota.ks
+	env -i PATH= ASAN_OPTIONS="$ASAN_OPTIONS" "$(command -v chroot)" root /bin/ks build -o /quota /quota.ks
 	"$KS" build -o here "$quota"
 	root/quota --help >/dev/null
 	[ "$(find root -type f -perm /111 ! -name '*.so*' ! -path '*/lib/ks/*' ! -path '*/ld-*' | sort | tr '\n' ' ')" = "root/bin/ks root/quota " ] ||
