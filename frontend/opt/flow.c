@@ -189,28 +189,10 @@ static bool leads_to(const struct flow *f, uint32_t from, uint32_t to)
 	return false;
 }
 
-/* A block with nothing but a jump: its predecessors go to the target, except those that lead there
- * already when a phi tells the two ways apart. */
-static void skip_empty(struct flow *f, uint32_t b)
-{
-	const struct ir_block *block = block_at(f, b);
-
-	if (!b || block->first != block->last || ir_get(f->fn, block->last)->op != IR_JUMP)
-		return;
-	uint32_t to = block->succs[0];
-	if (to == b || block->loop_bound)
-		return;
-	for (uint32_t k = block_at(f, b)->preds.len; k-- > 0;) {
-		uint32_t pred = block_at(f, b)->preds.data[k];
-		if (!(has_phis(f, to) && leads_to(f, pred, to)) && pred != b)
-			redirect(f, pred, b, to, IR_REF_NONE);
-	}
-}
-
 enum { MAX_THREADED_INSNS = 6, MAX_THREADED_PREDS = 64 };
 
-/* Only phis, at most one foldable comparison of a phi with a constant, and a branch or switch on
- * either: what an edge decides can be followed. *compare receives the comparison or none. */
+/* Only phis and a jump; or phis, at most one foldable comparison of a phi with a constant, and a
+ * branch or switch on either: what an edge decides can be followed. *compare receives the comparison or none. */
 static bool is_threadable(const struct flow *f, uint32_t b, ir_ref *compare)
 {
 	const struct ir_fn *fn = f->fn;
@@ -220,15 +202,17 @@ static bool is_threadable(const struct flow *f, uint32_t b, ir_ref *compare)
 	ir_ref r = block->first;
 
 	*compare = IR_REF_NONE;
-	if (!has_phis(f, b) || !is_conditional(end) || block->preds.len > MAX_THREADED_PREDS ||
-	    block->succ_count > 8 || ir_is_const(end->a) || fn->block_of.data[end->a] != b)
+	if (!has_phis(f, b) || block->preds.len > MAX_THREADED_PREDS || block->succ_count > 8)
+		return false;
+	if (end->op != IR_JUMP &&
+	    (!is_conditional(end) || ir_is_const(end->a) || fn->block_of.data[end->a] != b))
 		return false;
 	for (; ir_get(fn, r)->op == IR_PHI; r = fn->next.data[r])
 		if (++count > MAX_THREADED_INSNS)
 			return false;
 	if (r != block->last) {
 		const struct ir_insn *in = ir_get(fn, r);
-		if (fn->next.data[r] != block->last || end->a != r ||
+		if (end->op == IR_JUMP || fn->next.data[r] != block->last || end->a != r ||
 		    !(ir_ops[in->op].flags & IR_FLAG_CAN_FOLD) ||
 		    ir_ops[in->op].b != IR_OPERAND_SAME || !ir_is_const(in->b) ||
 		    ir_is_const(in->a) || fn->block_of.data[in->a] != b)
@@ -336,7 +320,9 @@ static void thread_edges(struct flow *f, uint32_t b)
 {
 	const struct via *via = &f->vias[b];
 
-	for (uint32_t k = block_at(f, b)->preds.len; via->is_candidate && k-- > 0;) {
+	if (!via->is_candidate || !is_conditional(ir_get(f->fn, block_at(f, b)->last)))
+		return;
+	for (uint32_t k = block_at(f, b)->preds.len; k-- > 0;) {
 		uint32_t pred = block_at(f, b)->preds.data[k];
 		ir_ref condition = condition_from(f, b, via->compare, k);
 		if (!condition || pred == b || ir_pred_index(f->fn, b, pred) != k)
@@ -347,6 +333,27 @@ static void thread_edges(struct flow *f, uint32_t b)
 		if (via->under >> i & 1 || to == b || (has_phis(f, to) && leads_to(f, pred, to)))
 			continue;
 		redirect(f, pred, b, to, condition);
+	}
+}
+
+/* A block with nothing but a jump, or with phis that only serve the phis of its target: its
+ * predecessors go to the target, except those that lead there already when a phi tells the two ways
+ * apart. The way into a loop stays one block, in which licm can put something. */
+static void skip_block(struct flow *f, uint32_t b)
+{
+	const struct ir_block *block = block_at(f, b);
+	bool is_empty = block->first == block->last;
+
+	if (!b || ir_get(f->fn, block->last)->op != IR_JUMP || block->loop_bound ||
+	    (!is_empty && (!f->vias[b].is_candidate || f->vias[b].under)))
+		return;
+	uint32_t to = block->succs[0];
+	if (to == b || (is_loop_header(f, to) && (!is_empty || f->position[b] < f->position[to])))
+		return;
+	for (uint32_t k = block_at(f, b)->preds.len; k-- > 0;) {
+		uint32_t pred = block_at(f, b)->preds.data[k];
+		if (!(has_phis(f, to) && leads_to(f, pred, to)) && pred != b)
+			redirect(f, pred, b, to, IR_REF_NONE);
 	}
 }
 
@@ -461,7 +468,7 @@ bool opt_flow(struct opt_context *ctx, struct ir_fn *fn)
 				thread_edges(&f, b);
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
 			if (fn->blocks.data[b].first)
-				skip_empty(&f, b);
+				skip_block(&f, b);
 		merge_returns(&f);
 		ir_remove_unreachable(fn, ctx->scratch);
 		join_all(&f);
