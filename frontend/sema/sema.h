@@ -161,7 +161,7 @@ struct checked_program {
 	struct decl *main;   // userspace main(), NULL in a module without one
 };
 
-/* True when there was no error. `info` must outlive the result. */
+/* True when neither parsing nor checking reported an error. `info` must outlive the result. */
 bool sema_check_program(struct compile *compile, const struct program *program,
 			const struct target_info *info, struct checked_program *out);
 
