@@ -3,7 +3,7 @@
 # says what it does. SUDO is empty for root.
 
 PATH=$PATH:/usr/sbin:/sbin
-BUILD_PACKAGES=(cmake ninja-build gcc g++ libc6-dev llvm-19-dev libbpf-dev libelf-dev zlib1g-dev
+BUILD_PACKAGES=(cmake ninja-build gcc g++ libc6-dev llvm-19-dev libbpf-dev libelf-dev zlib1g-dev libzstd-dev
 	bpftool iproute2)
 
 SUDO=

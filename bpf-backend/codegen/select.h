@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of instruction selection: the state shared by its files and what they offer one another.
- *   select.c       plan (what is needed, what is folded), arithmetic, branches, blocks
+ *   select.c       patterns, values, arithmetic, the walk over the function
+ *   select_plan.c  what is needed, what is folded
+ *   select_flow.c  conditions, edges, block ends
  *   select_mem.c   addresses, loads, stores, copies of memory
  *   select_call.c  calls, maps, atomics
  *   legalize.c     operations that the machine lacks
@@ -44,7 +46,7 @@ struct select {
 	uint32_t *block_of; // machine block at which an IR block begins
 	uint32_t ir_block;  // being selected
 	uint32_t block;     // machine block being filled
-	uint32_t passed_by;  // blocks that the present edge leads past
+	uint32_t passed_by; // blocks that the present edge leads past
 	span where;
 	VEC(struct made) made;
 	VEC(struct stored_key) keys;
@@ -84,6 +86,31 @@ void select_branch(struct select *s, struct mir_insn cond, uint32_t yes, uint32_
 void select_goto(struct select *s, uint32_t to);
 /* Calls destroy registers: forgets what is not worth keeping across one. */
 void select_forget_made(struct select *s);
+
+/* ---- select_plan.c ---- */
+
+/* Fills is_needed and is_wide. */
+void select_make_plan(struct select *s);
+/* True when the instruction that computes an I32 value leaves a zero upper half by itself. */
+bool select_is_wide_by_nature(const struct select *s, ir_ref r);
+/* True when the register of an I32 value has a zero upper half. */
+bool select_is_wide(const struct select *s, ir_ref r);
+/* Instructions that are selected even if nobody needs their value. */
+bool select_has_effect(const struct ir_insn *in);
+bool select_is_compare(enum ir_op op);
+bool select_is_zero(const struct select *s, ir_ref r);
+/* The `and` whose test a branch on r can do with one jset; none otherwise. */
+ir_ref select_find_tested_and(const struct select *s, ir_ref r);
+
+/* ---- select_flow.c ---- */
+
+/* dst = cond ? yes : no, with the first value written before the jump. None for `yes` and `no` stands
+ * for the truth values 1 and 0. */
+void select_choose(struct select *s, mir_reg dst, ir_ref cond, ir_ref yes, ir_ref no);
+/* Register that the edges to a phi write. */
+mir_reg select_phi_in(struct select *s, ir_ref r);
+/* The end of the present block. */
+void select_end(struct select *s, const struct ir_insn *in);
 
 /* ---- select_mem.c ---- */
 

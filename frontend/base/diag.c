@@ -92,14 +92,11 @@ struct diag *diag_report(struct diags *diags, enum diag_id id, span where, ...)
 		d->severity = DIAG_ERROR;
 	if (d->severity == DIAG_NOTE || is_repeated(diags, id, where, d->text))
 		return d;
-	if (d->severity == DIAG_ERROR)
-		diags->errors++;
-	else
-		diags->warnings++;
-	if (diags->list.len >= DIAG_MAX_ERRORS)
-		diags->too_many = true;
-	else
+	uint32_t *count = d->severity == DIAG_ERROR ? &diags->errors : &diags->warnings;
+	if (++*count <= DIAG_MAX_KEPT)
 		vec_push(diags->arena, &diags->list, d);
+	else if (d->severity == DIAG_ERROR)
+		diags->too_many = true;
 	return d;
 }
 

@@ -65,13 +65,14 @@ struct diags {
 	VEC(struct diag *) list; // in order of report
 	uint32_t errors, warnings;
 	bool all_errors; // -Werror
-	bool too_many;   // DIAG_MAX_ERRORS were reported; further ones are counted only
+	bool too_many;   // more than DIAG_MAX_KEPT errors: the rest is counted only
 	enum diag_severity
 		severity[DIAG_COUNT]; // current; DIAG_NOTE on a warning's row turns it off
 };
 
-/* Errors kept; more are counted but not stored, so that a binary file does not print a megabyte. */
-enum { DIAG_MAX_ERRORS = 100 };
+/* Errors kept, and warnings kept; more are counted but not stored, so that a binary file does not
+ * print a megabyte. */
+enum { DIAG_MAX_KEPT = 100 };
 
 void diags_init(struct diags *diags, struct arena *arena);
 const struct diag_info *diag_info(enum diag_id id);

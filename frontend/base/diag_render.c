@@ -385,7 +385,7 @@ void diag_render_all(const struct source_map *sources, const struct diags *diags
 		return;
 	if (diags->too_many)
 		buf_printf(out, "too many errors: only the first %d messages are shown\n",
-			   DIAG_MAX_ERRORS);
+			   DIAG_MAX_KEPT);
 	add_count(out, diags->errors, "error", "");
 	add_count(out, diags->warnings, "warning", diags->errors ? ", " : "");
 	buf_add_char(out, '\n');

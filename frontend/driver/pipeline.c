@@ -172,7 +172,14 @@ static bool parse_source(struct session *s)
 				      .shipped = ks_shipped_headers,
 				      .shipped_count = ks_shipped_header_count};
 
-	return parse_program(s->compile, &parse, o->input, &s->program) && is_clean(s);
+	bool ok = parse_program(s->compile, &parse, o->input, &s->program) &&
+		  !s->program.is_damaged && !s->compile->diags.too_many;
+	/* Checking goes on over mistakes inside functions, but a warning would be about what is left
+	 * of them. */
+	for (int i = 0; !is_clean(s) && i < DIAG_COUNT; i++)
+		if (diag_info((enum diag_id)i)->severity == DIAG_WARNING)
+			s->compile->diags.severity[i] = DIAG_NOTE;
+	return ok;
 }
 
 static bool read_ir(struct session *s)
@@ -292,7 +299,7 @@ static bool make_program(struct session *s)
 /* Canonical source; needs no more than the parser. */
 static bool make_ast(struct session *s)
 {
-	if (!parse_source(s))
+	if (!parse_source(s) || !is_clean(s))
 		return false;
 	ast_print_module(s->compile, s->program.modules.data[0], &s->product->out);
 	return true;

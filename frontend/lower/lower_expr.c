@@ -60,6 +60,39 @@ ir_ref lower_arith(struct body *f, enum binary_op op, ir_ref left, ir_ref right,
 	return in_range ? result : narrow(f, result, type);
 }
 
+/* ---- compound assignment ---- */
+
+static const struct type *integer_of(const struct types *types, const struct type *type)
+{
+	return type->kind == TYPE_ENUM ? type->base : type->kind == TYPE_CHAR ? types->u8 : type;
+}
+
+/* `x op= e` stores (T)(x op e), and where the quotient of two types is not that of their low bits the
+ * conversion of e to the type of x, which the checker put there, must not come first. */
+struct op_operand lower_op_operand(struct body *f, enum binary_op op, struct expr *expr,
+				   const struct type *type)
+{
+	bool by_value = op == BINARY_DIV || op == BINARY_REM;
+	if (!by_value || expr->is_const || expr->kind != EXPR_CONVERT ||
+	    expr->convert.conversion != CONV_INT)
+		return (struct op_operand){lower_value(f, expr), type};
+	const struct types *types = &f->lw->program->types;
+	const struct type *a = integer_of(types, type);
+	const struct type *b = integer_of(types, expr->convert.operand->type);
+	const struct type *common =
+		a->size > b->size || (a->size == b->size && !a->is_signed) ? a : b;
+	ir_ref value = lower_value(f, expr->convert.operand);
+	return (struct op_operand){convert_value(f, value, b, common), common};
+}
+
+ir_ref lower_op(struct body *f, enum binary_op op, ir_ref old, const struct op_operand *operand,
+		const struct type *type)
+{
+	old = convert_value(f, old, type, operand->type);
+	ir_ref result = lower_arith(f, op, old, operand->value, operand->type);
+	return convert_value(f, result, operand->type, type);
+}
+
 /* ---- pointers ---- */
 
 static ir_ref scaled(struct body *f, ir_ref count, uint32_t size)

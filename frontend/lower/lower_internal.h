@@ -203,6 +203,16 @@ ir_ref narrow(struct body *f, ir_ref value, const struct type *type);
 ir_ref lower_arith(struct body *f, enum binary_op op, ir_ref left, ir_ref right,
 		   const struct type *type);
 
+/* Right side of `op=` and the type in which the operation is done. */
+struct op_operand {
+	ir_ref value;
+	const struct type *type;
+};
+struct op_operand lower_op_operand(struct body *f, enum binary_op op, struct expr *expr,
+				   const struct type *type);
+/* What `old op= operand` stores into a variable of `type`. */
+ir_ref lower_op(struct body *f, enum binary_op op, ir_ref old, const struct op_operand *operand,
+		const struct type *type);
 ir_ref lower_pointer_step(struct body *f, enum binary_op op, ir_ref pointer, ir_ref count,
 			  const struct type *type);
 
@@ -289,7 +299,10 @@ ir_ref lower_in(struct body *f, struct expr *expr);
 
 /* ---- lower_packet.c ---- */
 
+bool is_ctx_at(const struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
+/* The same as a condition: stores the pointer in `slot` and goes to `yes`, or goes to `no`. */
+void lower_ctx_at_test(struct body *f, struct expr *call, uint32_t slot, uint32_t yes, uint32_t no);
 ir_ref lower_ctx_len(struct body *f, struct expr *call);
 /* At the start of a classifier: makes the part of the packet linear that ctx.at() will ask for. */
 void pull_headers(struct body *f);

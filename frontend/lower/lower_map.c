@@ -210,8 +210,8 @@ static void assign_copy_op(struct body *f, struct decl *decl, enum binary_op op,
 	struct entry entry = local_entry(f, decl);
 	struct place place = entry_place(f, &entry);
 	ir_ref old = load_place(f, &place, type);
-	ir_ref right = lower_value(f, value);
-	store_slot(f, local->copy_slot, type, lower_arith(f, op, old, right, type));
+	struct op_operand right = lower_op_operand(f, op, value, type);
+	store_slot(f, local->copy_slot, type, lower_op(f, op, old, &right, type));
 	use_copy(f, local);
 }
 
@@ -288,7 +288,8 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 }
 
 /* In eBPF, without atomicity: per-CPU maps, narrow integers, operations that have no atomic form. */
-static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op op, ir_ref value)
+static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op op,
+			   const struct op_operand *operand)
 {
 	const struct type *type = entry->value;
 	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
@@ -298,23 +299,24 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 	entry->is_present = true;
 	struct place place = entry_place(f, entry);
 	ir_ref old = load_unguarded(f, &place, type);
-	store_unguarded(f, &place, type, lower_arith(f, op, old, value, type));
+	store_unguarded(f, &place, type, lower_op(f, op, old, operand, type));
 	jump_to(f, done);
 	start_block(f, miss);
 	if (!map_row(f, entry)->is_array) {
-		ir_ref first = lower_arith(f, op, zero_of(f, value_type(type)), value, type);
+		ir_ref first = lower_op(f, op, zero_of(f, value_type(type)), operand, type);
 		update(f, entry, first, IR_MAP_ANY);
 	}
 	jump_to(f, done);
 	start_block(f, done);
 }
 
-static void user_entry_op(struct body *f, struct entry *entry, enum binary_op op, ir_ref value)
+static void user_entry_op(struct body *f, struct entry *entry, enum binary_op op,
+			  const struct op_operand *operand)
 {
 	look_up(f, entry);
 	struct place place = entry_place(f, entry);
 	ir_ref old = load_place(f, &place, entry->value);
-	update(f, entry, lower_arith(f, op, old, value, entry->value), IR_MAP_ANY);
+	update(f, entry, lower_op(f, op, old, operand, entry->value), IR_MAP_ANY);
 }
 
 void assign_entry_op(struct body *f, struct expr *target, enum binary_op op, struct expr *value)
@@ -325,15 +327,15 @@ void assign_entry_op(struct body *f, struct expr *target, enum binary_op op, str
 	}
 	span where = f->b.where;
 	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
-	ir_ref operand = lower_value(f, value);
+	struct op_operand operand = lower_op_operand(f, op, value, entry.value);
 	enum ir_atomic atomic;
 	f->b.where = where;
 	if (f->target != IR_TARGET_BPF)
-		user_entry_op(f, &entry, op, operand);
+		user_entry_op(f, &entry, op, &operand);
 	else if (!map_row(f, &entry)->is_percpu && atomic_op(f, op, entry.value, &atomic))
-		atomic_entry_op(f, &entry, op, atomic, operand);
+		atomic_entry_op(f, &entry, op, atomic, operand.value);
 	else
-		plain_entry_op(f, &entry, op, operand);
+		plain_entry_op(f, &entry, op, &operand);
 }
 
 /* ---- delete, in ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packet access by offset. `ctx.at(T, off)` is a comparison with data_end and a pointer or null; the
- * `if` around it fuses with the comparison later.
+ * Packet access by offset. `ctx.at(T, off)` is a comparison with data_end and a pointer or null; in an
+ * `if (var p = ctx.at(…))` the comparison itself decides.
  *
  * A classifier sees only the linear part of an skb through data and data_end. Pulling more of it in
  * invalidates every packet pointer that the program holds, so what the ctx.at() calls of a program
@@ -56,6 +56,13 @@ static void pull(struct body *f, ir_ref ctx, ir_ref length)
 }
 
 /* ---- ctx.at ---- */
+
+bool is_ctx_at(const struct expr *expr)
+{
+	return expr->kind == EXPR_CALL && expr->call.target &&
+	       expr->call.target->kind == DECL_BUILTIN &&
+	       expr->call.target->builtin.id == BUILTIN_CTX_AT;
+}
 
 struct packet_access {
 	const struct type *context;
@@ -125,7 +132,7 @@ static void lower_range(struct body *f, const struct packet_access *access, stru
 	}
 }
 
-ir_ref lower_ctx_at(struct body *f, struct expr *call)
+void lower_ctx_at_test(struct body *f, struct expr *call, uint32_t slot, uint32_t yes, uint32_t no)
 {
 	struct expr *receiver = call->call.callee->field.base;
 	struct expr *offset = call->call.args.data[1];
@@ -136,15 +143,21 @@ ir_ref lower_ctx_at(struct body *f, struct expr *call)
 		.size = call->type->element->size,
 	};
 	f->b.where = call->where;
-	access.result = raw_slot(f, 8, 8);
-	access.none = new_block(f);
-	access.done = new_block(f);
+	access.result = slot;
+	access.none = no;
+	access.done = yes;
 	lower_range(f, &access, offset);
-	start_block(f, access.none);
-	store_word(f, access.result, IR_PTR, null_ptr(f));
-	jump_to(f, access.done);
-	start_block(f, access.done);
-	return load_word(f, access.result, IR_PTR);
+}
+
+ir_ref lower_ctx_at(struct body *f, struct expr *call)
+{
+	uint32_t slot = raw_slot(f, 8, 8), done = new_block(f), none = new_block(f);
+	lower_ctx_at_test(f, call, slot, done, none);
+	start_block(f, none);
+	store_word(f, slot, IR_PTR, null_ptr(f));
+	jump_to(f, done);
+	start_block(f, done);
+	return load_word(f, slot, IR_PTR);
 }
 
 ir_ref lower_ctx_len(struct body *f, struct expr *call)
@@ -177,7 +190,7 @@ static void reach_of_call(void *data, struct expr *expr)
 	struct decl *target = expr->call.target;
 	if (target->kind == DECL_FUNC && target->func.body) {
 		search_reach(search, target);
-	} else if (target->kind == DECL_BUILTIN && target->builtin.id == BUILTIN_CTX_AT) {
+	} else if (is_ctx_at(expr)) {
 		uint64_t most = reach(expr->call.args.data[1], expr->type->element->size);
 		if (most <= MAX_PULLED_AT_START && most > search->most)
 			search->most = most;

@@ -112,18 +112,19 @@ static void assign_op(struct body *f, struct stmt *stmt)
 {
 	const struct type *type = stmt->assign.target->type;
 	struct place place = lower_place(f, stmt->assign.target);
-	ir_ref value = lower_value(f, stmt->assign.value);
+	struct op_operand operand = lower_op_operand(f, stmt->assign.op, stmt->assign.value, type);
 	f->b.where = stmt->where;
 	uint32_t done = place.guard_count ? new_block(f) : 0;
 	enum ir_atomic atomic;
 	place_enter(f, &place, done);
 	if (is_shared(&place, type) && atomic_op(f, stmt->assign.op, type, &atomic)) {
-		emit_atomic(f, &place, stmt->assign.op, atomic, value);
+		emit_atomic(f, &place, stmt->assign.op, atomic, operand.value);
 	} else {
 		ir_ref old = load_unguarded(f, &place, type);
-		ir_ref changed = type->kind == TYPE_POINTER
-					 ? lower_pointer_step(f, stmt->assign.op, old, value, type)
-					 : lower_arith(f, stmt->assign.op, old, value, type);
+		ir_ref changed =
+			type->kind == TYPE_POINTER
+				? lower_pointer_step(f, stmt->assign.op, old, operand.value, type)
+				: lower_op(f, stmt->assign.op, old, &operand, type);
 		store_unguarded(f, &place, type, changed);
 	}
 	if (place.guard_count) {
@@ -164,6 +165,12 @@ static void lower_assign(struct body *f, struct stmt *stmt)
 /* `if (var x = e)`: the variable is visible only where it is present. */
 static void lower_binding(struct body *f, struct decl *decl, uint32_t yes, uint32_t no)
 {
+	if (is_ctx_at(decl->variable.init)) {
+		uint32_t slot = new_slot(f, decl->type, decl->name, decl->name_where);
+		lower_ctx_at_test(f, decl->variable.init, slot, yes, no);
+		new_local(f, decl)->slot = slot;
+		return;
+	}
 	lower_local(f, decl);
 	struct local *local = decl->lowered;
 	enum ir_type type = decl->type->kind == TYPE_ENTRY ? IR_PTR : value_type(decl->type);

@@ -15,9 +15,9 @@
  *	    branch %c, b2, b9               b3: %c = ult %i, %n
  *	                                        branch %c, b2, b9
  *
- * A guard helps only where the verifier may forget the counter. It keeps a counter whose comparison
- * it could decide, so the constant with which a guarded counter begins is hidden behind a load from
- * a global that is always zero.
+ * A guard helps only where the verifier may forget numbers. It keeps those of which it knew the value
+ * when it compared them or added them to a pointer, so the constants with which the counters of a
+ * guarded loop begin are hidden behind a load from a global that is always zero.
  */
 #include <string.h>
 
@@ -25,8 +25,11 @@
 #include "frontend/opt/passes.h"
 
 enum {
-	AFFORDABLE =
-		50000, // instructions walked for one nest; the verifier's own limit is a million
+	/* Instructions walked for one nest, as far as they can be foretold; the verifier's own limit is
+	 * a million. Where there is another way the lower number decides. */
+	AFFORDABLE = 50000,
+	LAST_RESORT = 500000,
+	MOST_STATES = 256,  // that a forking loop is taken to leave behind
 	GUARDED_ROUNDS = 4, // after about as many the states of a guarded loop are alike
 };
 #define MAY_GOTO_KERNEL (6u << 16 | 9u << 8)
@@ -35,12 +38,12 @@ enum {
 struct loop_exit {
 	uint32_t block;  // UINT32_MAX: none that every round passes
 	uint32_t target; // outside of the loop
-	ir_ref counter;  // phi that the exit compares, or none
 };
 
 struct loop_facts {
 	uint64_t bound;        // most iterations
 	uint64_t cost;         // of one iteration, in instructions
+	bool forks;            // a branch goes on inside of the loop on both ways
 	struct loop_exit exit; // that the bound comes from, or any
 	bool needs_guard;
 };
@@ -199,7 +202,7 @@ static uint64_t bound_of_unequal(const struct bounder *s, const struct counter *
 
 /* Most rounds of the loop, given that it goes on when `condition` is `truth`. */
 static uint64_t bound_of_condition(const struct bounder *s, ir_ref condition, bool truth,
-				   uint32_t loop, uint32_t b, ir_ref *counter)
+				   uint32_t loop, uint32_t b)
 {
 	struct counter c;
 	if (ir_is_const(condition))
@@ -216,7 +219,6 @@ static uint64_t bound_of_condition(const struct bounder *s, ir_ref condition, bo
 		}
 		if (!find_counter(s, low, loop, &c))
 			return UNBOUNDED;
-		*counter = c.phi;
 		return bound_of_unequal(s, &c, high);
 	}
 	if ((op != IR_ULT && op != IR_ULE && op != IR_SLT && op != IR_SLE) ||
@@ -231,7 +233,6 @@ static uint64_t bound_of_condition(const struct bounder *s, ir_ref condition, bo
 	bool falls = !find_counter(s, low, loop, &c);
 	if (falls && !find_counter(s, high, loop, &c))
 		return UNBOUNDED;
-	*counter = c.phi;
 	return bound_of_order(s, &c, falls ? low : high, b, op, falls);
 }
 
@@ -248,10 +249,9 @@ static void look_at_exit(const struct bounder *s, uint32_t loop, uint32_t b)
 			 is_in_loop(s, block->succs[1], loop)};
 	if (stays[0] == stays[1])
 		return;
-	ir_ref counter = IR_REF_NONE;
-	uint64_t bound = bound_of_condition(s, end->a, stays[0], loop, b, &counter);
+	uint64_t bound = bound_of_condition(s, end->a, stays[0], loop, b);
 	if (bound < facts->bound || facts->exit.block == UINT32_MAX) {
-		facts->exit = (struct loop_exit){b, block->succs[stays[0] ? 1 : 0], counter};
+		facts->exit = (struct loop_exit){b, block->succs[stays[0] ? 1 : 0]};
 		facts->bound = bound;
 	}
 }
@@ -266,8 +266,13 @@ static void measure(struct bounder *s)
 		uint32_t b = s->ctx->doms.rpo[i], innermost = loops->loop_of[b];
 		if (innermost == UINT32_MAX)
 			continue;
-		for (ir_ref r = s->fn->blocks.data[b].first; r; r = s->fn->next.data[r])
+		const struct ir_block *block = &s->fn->blocks.data[b];
+		for (ir_ref r = block->first; r; r = s->fn->next.data[r])
 			s->facts[innermost].cost++;
+		uint32_t staying = 0;
+		for (uint32_t k = 0; k < block->succ_count; k++)
+			staying += is_in_loop(s, block->succs[k], innermost);
+		s->facts[innermost].forks |= staying > 1;
 		// An exit may leave several loops at once.
 		for (uint32_t l = innermost; l != UINT32_MAX; l = loops->loops[l].parent)
 			look_at_exit(s, l, b);
@@ -291,7 +296,7 @@ static void report_unbounded(struct bounder *s, uint32_t loop)
 			&s->ctx->compile->session,
 			"the kernel follows at most about %u instructions of a loop, and "
 			"this one takes %llu rounds of %llu",
-			(unsigned)AFFORDABLE, (unsigned long long)facts->bound,
+			(unsigned)LAST_RESORT, (unsigned long long)facts->bound,
 			(unsigned long long)facts->cost);
 	else if (facts->exit.block == UINT32_MAX)
 		why = "no condition is tested in every round that could end it";
@@ -300,20 +305,30 @@ static void report_unbounded(struct bounder *s, uint32_t loop)
 	s->good = false;
 }
 
+/* Instructions that the verifier walks, at worst. The states that the ways through one round leave
+ * may all differ in the next. */
+static uint64_t total_cost(const struct loop_facts *facts)
+{
+	uint64_t total = multiply(facts->bound, facts->cost);
+	uint64_t states = facts->bound < MOST_STATES ? facts->bound : MOST_STATES;
+	return facts->forks && states > 2 ? multiply(total, states / 2) : total;
+}
+
 /* Inner loops come after outer ones, so walking backwards adds up costs. */
 static void decide(struct bounder *s)
 {
 	const struct ir_loops *loops = &s->ctx->loops;
 	for (uint32_t l = loops->count; l-- > 0;) {
 		struct loop_facts *facts = &s->facts[l];
-		uint64_t total = multiply(facts->bound, facts->cost);
+		uint64_t total = total_cost(facts);
+		bool has_guards = s->ctx->options->kernel >= MAY_GOTO_KERNEL;
 		if (facts->bound <= UINT32_MAX)
 			s->fn->blocks.data[loops->loops[l].header].loop_bound =
 				(uint32_t)facts->bound;
-		if (total > AFFORDABLE) {
+		if (total > (has_guards ? AFFORDABLE : LAST_RESORT)) {
 			facts->needs_guard = true;
 			total = multiply(facts->cost, GUARDED_ROUNDS);
-			if (s->ctx->options->kernel < MAY_GOTO_KERNEL)
+			if (!has_guards)
 				report_unbounded(s, l);
 		}
 		if (loops->loops[l].parent != UINT32_MAX)
@@ -411,20 +426,38 @@ static ir_ref hide_constant(struct bounder *s, ir_ref value, ir_ref before)
 		(struct ir_insn){.op = IR_ADD, .type = (uint8_t)type, .a = zero, .b = value});
 }
 
-static void hide_begin(struct bounder *s, uint32_t loop)
+/* A number that some way round adds to or subtracts from. */
+static bool is_stepped(const struct bounder *s, ir_ref phi, uint32_t loop)
+{
+	uint32_t header = s->ctx->loops.loops[loop].header;
+	for (uint32_t i = 0; i < ir_arg_count(s->fn, phi); i++) {
+		ir_ref value = ir_args(s->fn, phi)[i];
+		if (ir_is_const(value) ||
+		    !is_in_loop(s, s->fn->blocks.data[header].preds.data[i], loop))
+			continue;
+		const struct ir_insn *in = ir_get(s->fn, value);
+		if ((in->op == IR_ADD || in->op == IR_SUB) && (in->a == phi || in->b == phi))
+			return true;
+	}
+	return false;
+}
+
+static void hide_begins(struct bounder *s, uint32_t loop)
 {
 	struct ir_fn *fn = s->fn;
 	uint32_t header = s->ctx->loops.loops[loop].header;
-	ir_ref phi = s->facts[loop].exit.counter;
-	if (!phi)
-		return;
-	for (uint32_t i = 0; i < fn->blocks.data[header].preds.len; i++) {
-		uint32_t pred = fn->blocks.data[header].preds.data[i];
-		ir_ref value = ir_args(fn, phi)[i];
-		if (!ir_is_const(value))
+	for (ir_ref phi = fn->blocks.data[header].first; ir_get(fn, phi)->op == IR_PHI;
+	     phi = fn->next.data[phi]) {
+		if (ir_get(fn, phi)->type == IR_PTR || !is_stepped(s, phi, loop))
 			continue;
-		value = hide_constant(s, value, fn->blocks.data[pred].last);
-		ir_args(fn, phi)[i] = value;
+		for (uint32_t i = 0; i < fn->blocks.data[header].preds.len; i++) {
+			uint32_t pred = fn->blocks.data[header].preds.data[i];
+			ir_ref value = ir_args(fn, phi)[i];
+			if (!ir_is_const(value) || is_in_loop(s, pred, loop))
+				continue;
+			value = hide_constant(s, value, fn->blocks.data[pred].last);
+			ir_args(fn, phi)[i] = value;
+		}
 	}
 }
 
@@ -443,7 +476,7 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	for (uint32_t l = 0; l < ctx->loops.count; l++) {
 		if (!s.facts[l].needs_guard)
 			continue;
-		hide_begin(&s, l);
+		hide_begins(&s, l);
 		if (s.facts[l].exit.block != UINT32_MAX)
 			guard_exit(&s, &s.facts[l].exit);
 		else

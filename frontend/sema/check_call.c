@@ -149,7 +149,8 @@ static struct expr *check_handle_arg(struct checker *c, struct expr *arg)
 	arg = check_as(c, arg, c->types->program_handle);
 	const struct expr *source = arg->kind == EXPR_CONVERT ? arg->convert.operand : arg;
 	struct handle_use use = {NULL, arg->where};
-	if (source->kind == EXPR_NAME && source->name.decl->kind == DECL_LOCAL) {
+	if (source->kind == EXPR_NAME && source->name.decl &&
+	    source->name.decl->kind == DECL_LOCAL) {
 		const struct expr *init = source->name.decl->variable.init;
 		if (init && !init->is_const)
 			return arg;

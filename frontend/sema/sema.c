@@ -50,8 +50,6 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 		.out = out,
 		.has_syntax_errors = compile->diags.errors > 0,
 	};
-	uint32_t errors_before = compile->diags.errors;
-
 	*out = (struct checked_program){0};
 	types_init(&out->types, compile);
 	map_init(&c.func_index, c.arena);
@@ -69,5 +67,5 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 	check_throws(&c);
 	for (uint32_t i = 0; i < c.all.len; i++)
 		list_decl(&c, c.all.data[i]);
-	return compile->diags.errors == errors_before;
+	return compile->diags.errors == 0;
 }

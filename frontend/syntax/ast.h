@@ -169,8 +169,7 @@ struct expr {
 			expr_list args;
 			VEC(symbol)
 			arg_names; // parallel to args when any was written `name: e`; else empty
-			struct decl *target; // sema: function, extern, builtin or method called;
-				// NULL for a function value
+			struct decl *target; // sema: what is called; NULL for a function value
 		} call;
 		struct {
 			struct expr *base, *index;
@@ -239,8 +238,7 @@ struct stmt {
 		} assign;
 		struct expr *expr; // return: NULL when bare
 		struct {
-			struct decl *binding; // `if (var x = e)`: DECL_LOCAL with its initialiser;
-				// else NULL
+			struct decl *binding;   // DECL_LOCAL of `if (var x = e)`, else NULL
 			struct expr *condition; // NULL when there is a binding
 			struct block *then;
 			struct stmt *otherwise; // STMT_IF or STMT_BLOCK, NULL when absent
@@ -373,6 +371,7 @@ struct decl {
 struct module {
 	struct source_file *file;
 	bool is_header;      // .kh
+	bool is_damaged;     // after mistakes, declarations or parts of them are missing
 	decl_list decls;     // in source order
 	struct scope *scope; // sema
 };

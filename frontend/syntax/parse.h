@@ -36,6 +36,9 @@ struct parse_options {
 /* All files of a program: the main one first, then headers and imports in order of discovery. */
 struct program {
 	VEC(struct module *) modules;
+	/* A module is damaged or a file is missing: names may be unknown without a mistake of the
+	 * author, so checking would report what is none. Mistakes inside functions do no damage. */
+	bool is_damaged;
 };
 
 /* Parses one file that is already in the source map, without following includes. Never NULL;

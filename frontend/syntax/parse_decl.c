@@ -177,6 +177,7 @@ static void parse_members(struct parser *p, struct decl *d, decl_list *out)
 		if (!parser_at(p, TOK_EOF) && !parser_at_declaration(p))
 			parser_suggest(p, parser_expected(p, "`,` or `}`"), ",");
 		parser_sync_item(p, mark);
+		p->module->is_damaged = true;
 	}
 	parser_expect_close(p, TOK_RBRACE, open);
 }
@@ -315,6 +316,7 @@ static void parse_function(struct parser *p, struct decl *d, const struct prefix
 	if (!p->panic)
 		parse_result(p, d);
 	if (p->panic) {
+		p->module->is_damaged = true;
 		/* The head is broken; its body may still be sound. Without a brace on this line
 		 * there is none to find. */
 		while (!parser_at(p, TOK_LBRACE) && !parser_peek(p, 0)->newline &&
@@ -390,8 +392,10 @@ static void parse_impl(struct parser *p, struct decl *d)
 		if (!p->panic)
 			parser_accept(p, TOK_COMMA);
 		p->item = item;
-		if (p->panic)
+		if (p->panic) {
 			parser_sync_item(p, mark);
+			p->module->is_damaged = true;
+		}
 	}
 	parser_expect_close(p, TOK_RBRACE, open);
 }
@@ -404,17 +408,19 @@ static bool check_place(struct parser *p, struct decl *d, const struct prefix *p
 		       d->kind == DECL_IMPL || d->kind == DECL_CONFIG || d->kind == DECL_IMPORT;
 	bool takes_attrs = d->kind == DECL_FUNC || d->kind == DECL_STRUCT || d->kind == DECL_IMPL ||
 			   d->kind == DECL_EXTERN;
-	if ((prefix->attrs.len && !takes_attrs) ||
-	    ((prefix->has_flags && d->kind != DECL_MAP) && !p->panic))
+	if ((prefix->attrs.len && !takes_attrs) || (prefix->has_flags && d->kind != DECL_MAP)) {
 		parser_report(p, D_ATTRIBUTE_PLACE, prefix->where,
 			      arena_printf(p->arena, "%s `%s`", decl_kind_name(d->kind),
 					   intern_text(&p->compile->names, d->name)));
+		d->attrs.len = 0;
+	}
 	if ((prefix->is_pinned || prefix->is_local) && d->kind != DECL_MAP &&
 	    d->kind != DECL_GLOBAL)
 		parser_report(p, D_ATTRIBUTE_PLACE, prefix->where, decl_kind_name(d->kind));
 	if (!p->module->is_header || !defines)
 		return true;
 	span where = d->name_where.end ? d->name_where : d->where;
+	p->module->is_damaged = true;
 	diag_report(&p->compile->diags, D_HEADER_DEFINITION, where,
 		    arena_printf(p->arena, "%s %s%s", *name == 'i' ? "an" : "a", name,
 				 d->kind == DECL_FUNC ? " with a body" : ""));
@@ -526,6 +532,7 @@ void parse_module_decls(struct parser *p)
 			;
 		if (!p->panic && !p->bailed)
 			continue;
+		p->module->is_damaged = true;
 		p->bailed = false;
 		if (parser_peek(p, 0)->where.begin == begin)
 			parser_advance(p);

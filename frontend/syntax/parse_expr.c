@@ -400,8 +400,10 @@ static void parse_arms(struct parser *p, struct expr *e)
 		    !vec_last(&e->match.arms).body)
 			parser_expected(p, "`,` or a new line between the arms of a match");
 		p->item = item;
-		if (p->panic)
+		if (p->panic) {
 			parser_sync_item(p, mark);
+			p->poisoned = true;
+		}
 	}
 	parser_expect_close(p, TOK_RBRACE, open);
 }

@@ -94,6 +94,7 @@ static struct file_entry *open_module(struct loader *l, struct source_file *file
 	}
 	vec_push(a, &l->files, entry);
 	vec_push(a, &l->program->modules, entry->module);
+	l->program->is_damaged |= entry->module->is_damaged;
 	struct open_file open = {entry, 0, via};
 	vec_push(a, &l->stack, open);
 	return entry;
@@ -218,6 +219,7 @@ static void follow(struct loader *l, struct decl *d, const char *from)
 	if (l->stack.len >= PARSE_MAX_INCLUDE_DEPTH) {
 		diag_report(&l->compile->diags, D_INCLUDE_TOO_DEEP, where,
 			    arena_printf(&l->compile->module, "%d", PARSE_MAX_INCLUDE_DEPTH));
+		l->program->is_damaged = true;
 		return;
 	}
 	uint32_t depth = l->stack.len;
@@ -229,15 +231,20 @@ static void follow(struct loader *l, struct decl *d, const char *from)
 		entry = open_shipped(l, shipped, where);
 	} else {
 		diag_report(&l->compile->diags, D_INCLUDE_NOT_FOUND, where, name);
+		l->program->is_damaged = true;
 		return;
 	}
-	if (!entry)
+	if (!entry) {
+		l->program->is_damaged = true;
 		return;
+	}
 	bool was_known = l->stack.len == depth;
-	if (was_known && entry->in_progress && d->kind == DECL_INCLUDE)
+	if (was_known && entry->in_progress && d->kind == DECL_INCLUDE) {
 		report_cycle(l, entry, where);
-	else
+		l->program->is_damaged = true;
+	} else {
 		*target_of(d) = entry->module;
+	}
 }
 
 static void walk(struct loader *l)

@@ -55,6 +55,21 @@ static void end_statement(struct parser *p, const struct stmt *s)
 		parser_report_found(p, D_EXPECTED_STATEMENT_END);
 }
 
+/* A statement with a mistake in it stays in the tree as a gap, so that the checker does not judge
+ * what is left of it. A variable stays declared. */
+static void poison(struct parser *p, struct stmt *s)
+{
+	p->poisoned = false;
+	if (s->kind != STMT_VAR) {
+		s->kind = STMT_ERROR;
+		return;
+	}
+	struct decl *d = s->var.decl;
+	d->variable.init = NULL;
+	if (!d->variable.node)
+		d->variable.node = parser_error_type(p, d->where);
+}
+
 static void parse_block_stmts(struct parser *p, struct block *b)
 {
 	while (!parser_at(p, TOK_RBRACE) && !parser_at(p, TOK_EOF) && !parser_at_declaration(p)) {
@@ -64,6 +79,8 @@ static void parse_block_stmts(struct parser *p, struct block *b)
 		uint32_t item = p->item = parser_peek(p, 0)->where.begin;
 		struct stmt *s = parse_stmt(p);
 		vec_push(p->arena, &b->stmts, s);
+		if (p->panic || p->poisoned)
+			poison(p, s);
 		end_statement(p, s);
 		p->item = item;
 		if (p->panic)

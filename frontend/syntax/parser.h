@@ -40,6 +40,7 @@ struct parser {
 	int braces;           // { open, as consumed
 	bool ignore_newlines; // inside ( ) [ ] and struct literals
 	bool panic, bailed;
+	bool poisoned; // a part of the statement in progress was skipped
 };
 
 /* ---- parser.c: tokens, reporting, recovery ---- */

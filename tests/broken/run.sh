@@ -17,7 +17,7 @@ refused() {
 		grep -Eq 'error' err || fail "ks $action $1: no message"
 		! grep -Eq 'Sanitizer|runtime error' err || fail "ks $action $1: $(head -c 2000 err)"
 		[ "$(stat -c %s err)" -lt 1000000 ] || fail "ks $action $1: a message of $(stat -c %s err) bytes"
-		[ ! -e made ] || fail "ks build left an output file"
+		[ ! -e made ] || { rm made && fail "ks build $1 left an output file"; }
 	done
 }
 
@@ -161,6 +161,15 @@ test_include_cycles() {
 	expect_line "the chain" err 'b.kh'
 	echo 'include "self.ks"' >self.ks
 	refused self.ks
+}
+
+test_includes_too_deep() {
+	local i
+	for ((i = 0; i < 2000; i++)); do echo "include \"$((i + 1)).kh\"" >$i.kh; done
+	: >2000.kh
+	printf 'include "0.kh"\nfn main() -> i32 { return 0 }\n' >deep.ks
+	refused deep.ks
+	expect_line "the limit" err '\[include-too-deep\]'
 }
 
 # Reading a pipe that never ends must not be tried for ever; a device is no source.

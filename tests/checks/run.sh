@@ -14,7 +14,7 @@ include_table() {
 		frontend/syntax frontend/base
 		frontend/sema frontend/base frontend/syntax btf
 		frontend/ir frontend/base
-		frontend/lower frontend/base frontend/syntax frontend/sema frontend/ir
+		frontend/lower frontend/base frontend/syntax frontend/sema frontend/ir ks
 		frontend/opt frontend/base frontend/ir
 		bpf-backend/isa frontend/base
 		bpf-backend/kernel frontend/base bpf-backend/isa

@@ -592,3 +592,33 @@ Test(codegen, many_live_values)
 		buf_fini(&text);
 	}
 }
+
+Test(codegen, jumps_too_far_for_16_bits)
+{
+	struct buf text;
+	struct unit u;
+	buf_init(&text);
+	buf_add_text(&text, "global $x section bss size 16 align 8\n" PROGRAM
+			    "b0:\n  %1 = global $x\n  %2 = load.i64 %1 +8 w8\n"
+			    "  %3 = eq %2, 1:i64\n  branch %3, b1, b2\nb1:\n");
+	for (int i = 0; i < 33000; i++)
+		buf_printf(&text, "  store %%1, %d:i64 w8\n", i);
+	buf_add_text(&text, "  jump b3\nb2:\n  store %1, 6:i64 w8\n  jump b3\n"
+			    "b3:\n  %4 = load.i32 %1 w4\n  return %4\n}\n");
+	generate(&u, text.data, KERNEL_AT(6, 18), 4);
+	if (load(&u))
+		cr_expect(run(&u) == 6);
+	finish(&u);
+
+	struct bpf_gen_options options = {.kernel = KERNEL_AT(5, 10)};
+	struct source_file *file;
+	compile_init(&u.compile);
+	ir_module_init(&u.module, &u.compile, &u.compile.module);
+	file = source_add(&u.compile.sources, "test.ir", text.data, (uint32_t)text.len);
+	cr_assert(ir_parse_module(&u.module, file));
+	cr_expect(!bpf_generate(&u.module, &options, &u.object));
+	cr_assert(u.compile.diags.errors == 1);
+	cr_expect(u.compile.diags.list.data[0]->id == D_BPF_FUNCTION_TOO_LARGE);
+	compile_fini(&u.compile);
+	buf_fini(&text);
+}

@@ -82,6 +82,14 @@ static void add_op(struct variants *v, enum ir_op op)
 	}
 }
 
+/* Every few operations start a block, so that none is too long to be optimised. */
+static void start_block(struct ir_builder *b)
+{
+	uint32_t next = ir_add_block(b->fn);
+	ir_emit_jump(b, next);
+	b->block = next;
+}
+
 static void build_main(struct ir_module *m, const struct variants *v)
 {
 	uint32_t index = ir_add_fn(m, intern_string(&m->compile->names, "main"), IR_TARGET_HOST);
@@ -99,6 +107,8 @@ static void build_main(struct ir_module *m, const struct variants *v)
 	ir_ref b32 = ir_emit(&b, IR_TRUNC, IR_I32, b64, IR_REF_NONE);
 	for (uint32_t i = 0; i < v->count; i++) {
 		const struct variant *one = &v->data[i];
+		if (i % 50 == 49)
+			start_block(&b);
 		bool is_wide = one->operand_type == IR_I64;
 		ir_ref right = IR_REF_NONE;
 		if (one->b_is_const)
@@ -275,6 +285,26 @@ Test(host, dense_switches_and_large_objects)
 	static uint32_t input[500];
 	for (input[0] = 0; input[0] < 7; input[0]++)
 		expect(text, input, wanted[input[0]]);
+}
+
+/* So large that optimising code generation would take minutes. */
+Test(host, a_huge_function_is_compiled_in_time)
+{
+	enum { BLOCKS = 20000 };
+	struct buf text;
+	uint32_t one = 1;
+	buf_init(&text);
+	buf_add_text(&text, "main\nfn @main(ptr) -> i32 host exported {\n"
+			    "b0:\n  %1 = param.ptr 0\n  %2 = load.i32 %1 w4\n  jump b1\n");
+	for (int i = 1; i < BLOCKS; i++)
+		buf_printf(&text,
+			   "b%d:\n  %%%d = add.i32 %%%d, %%2\n  %%%d = eq %%%d, 0\n"
+			   "  branch %%%d, b%d, b%d\n",
+			   i, 2 * i + 1, i == 1 ? 2 : 2 * i - 1, 2 * i + 2, 2 * i + 1, 2 * i + 2,
+			   BLOCKS, i + 1);
+	buf_printf(&text, "b%d:\n  return 7\n}\n", BLOCKS);
+	cr_assert_eq(run_main(text.data, 2, &one), 7);
+	buf_fini(&text);
 }
 
 Test(host, narrow_loads_slots_and_copies)

@@ -124,7 +124,8 @@ static void contract_call(struct contract *k, const struct expr *e)
 		if (arg->kind == EXPR_TYPE || arg->type->kind == TYPE_MAP)
 			continue;
 		contract_expr(k, arg);
-		contract_demand(k, arg->type->kind != TYPE_ENTRY, arg->where, "an argument is a value");
+		contract_demand(k, arg->type->kind != TYPE_ENTRY, arg->where,
+				"an argument is a value");
 		if (t->kind == TYPE_FUNC && (!d || d->kind == DECL_FUNC))
 			contract_demand(k, arg->type == t->func.params[i], arg->where,
 					"an argument has the parameter's type");
@@ -144,8 +145,10 @@ static void contract_match(struct contract *k, const struct expr *e)
 			const struct match_pattern *p = &arm->patterns.data[j];
 			bool ok = !p->low || p->low->kind == EXPR_STRING ||
 				  (p->low->is_const && p->low->type == e->match.subject->type);
-			ok = ok && (!p->high || (p->high->is_const && p->high->type == p->low->type));
-			contract_demand(k, ok, e->where, "patterns are constants of the subject's type");
+			ok = ok &&
+			     (!p->high || (p->high->is_const && p->high->type == p->low->type));
+			contract_demand(k, ok, e->where,
+					"patterns are constants of the subject's type");
 		}
 		if (arm->value && value)
 			contract_value(k, arm->value, value);
@@ -163,7 +166,8 @@ static void contract_index(struct contract *k, const struct expr *e)
 
 	if (t->kind == TYPE_MAP) {
 		contract_value(k, e->index.index, t->map.key);
-		contract_demand(k, e->type->kind == TYPE_ENTRY && e->type->entry_of == base->name.decl,
+		contract_demand(k,
+				e->type->kind == TYPE_ENTRY && e->type->entry_of == base->name.decl,
 				e->where, "m[k] is an entry of m");
 		return;
 	}
@@ -187,8 +191,9 @@ static void contract_field(struct contract *k, const struct expr *e)
 {
 	if (e->is_const)
 		return;
-	contract_demand(k, e->field.decl && e->field.decl->kind == DECL_FIELD &&
-				   e->field.decl->type == e->type,
+	contract_demand(k,
+			e->field.decl && e->field.decl->kind == DECL_FIELD &&
+				e->field.decl->type == e->type,
 			e->where, "a field has its declaration and type");
 	if (e->field.base->kind != EXPR_NAME || e->field.base->name.decl->kind != DECL_CONFIG)
 		contract_expr(k, e->field.base);
@@ -203,7 +208,8 @@ static void contract_name(struct contract *k, const struct expr *e)
 		contract_demand(k, e->is_const || d->type == e->type, e->where,
 				"a variable has its declared type");
 	else
-		contract_demand(k, d && (e->is_const || d->kind == DECL_FUNC || d->kind == DECL_CONST),
+		contract_demand(k,
+				d && (e->is_const || d->kind == DECL_FUNC || d->kind == DECL_CONST),
 				e->where, "a name that is a value");
 }
 
@@ -211,8 +217,10 @@ static void contract_expr(struct contract *k, const struct expr *e)
 {
 	if (k->broken)
 		return;
-	contract_demand(k, e->type && e->type->kind != TYPE_ERROR, e->where, "every node has a type");
-	contract_demand(k, !e->is_const || type_is_scalar(e->type), e->where, "constants are scalars");
+	contract_demand(k, e->type && e->type->kind != TYPE_ERROR, e->where,
+			"every node has a type");
+	contract_demand(k, !e->is_const || type_is_scalar(e->type), e->where,
+			"constants are scalars");
 	if (k->broken)
 		return;
 	if (e->kind == EXPR_NAME)

@@ -64,11 +64,10 @@ struct ks_image_header {
 	uint32_t data_offset, data_size; // bytes in the file
 	uint32_t data_memory;            // bytes in memory, the rest zero
 	uint32_t call_count;
-	uint32_t main_offset; // of main within text: int32 (*)(void *options); UINT32_MAX when
-		// there is none
-	uint32_t relative_offset,
-		relative_count; // table of uint32 places (from text start) of 64-bit words
-				// that hold an offset from text start and want its address
+	uint32_t main_offset; // of int32 main(void *options) in text, or UINT32_MAX
+	/* Table of uint32 places (from text start) of 64-bit words that hold an offset from text
+	 * start and want its address. */
+	uint32_t relative_offset, relative_count;
 	uint32_t reserved;
 };
 
