@@ -16,6 +16,7 @@
 
 #include "ks/loader.h"
 #include "ks/rt.h"
+#include "loader/place.h"
 
 struct bpf_object;
 struct bpf_program;
@@ -54,11 +55,8 @@ struct handle {
 };
 
 struct attachment {
-	const struct attach_kind *kind;
+	struct place place;
 	struct handle *handle;
-	unsigned ifindex;
-	char ifname[16];
-	uint32_t flags; // as the kind needs them to detach
 	bool is_active;
 };
 
