@@ -280,7 +280,7 @@ pinning_program() {
 test_pinned_variables_and_maps_keep_their_values() {
 	need_root
 	local pins=/sys/fs/bpf/keeps$$
-	trap 'rm -rf $pins' EXIT
+	trap "rm -rf $pins" EXIT
 	network_make
 	pinning_program u64 16
 	# ip netns exec has a /sys of its own, without the BPF file system
