@@ -64,28 +64,36 @@ static void report_too_large(struct mir_fn *fn, uint32_t size, struct placed *pl
 	}
 }
 
+/* Places the slots and gives the size. When `spread`, small objects begin at multiples of 8, where the
+ * verifier remembers the value of a scalar that is stored (check_stack_write_fixed_off, Linux 6.12). */
+static uint32_t place(struct mir_fn *fn, const struct placed *placed, uint32_t count, bool spread)
+{
+	int64_t offset = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct mir_slot *slot = &fn->slots.data[placed[i].index];
+		uint32_t align = slot->align < 8 && !spread ? slot->align : 8;
+		offset -= slot->size ? slot->size : 1;
+		offset &= -(int64_t)align;
+		if (offset < INT32_MIN / 2)
+			break;
+		slot->offset = (int32_t)offset;
+	}
+	uint32_t size = ((uint32_t)-offset + 7) & ~7u;
+	return fn->uses_may_goto ? size + MAY_GOTO_BYTES : size;
+}
+
 bool mir_layout_stack(struct mir_fn *fn)
 {
 	struct placed *placed = ARENA_ARRAY(fn->arena, struct placed, fn->slots.len + 1);
 	uint32_t count = 0;
-	int64_t offset = 0;
 	mark_used(fn);
 	for (uint32_t i = 0; i < fn->slots.len; i++)
 		if (fn->slots.data[i].is_used)
 			placed[count++] = (struct placed){&fn->slots.data[i], i};
 	qsort(placed, count, sizeof *placed, compare_align);
-	for (uint32_t i = 0; i < count; i++) {
-		struct mir_slot *slot = &fn->slots.data[placed[i].index];
-		uint32_t align = slot->align < 8 ? slot->align : 8;
-		offset -= slot->size ? slot->size : 1;
-		offset &= -(int64_t)align;
-		slot->offset = (int32_t)offset;
-		if (offset < INT32_MIN / 2)
-			break;
-	}
-	uint32_t size = ((uint32_t)-offset + 7) & ~7u;
-	if (fn->uses_may_goto)
-		size += MAY_GOTO_BYTES;
+	uint32_t size = place(fn, placed, count, true);
+	if (size > MIR_STACK_BYTES)
+		size = place(fn, placed, count, false);
 	fn->stack_size = size;
 	if (size <= MIR_STACK_BYTES)
 		return true;

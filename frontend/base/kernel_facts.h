@@ -36,8 +36,7 @@ struct program_kind {
 	const char *context;   // struct of the single parameter: "xdp_md"
 	const char *result; // type of the return value as the author writes it: "xdp_action", "i32"
 	const char *section; // ELF section that libbpf understands
-	int32_t on_failure;  // what a program returns when it cannot go on (XDP_ABORTED,
-		// TC_ACT_SHOT)
+	int32_t on_failure;  // result of a program that cannot go on (XDP_ABORTED, TC_ACT_SHOT)
 };
 
 enum map_shape {

@@ -40,6 +40,8 @@ static int run_command(struct compile *compile, const struct options *o)
 
 	if (o->command == COMMAND_FMT)
 		return format_run(o);
+	if (o->command == COMMAND_DETACH)
+		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)
 		status = dump_run(compile, o);
 	else

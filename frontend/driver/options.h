@@ -14,7 +14,7 @@
 #include "frontend/base/vec.h"
 
 enum command {
-#define COMMAND(id, name, operands, inputs, summary, text) COMMAND_##id,
+#define COMMAND(id, name, operands, inputs, noun, summary, text) COMMAND_##id,
 #include "frontend/driver/options.def"
 	COMMAND_COUNT
 };
@@ -37,7 +37,7 @@ enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 struct options {
 	struct arena *arena;
 	enum command command;
-	const char *input;        // the first one
+	const char *input;        // the first one; file, or project of detach
 	VEC(const char *) inputs; // all
 	const char *output;       // NULL: the default
 	int emit;                 // enum emit
@@ -48,6 +48,7 @@ struct options {
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
 	bool write, check;        // fmt
+	bool list;                // detach
 	bool help;
 	char **program_args; // after `--`; NULL-terminated
 	int program_arg_count;

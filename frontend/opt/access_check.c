@@ -100,6 +100,8 @@ static bool is_addressable(const struct check *c, const struct access *access)
 static void note_access(struct check *c, struct access access, int64_t offset)
 {
 	struct packet_value v = packet_value_of(&c->packets, access.pointer);
+	if (v.kind == PACKET_END)
+		report(c, &access, D_PACKET_OFFSET);
 	if (v.kind != PACKET_DATA && v.kind != PACKET_META)
 		return;
 	struct ir_insn *in = ir_get(c->fn, access.insn);
@@ -464,6 +466,7 @@ bool opt_access_check(struct opt_context *ctx, struct ir_fn *fn)
 	if (!find_loads(&c))
 		return true;
 	map_init(&c.clones, ctx->scratch);
+	packet_normalise(fn);
 	packet_split_phis(ctx, fn);
 	packet_share(ctx, fn);
 	packet_analyse(&c.packets, ctx, fn);

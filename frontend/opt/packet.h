@@ -63,6 +63,8 @@ struct packets {
 void packet_find_epochs(struct packets *p, struct opt_context *ctx, struct ir_fn *fn);
 /* Everything; equal packet pointers have been made one value by packet_share() before. */
 void packet_analyse(struct packets *p, struct opt_context *ctx, struct ir_fn *fn);
+/* Brings comparisons with the end of the packet into the verifier's form. Goes first. */
+void packet_normalise(struct ir_fn *fn);
 /* Makes a pointer that a loop moves on a fixed one plus a number. Before packet_share(). */
 void packet_split_phis(struct opt_context *ctx, struct ir_fn *fn);
 /* Replaces repeated loads of packet pointers and repeated arithmetic on them by the first of them,

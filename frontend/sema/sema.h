@@ -137,7 +137,8 @@
  *
  * Globals: DECL_GLOBAL init is a constant initialiser: is_const, EXPR_STRING, CONV_STR of one, or EXPR_STRUCT / EXPR_ARRAY
  * of such; so are fields of a DECL_CONFIG (DECL_FIELD init, may be NULL) and aggregate consts. variable.is_local:
- * only used in eBPF code. DECL_MAP: type->map, map.flag_bits.
+ * only used in eBPF code. DECL_MAP: type->map, map.flag_bits. The key type of an array-shaped map may be narrower
+ * than the 32 bits that the kernel stores.
  *
  * Layout: type->size and align, field.offset. Bit-fields do not occur.
  */

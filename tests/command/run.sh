@@ -15,11 +15,9 @@ refuses() {
 	[ -s err ] || fail "ks $*: no message"
 }
 
-# The compiler and what it needs, in $1, as an installation would hold it.
+# An installation in $1.
 install_ks() {
-	mkdir -p "$1/bin" "$1/lib"
-	cp "$KS" "$1/bin/ks"
-	[ ! -d "$BUILD/lib/ks" ] || cp -rL "$BUILD/lib/ks" "$1/lib/ks"
+	cmake --install "$BUILD" --prefix "$(realpath -m "$1")" >/dev/null
 }
 
 # Shared libraries that the programs in $@ are loaded with.
@@ -124,6 +122,7 @@ test_check_and_bpf_output_do_not_load_llvm() {
 # The proof that no compiler, assembler or linker takes part: there is none, nor a shell.
 test_build_in_an_empty_root_needs_no_other_program() {
 	need_root
+	[ "$(basename "$BUILD")" != asan ] || skip "the sanitizers need /proc"
 	local library
 	install_ks root
 	while read -r library; do
@@ -132,7 +131,7 @@ test_build_in_an_empty_root_needs_no_other_program() {
 	done < <(libraries_of root/bin/ks root/lib/ks/*)
 	mkdir root/tmp
 	cp "$quota" root/quota.ks
-	env -i PATH= ASAN_OPTIONS="$ASAN_OPTIONS" "$(command -v chroot)" root /bin/ks build -o /quota /quota.ks
+	env -i PATH= "$(command -v chroot)" root /bin/ks build -o /quota /quota.ks
 	"$KS" build -o here "$quota"
 	root/quota --help >/dev/null
 	[ "$(find root -type f -perm /111 ! -name '*.so*' ! -path '*/lib/ks/*' ! -path '*/ld-*' | sort | tr '\n' ' ')" = "root/bin/ks root/quota " ] ||
