@@ -109,8 +109,7 @@ int options_wrong(const struct options *options, const char *format, ...)
 
 /* ---- help ---- */
 
-/* Prints words from column `indent`, broken before HELP_WIDTH. */
-static void print_wrapped(const char *text, int indent)
+void options_print_wrapped(const char *text, int indent)
 {
 	int column = indent;
 
@@ -137,13 +136,13 @@ static void print_option(const struct option_row *row)
 	const char *between = !*row->value ? "" : is_long ? "=" : joined ? "" : " ";
 
 	printf("  %s%s%s\n      ", row->spelling, between, row->value);
-	print_wrapped(row->help, 6);
+	options_print_wrapped(row->help, 6);
 }
 
 static void print_command_help(enum command c)
 {
 	printf("Usage: ks %s %s\n\n", commands[c].name, commands[c].operands);
-	print_wrapped(commands[c].text, 0);
+	options_print_wrapped(commands[c].text, 0);
 	printf("\nOptions:\n");
 	for (int i = 0; i < ROW_COUNT; i++)
 		if (rows[i].commands & 1u << c)

@@ -227,4 +227,69 @@ test_fmt_prints_checks_and_writes() {
 	refuses 2 fmt
 }
 
+diagnostic_names() {
+	sed -n 's/^DIAG(D_[A-Z0-9_]*, "\([^"]*\)".*/\1/p' "$ROOT/frontend/base/diags.def"
+}
+
+# Writes the examples of docs/diagnostics.md to $1/NAME/{wrong,right}/x.SUFFIX, with the command beside.
+extract_examples() {
+	awk -v out="$1" '
+		/^## / { name = $2 }
+		/^```/ && folder == "" {
+			folder = out "/" name "/" $2
+			system("mkdir -p " folder)
+			file = folder "/x." substr($1, 4)
+			command = "check"
+			if (NF > 2) { command = $0; sub(/^[^ ]* [^ ]* /, "", command) }
+			print command >(folder "/command")
+			close(folder "/command")
+			next
+		}
+		/^```/ { close(file); folder = ""; next }
+		folder != "" { print >file }
+	' "$ROOT/docs/diagnostics.md"
+}
+
+# run_example FOLDER: standard error is in FOLDER/err
+run_example() {
+	(cd "$1" && "$KS" $(cat command) x.* >out 2>err)
+}
+
+test_each_diagnostic_is_explained() {
+	local name
+	extract_examples examples
+	for name in $(diagnostic_names); do
+		"$KS" explain "$name" >text || { fail "no entry for $name" || true; continue; }
+		grep -q "^$name: \(error\|warning\): " text || fail "ks explain $name: no title" || true
+		[ -d "examples/$name/wrong" ] || grep -q 'No small program' <(tr '\n' ' ' <text) ||
+			fail "$name has no example" || true
+	done
+	expect_equal "entries without a diagnostic" \
+		"$(grep '^## ' "$ROOT/docs/diagnostics.md" | cut -c4- | sort | comm -23 - <(diagnostic_names | sort))" ""
+}
+
+test_examples_of_diagnostics_do_what_they_say() {
+	local folder name given
+	extract_examples examples
+	for folder in examples/*/wrong; do
+		name=$(basename "$(dirname "$folder")")
+		run_example "$folder" || true
+		given=$(sed -n 's/.*\(error\|warning\): .*\[\([a-z0-9-]*\)\]$/\2/p' "$folder/err" | sort -u)
+		expect_equal "diagnostics of the wrong program of $name" "$given" "$name" || true
+	done
+	for folder in examples/*/right; do
+		name=$(basename "$(dirname "$folder")")
+		run_example "$folder" || fail "the right program of $name is refused: $(head -1 "$folder/err")" || true
+		[ ! -s "$folder/err" ] || fail "the right program of $name: $(head -1 "$folder/err")" || true
+		[ ! -e "$folder/x.ks" ] || "$KS" fmt --check "$folder/x.ks" || fail "$name is not formatted" || true
+	done
+}
+
+test_explain_lists_and_suggests() {
+	"$KS" explain >list
+	expect_equal "diagnostics listed" "$(cut -d' ' -f1 list)" "$(diagnostic_names)"
+	refuses 2 explain unknwon-name
+	expect_line suggestion err 'did you mean `unknown-name`'
+}
+
 run_cases command "$@"
