@@ -292,4 +292,45 @@ test_explain_lists_and_suggests() {
 	expect_line suggestion err 'did you mean `unknown-name`'
 }
 
+test_manual_page_is_in_step_with_the_options() {
+	"$KS" help --man >ks.1
+	cmp ks.1 "$ROOT/docs/ks.1" || fail "write it with: ks help --man >docs/ks.1"
+	need_command groff
+	groff -man -ww -Tutf8 ks.1 >page 2>warnings
+	[ ! -s warnings ] || fail "$(cat warnings)"
+}
+
+# Words that the bash script offers for the command line in $@, on one line.
+complete_bash() {
+	(
+		. ./ks.bash
+		COMP_WORDS=("$@")
+		COMP_CWORD=$(($# - 1))
+		_ks
+		echo "${COMPREPLY[*]}"
+	)
+}
+
+test_completion_knows_commands_options_and_names() {
+	local command option
+	"$KS" completion bash >ks.bash
+	"$KS" completion zsh >_ks
+	for command in $("$KS" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		[[ " $(complete_bash ks '') " == *" $command "* ]] || fail "bash: no command $command" || true
+		grep -q "^	$command)" _ks || fail "zsh: no command $command" || true
+		for option in $("$KS" "$command" --help | sed -n 's/^  \(-[-a-zA-Z]*\).*/\1/p'); do
+			case $option in -I*) option=-I ;; -O*) option=-O ;; -W*) option=-W ;; esac
+			[[ " $(complete_bash ks "$command" -) " =~ " $option"=?" " ]] ||
+				fail "bash: $command has no option $option" || true
+			sed -n "/^	$command)/,/;;/p" _ks | grep -qe "'[*]*$option" ||
+				fail "zsh: $command has no option $option" || true
+		done
+	done
+	expect_equal "kinds of output" "$(complete_bash ks build --emit = na)" native-asm
+	expect_equal diagnostics "$(complete_bash ks explain unused-)" "unused-variable unused-function unused-value"
+	refuses 2 completion fish
+	command -v zsh >/dev/null || return 0
+	zsh -n _ks
+}
+
 run_cases command "$@"
