@@ -16,11 +16,12 @@
 
 #include "ks/loader.h"
 #include "ks/rt.h"
+#include "loader/place.h"
 
 struct bpf_object;
 struct bpf_program;
 
-enum { SECTION_DATA, SECTION_BSS, SECTION_RODATA, SECTION_COUNT };
+enum { SECTION_DATA, SECTION_BSS, SECTION_RODATA, SECTION_PINNED, SECTION_COUNT };
 
 /* Exit status: main's own, or one of these. */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_SIGNAL_BASE = 128 };
@@ -54,11 +55,8 @@ struct handle {
 };
 
 struct attachment {
-	const struct attach_kind *kind;
+	struct place place;
 	struct handle *handle;
-	unsigned ifindex;
-	char ifname[16];
-	uint32_t flags; // as the kind needs them to detach
 	bool is_active;
 };
 

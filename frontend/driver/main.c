@@ -61,6 +61,8 @@ static int run_command(struct compile *compile, const struct options *o)
 	struct product product = {0};
 	int status;
 
+	if (o->command == COMMAND_DETACH)
+		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)
 		status = dump_run(compile, o);
 	else

@@ -262,7 +262,7 @@ static bool parse_argument(struct options *o, struct cursor *in)
 		return row ? set_option(o, row, value, in) : wrong_option(o, arg);
 	}
 	if (o->input) {
-		options_wrong(o, "one file at a time: `%s` or `%s`%s", o->input, arg,
+		options_wrong(o, "one at a time: `%s` or `%s`%s", o->input, arg,
 			      o->command == COMMAND_RUN
 				      ? "; arguments of the program stand after `--`"
 				      : "");
@@ -330,7 +330,8 @@ bool options_parse(struct options *options, struct arena *arena, int argc, char 
 		*status = STATUS_OK;
 		return false;
 	}
-	if (!options->input)
-		options_wrong(options, "`ks %s` needs a file", commands[options->command].name);
-	return options->input != NULL;
+	if (!options->input && !options->list)
+		options_wrong(options, "`ks %s` needs a %s", commands[options->command].name,
+			      options->command == COMMAND_DETACH ? "project" : "file");
+	return options->input || options->list;
 }

@@ -37,7 +37,7 @@ enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 struct options {
 	struct arena *arena;
 	enum command command;
-	const char *input;
+	const char *input;  // file; detach: project
 	const char *output; // NULL: the default
 	int emit;           // enum emit
 	VEC(const char *) folders;
@@ -46,6 +46,7 @@ struct options {
 	const char *kernel; // NULL: running
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
+	bool list;                // detach
 	bool help;
 	char **program_args; // after `--`; NULL-terminated
 	int program_arg_count;
