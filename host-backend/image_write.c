@@ -51,7 +51,6 @@ static void add_programs(struct meta *w)
 		struct ks_meta_program row = {
 			.name = add_name(w, fn->name),
 			.kind = add_string(w, fn->program),
-			.target = add_string(w, ""),
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

@@ -45,7 +45,8 @@ static bool has_text(const struct ks_payload *payload, uint32_t offset)
 	return offset < payload->len;
 }
 
-/* Everything that rows refer to is there. Strings are NUL-terminated when they start inside a payload whose last byte is NUL. */
+/* Everything that rows refer to is there. Strings are NUL-terminated when they start inside a
+ * payload whose last byte is NUL. */
 static bool has_references(const struct program *p)
 {
 	const struct meta *m = &p->meta;
@@ -53,8 +54,7 @@ static bool has_references(const struct program *p)
 	bool ok = has_text(payload, m->header->source_name);
 	for (uint32_t i = 0; i < m->header->program_count; i++)
 		ok = ok && has_text(payload, m->programs[i].name) &&
-		     has_text(payload, m->programs[i].kind) &&
-		     has_text(payload, m->programs[i].target);
+		     has_text(payload, m->programs[i].kind);
 	for (uint32_t i = 0; i < m->header->map_count; i++)
 		ok = ok && has_text(payload, m->maps[i].name);
 	for (uint32_t i = 0; i < m->header->option_count; i++)

@@ -21,7 +21,7 @@
 struct bpf_object;
 struct bpf_program;
 
-enum { SECTION_DATA, SECTION_BSS, SECTION_RODATA, SECTION_COUNT };
+enum { SECTION_DATA, SECTION_BSS, SECTION_RODATA, SECTION_PINNED, SECTION_COUNT };
 
 /* Exit status: main's own, or one of these. */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_SIGNAL_BASE = 128 };

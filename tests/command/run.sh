@@ -15,11 +15,9 @@ refuses() {
 	[ -s err ] || fail "ks $*: no message"
 }
 
-# The compiler and what it needs, in $1, as an installation would hold it.
+# An installation in $1.
 install_ks() {
-	mkdir -p "$1/bin" "$1/lib"
-	cp "$KS" "$1/bin/ks"
-	[ ! -d "$BUILD/lib/ks" ] || cp -rL "$BUILD/lib/ks" "$1/lib/ks"
+	cmake --install "$BUILD" --prefix "$(realpath -m "$1")" >/dev/null
 }
 
 # Shared libraries that the programs in $@ are loaded with.

@@ -255,6 +255,58 @@ test_detach_removes_only_what_is_its_own() {
 	expect_equal "left at all" "$(here bpftool net show dev ks1 | grep -cE 'second|third|generic|driver')" 0
 }
 
+# pinning_program TYPE ENTRIES: a program with a pinned variable of that type and a pinned map of that size
+pinning_program() {
+	build_source "keeps$$" <<-END
+		pin var total: $1 = 100
+		pin var seen : hash<u32, u64>($2)
+		var fresh: u32 = 7
+		@xdp fn count(ctx: *xdp_md) -> xdp_action {
+		    total += 1
+		    fresh += 1
+		    seen[5] += 1
+		    return XDP_PASS
+		}
+		fn main() -> i32 {
+		    print("began with", total, seen[5], fresh)
+		    attach(load(count), "ks1", 0)
+		    print("ready")
+		    sleep(1500)
+		    return 1
+		}
+	END
+}
+
+test_pinned_variables_and_maps_keep_their_values() {
+	need_root
+	local pins=/sys/fs/bpf/keeps$$
+	trap "rm -rf $pins" EXIT
+	network_make
+	pinning_program u64 16
+	# ip netns exec has a /sys of its own, without the BPF file system
+	local program="nsenter --net=/run/netns/$HERE ./keeps$$" i
+	for i in 1 2; do
+		$program >log 2>errors &
+		PROGRAM=$!
+		ready ready
+		count_start here udp
+		send 10.77.0.1 30
+		expect_equal arrived "$(count_stop here udp)" "10.77.0.1 30"
+		finish || true
+		local had=$((i * 30 - 30))
+		expect_line "values at start $i" log "^began with $((100 + had)) $had 7$"
+	done
+	pinning_program u32 16
+	$program >log 2>errors && fail "another type of variable was accepted"
+	expect_line "both shapes" errors 'total at 0: 8 bytes there, total at 0: 4 bytes here$'
+	pinning_program u64 17
+	$program >log 2>errors && fail "another size of map was accepted"
+	expect_line "both shapes" errors '16 entries, flags 0x0 there, .* 17 entries, flags 0x0 here$'
+	rm -r "$pins"
+	$program >log || true
+	expect_line "values without pins" log '^began with 100 0 7$'
+}
+
 # build_tails PROGRAM LAST_LINES_OF_MAIN: the classifier of the documentation, each protocol with a way of its own
 build_tails() {
 	build_source "$1" <<-END
