@@ -53,7 +53,7 @@ static int run_command(struct compile *compile, const struct options *o)
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&
-	    !output_write(compile, o, &product.out))
+	    !output_write(compile, o, &product))
 		status = STATUS_WRONG_PROGRAM;
 	output_print_diagnostics(compile, o);
 	if (status == STATUS_OK && o->command == COMMAND_RUN)
