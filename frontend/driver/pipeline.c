@@ -214,6 +214,8 @@ static bool optimise(struct session *s)
 {
 	if (s->passes.stop_after && !strcmp(s->passes.stop_after, STOP_AFTER_LOWERING))
 		return true;
+	s->passes.only_bpf = s->options->command == COMMAND_CHECK || s->options->emit == EMIT_BPF ||
+			     s->options->emit == EMIT_ASM;
 	return opt_run(&s->module, &s->passes) && is_clean(s);
 }
 
