@@ -86,6 +86,43 @@ static void add_options(struct meta *w)
 	}
 }
 
+/* Fills *row when the instruction is a tail call. One written by hand, in IR text, may be no such
+ * row: nobody fills its array. */
+static bool read_tail_call(const struct ir_module *m, uint32_t caller, ir_ref r,
+			   struct ks_meta_tail_call *row)
+{
+	const struct ir_fn *fn = m->fns.data[caller];
+	const struct ir_insn *in = ir_get(fn, r);
+	if (in->op != IR_CALL_EXTERN || ir_arg_count(fn, r) != 3)
+		return false;
+	symbol name = m->externs.data[in->index].name;
+	const ir_ref *args = ir_args(fn, r);
+	if (strcmp(intern_text(&m->compile->names, name), "bpf_tail_call") != 0 ||
+	    ir_is_const(args[1]) || ir_get(fn, args[1])->op != IR_MAP || !ir_is_const(args[2]))
+		return false;
+	row->caller = caller;
+	row->callee = (uint32_t)ir_get_const(fn, args[2])->bits;
+	row->map = ir_get(fn, args[1])->index;
+	return row->callee < m->fns.len && m->fns.data[row->callee]->program;
+}
+
+/* Programs come first in a module, so their numbers are those of the functions. Without `w` the rows
+ * are only counted. */
+static uint32_t add_tail_calls(struct meta *w, const struct ir_module *m)
+{
+	struct ks_meta_tail_call row = {0};
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < m->fns.len && m->fns.data[i]->program; i++)
+		for (ir_ref r = 1; r < m->fns.data[i]->insns.len; r++) {
+			if (!read_tail_call(m, i, r, &row))
+				continue;
+			count++;
+			if (w)
+				buf_add(&w->tables, &row, sizeof row);
+		}
+	return count;
+}
+
 void image_write_meta(const struct ir_module *m, const char *source_name, struct buf *out)
 {
 	struct ks_meta_header h = {
@@ -102,14 +139,18 @@ void image_write_meta(const struct ir_module *m, const char *source_name, struct
 	h.programs = sizeof h;
 	h.maps = h.programs + h.program_count * (uint32_t)sizeof(struct ks_meta_program);
 	h.options = h.maps + h.map_count * (uint32_t)sizeof(struct ks_meta_map);
+	h.tail_calls = h.options + h.option_count * (uint32_t)sizeof(struct ks_meta_option);
+	h.tail_call_count = add_tail_calls(NULL, m);
 	struct meta w = {.module = m};
-	w.string_base = h.options + h.option_count * (uint32_t)sizeof(struct ks_meta_option);
+	w.string_base =
+		h.tail_calls + h.tail_call_count * (uint32_t)sizeof(struct ks_meta_tail_call);
 	buf_init(&w.tables);
 	buf_init(&w.strings);
 	h.source_name = add_string(&w, source_name);
 	add_programs(&w);
 	add_maps(&w);
 	add_options(&w);
+	add_tail_calls(&w, m);
 	buf_add(out, &h, sizeof h);
 	buf_add(out, w.tables.data, w.tables.len);
 	buf_add(out, w.strings.data, w.strings.len);
