@@ -105,12 +105,13 @@ static void index_fields(struct vm *vm)
 /* Fields that follow from the packet, unless the caller's context sets them. */
 static void describe_packet(struct vm *vm, const uint8_t *packet)
 {
-	static const uint8_t broadcast[6] = {255, 255, 255, 255, 255, 255}, loopback[6] = {0};
-	enum { HOST, BROADCAST, MULTICAST, OTHER_HOST };
+	// Both addresses of the loopback device are zero: even ff:ff:… is a multicast to it.
+	static const uint8_t loopback[6] = {0};
+	enum { HOST, MULTICAST = 2, OTHER_HOST };
 	uint16_t protocol;
 	uint32_t type = OTHER_HOST;
 	if (packet[0] & 1)
-		type = memcmp(packet, broadcast, 6) ? MULTICAST : BROADCAST;
+		type = MULTICAST;
 	else if (!memcmp(packet, loopback, 6))
 		type = HOST;
 	memcpy(&protocol, packet + 12, 2);

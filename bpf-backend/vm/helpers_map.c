@@ -104,7 +104,10 @@ uint64_t vm_helper_tail_call(struct vm_call *call)
 	const struct vm_program *target = call->map->programs && index < call->map->info.max_entries
 						  ? call->map->programs[index]
 						  : NULL;
-	if (target && vm->tail_calls < VM_TAIL_CALLS) {
+	if (target && strcmp(target->context, vm->program->context)) {
+		vm_raise(vm, VM_FAULT_HELPER,
+			 "the tail call leads to a program of another kind, `%s`", target->name);
+	} else if (target && vm->tail_calls < VM_TAIL_CALLS) {
 		vm->tail_calls++;
 		vm->tail = target;
 	}

@@ -18,8 +18,8 @@ uint64_t vm_helper_loop(struct vm_call *call)
 	uint32_t count = (uint32_t)call->arg[0];
 	if (call->arg[3])
 		return ERROR(EINVAL);
-	if (count > VM_LOOP_BUDGET)
-		return ERROR(E2BIG);
+	if (count > VM_LOOP_BUDGET) // the verifier's inlined form sets the lower half alone
+		return (uint32_t)-E2BIG;
 	for (uint32_t i = 0; i < count; i++) {
 		const uint64_t args[5] = {i, call->arg[2]};
 		uint64_t result = vm_execute(call->vm, (uint32_t)call->arg[1], args);
