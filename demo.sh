@@ -11,6 +11,7 @@ if [ "${1:-}" != --built ]; then
 	mount_kernel_filesystems
 	build_preset release
 	[ -z "$SUDO" ] || exec sudo "$0" --built
+	[ "$(id -u)" = 0 ] || { echo "The demonstration makes network namespaces: run it as root." && exit 1; }
 fi
 
 KS=$PWD/build/release/bin/ks

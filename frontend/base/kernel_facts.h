@@ -36,8 +36,7 @@ struct program_kind {
 	const char *context;   // struct of the single parameter: "xdp_md"
 	const char *result; // type of the return value as the author writes it: "xdp_action", "i32"
 	const char *section; // ELF section that libbpf understands
-	int32_t on_failure;  // what a program returns when it cannot go on (XDP_ABORTED,
-			     // TC_ACT_SHOT)
+	int32_t on_failure;  // result of a program that cannot go on (XDP_ABORTED, TC_ACT_SHOT)
 };
 
 enum map_shape {
@@ -60,6 +59,7 @@ struct helper_info {
 	const char *args;   // one letter per argument
 	const char *result; // type as the author writes it
 	bool moves_packet;  // packet pointers are invalid after the call (IR_EFFECT_PACKET)
+	bool may_give_null; // the pointer that it gives must be tested
 };
 
 #endif

@@ -73,8 +73,7 @@ struct op_operand lower_op_operand(struct body *f, enum binary_op op, struct exp
 				   const struct type *type)
 {
 	bool by_value = op == BINARY_DIV || op == BINARY_REM;
-	if (!by_value || expr->is_const || expr->kind != EXPR_CONVERT ||
-	    expr->convert.conversion != CONV_INT)
+	if (!by_value || expr->kind != EXPR_CONVERT || expr->convert.conversion != CONV_INT)
 		return (struct op_operand){lower_value(f, expr), type};
 	const struct types *types = &f->lw->program->types;
 	const struct type *a = integer_of(types, type);

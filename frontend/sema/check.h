@@ -82,6 +82,7 @@ struct fn_state {
 	VEC(struct handle_use) handle_uses;
 	struct handler *handlers; // innermost
 	bool in_defer;
+	span first_defer; // empty when there is none so far
 };
 
 /* Two declarations of one name that must mean the same. */
@@ -202,6 +203,10 @@ bool const_literal_binary(const struct types *types, enum binary_op op, const st
 			  const struct expr *b, struct type **type, uint64_t *value);
 /* Type of an integer literal with that value. */
 struct type *const_literal_type(const struct types *types, bool is_negative, uint64_t value);
+/* Type of the two integer literals together; NULL when no type holds both. */
+struct type *const_literals_type(const struct types *types, const struct expr *a,
+				 const struct expr *b);
+bool const_literal_less(const struct expr *a, const struct expr *b);
 void set_const(struct expr *e, struct type *type, uint64_t value);
 
 /* ---- conversions (convert.c) ---- */
@@ -215,6 +220,9 @@ struct expr *to_value(struct checker *c, struct expr *e);
 struct expr *convert_to(struct checker *c, struct expr *e, struct type *to);
 /* Gives an integer literal another integer type without a node. False when it does not fit. */
 bool retype_literal(struct expr *e, struct type *to);
+/* Gives a literal beside an operand of type `other` the type that it has there: that one when it fits, else
+ * i32 beside a signed one when that fits, as in C; else it stays. Anything else stays. */
+struct expr *fit_literal(struct checker *c, struct expr *e, struct type *other);
 /* A condition: bool. */
 struct expr *to_condition(struct checker *c, struct expr *e);
 /* Brings two values to one type by the rules for operands; NULL when they have none in common (no
@@ -242,8 +250,8 @@ struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
 struct expr *check_binary(struct checker *c, struct expr *e, struct type *hint);
 /* Reports what makes `op` on a value of this type impossible. */
 void report_operand(struct checker *c, span where, const char *op, const struct type *t);
-/* Reports a constant divisor 0 and a constant count that is not below the width. */
-bool check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
+/* Warns about a constant divisor 0 and a constant count that is not below the width. */
+void check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
 			 const struct expr *right);
 /* Places (check_access.c). */
 struct expr *check_field(struct checker *c, struct expr *e);
@@ -288,6 +296,11 @@ void note_throwing_call(struct checker *c, uint32_t callee, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
 
+/* ---- null pointers (null_check.c) ---- */
+
+/* After all bodies: proves that what is read or written through is not null, or reports the way. */
+void check_nulls(struct checker *c);
+
 /* ---- whole program (check_program.c) ---- */
 
 /* An attribute that cannot stand before `what` (check_program.c). */
@@ -296,6 +309,13 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 void check_function_signature(struct checker *c, struct decl *d);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
+
+/* ---- tail calls (check_tail.c) ---- */
+
+/* Marks the calls whose value is the value of e, which a program returns. */
+void mark_returned(struct expr *e);
+/* A call of a program. False after a diagnostic. */
+bool check_tail_call(struct checker *c, const struct expr *call, const struct decl *callee);
 /* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
 bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);

@@ -69,10 +69,6 @@ static struct expr *check_deref(struct checker *c, struct expr *e)
 	}
 	if (!complete_type(c, o->type->element, e->where))
 		return fail(c, e);
-	if (o->is_const && !o->value) {
-		diag_report(c->diags, D_NULL_DEREFERENCE, e->where);
-		return fail(c, e);
-	}
 	e->type = o->type->element;
 	e->is_lvalue = true;
 	return e;
@@ -159,19 +155,17 @@ static struct expr *report_operands(struct checker *c, struct expr *e)
 	return fail(c, e);
 }
 
-bool check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
+void check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
 			 const struct expr *right)
 {
 	if (!right->is_const)
-		return true;
-	if ((op == BINARY_DIV || op == BINARY_REM) && right->value == 0) {
-		diag_report(c->diags, D_DIVISION_BY_ZERO, right->where);
-		return false;
-	}
+		return;
+	if ((op == BINARY_DIV || op == BINARY_REM) && right->value == 0)
+		diag_report(c->diags, D_DIVISION_BY_ZERO, right->where,
+			    op == BINARY_DIV ? "0" : "the dividend");
 	if ((op == BINARY_SHL || op == BINARY_SHR) && right->value >= t->size * 8)
 		diag_report(c->diags, D_SHIFT_COUNT, right->where,
 			    value_text(c, right->type, right->value), TEXT(c, t));
-	return true;
 }
 
 /* Integer literals among themselves are exact, and the result is a literal again. */
@@ -278,8 +272,7 @@ static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct t
 		return check_concatenation(c, e, hint);
 	if (!type_is_integer((*l)->type) || !type_is_integer((*r)->type))
 		return report_operands(c, e);
-	if (!check_right_operand(c, e->binary.op, (*l)->type, *r))
-		return fail(c, e);
+	check_right_operand(c, e->binary.op, (*l)->type, *r);
 	if (fold_literals(c, e))
 		return e;
 	return finish_arithmetic(e, unify(c, l, r, false));

@@ -152,12 +152,13 @@ static void check_compound(struct checker *c, struct stmt *s, struct type *t)
 		report_operand(c, value->where, spelling, value->type);
 		return;
 	}
-	if (!check_right_operand(c, op, t, value))
-		return;
-	if (is_shift && value->type != t && !(value->is_literal && retype_literal(value, t)))
-		s->assign.value = make_convert(c, value, t, CONV_INT);
-	else
+	check_right_operand(c, op, t, value);
+	/* A quotient is taken in the common type, so its right side may be larger than the target. */
+	bool is_quotient = (op == BINARY_DIV || op == BINARY_REM) && value->is_const;
+	if (!is_shift && !is_quotient)
 		s->assign.value = convert_to(c, value, t);
+	else if (value->type != t && !(value->is_literal && retype_literal(value, t)))
+		s->assign.value = make_convert(c, fit_literal(c, value, t), t, CONV_INT);
 }
 
 static bool check_assign(struct checker *c, struct stmt *s)
@@ -256,6 +257,22 @@ static bool check_while(struct checker *c, struct stmt *s)
 	return loop.has_break || !condition->is_const || !condition->value;
 }
 
+/* A literal bound beside one of a type: it must keep its value in the type that both get. */
+static struct expr *fit_range_bound(struct checker *c, struct expr *bound, const struct expr *other)
+{
+	struct type *t = arithmetic_type(c->types, other->type);
+	bool is_below_zero = bound->type->is_signed && (int64_t)bound->value < 0;
+
+	if (!bound->is_literal || other->is_literal || t->is_signed || !is_below_zero)
+		return bound;
+	uint32_t size = bound->type->size > t->size ? bound->type->size : t->size;
+	if (size > t->size)
+		return bound;
+	diag_report(c->diags, D_CONSTANT_RANGE, bound->where,
+		    value_text(c, bound->type, bound->value), TEXT(c, t));
+	return fail(c, bound);
+}
+
 /* The one integer type of the bounds of a range loop. */
 static struct type *range_type(struct checker *c, struct stmt *s)
 {
@@ -279,8 +296,12 @@ static struct type *range_type(struct checker *c, struct stmt *s)
 			report_operand(c, d->variable.node->where, "..", t);
 		return c->types->error;
 	}
-	if (!t)
-		return unify(c, begin, end, false);
+	if (!t) {
+		*begin = fit_range_bound(c, *begin, *end);
+		*end = fit_range_bound(c, *end, *begin);
+		bool ok = (*begin)->type->kind != TYPE_ERROR && (*end)->type->kind != TYPE_ERROR;
+		return ok ? unify(c, begin, end, false) : c->types->error;
+	}
 	*begin = convert_to(c, *begin, t);
 	*end = convert_to(c, *end, t);
 	bool ok = (*begin)->type->kind != TYPE_ERROR && (*end)->type->kind != TYPE_ERROR;
@@ -374,6 +395,8 @@ static bool check_return(struct checker *c, struct stmt *s)
 		return false;
 	}
 	if (t->kind != TYPE_VOID) {
+		if (c->fn.decl->func.program)
+			mark_returned(s->expr);
 		s->expr = check_as(c, s->expr, t);
 		return false;
 	}

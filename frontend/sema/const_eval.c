@@ -99,6 +99,25 @@ struct type *const_literal_type(const struct types *types, bool is_negative, uin
 	return value <= UINT32_MAX ? types->u32 : types->u64;
 }
 
+bool const_literal_less(const struct expr *a, const struct expr *b)
+{
+	return to_wide(a->type, a->value) < to_wide(b->type, b->value);
+}
+
+struct type *const_literals_type(const struct types *types, const struct expr *a,
+				 const struct expr *b)
+{
+	const struct expr *low = const_literal_less(b, a) ? b : a, *high = low == a ? b : a;
+	bool is_negative = to_wide(low->type, low->value) < 0;
+
+	if (!is_negative)
+		return const_literal_type(types, false, high->value);
+	if (const_fits(low->type, low->value, types->i32) &&
+	    const_fits(high->type, high->value, types->i32))
+		return types->i32;
+	return const_fits(high->type, high->value, types->i64) ? types->i64 : NULL;
+}
+
 bool const_literal_binary(const struct types *types, enum binary_op op, const struct expr *a,
 			  const struct expr *b, struct type **type, uint64_t *value)
 {

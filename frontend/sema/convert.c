@@ -246,6 +246,13 @@ struct expr *to_condition(struct checker *c, struct expr *e)
 	return fail(c, e);
 }
 
+struct expr *fit_literal(struct checker *c, struct expr *e, struct type *other)
+{
+	if (e->is_literal && !retype_literal(e, other) && other->is_signed)
+		retype_literal(e, c->types->i32);
+	return e;
+}
+
 static struct type *unify_integers(struct checker *c, struct expr **a, struct expr **b,
 				   bool keep_kind)
 {
@@ -253,12 +260,15 @@ static struct type *unify_integers(struct checker *c, struct expr **a, struct ex
 
 	if (keep_kind && x == y)
 		return x;
-	if ((*a)->is_literal && !(*b)->is_literal &&
-	    retype_literal(*a, keep_kind ? y : arithmetic_type(c->types, y)))
-		x = (*a)->type;
-	else if ((*b)->is_literal && !(*a)->is_literal &&
-		 retype_literal(*b, keep_kind ? x : arithmetic_type(c->types, x)))
-		y = (*b)->type;
+	if ((*a)->is_literal && (*b)->is_literal) {
+		struct type *both = const_literals_type(c->types, *a, *b);
+		if (both && retype_literal(*a, both) && retype_literal(*b, both))
+			return both;
+	} else if ((*a)->is_literal) {
+		x = fit_literal(c, *a, keep_kind ? y : arithmetic_type(c->types, y))->type;
+	} else if ((*b)->is_literal) {
+		y = fit_literal(c, *b, keep_kind ? x : arithmetic_type(c->types, x))->type;
+	}
 	if (x == y && (keep_kind || x->kind == TYPE_INT))
 		return x;
 	x = arithmetic_type(c->types, x);
@@ -317,6 +327,9 @@ static struct type *join_two(struct checker *c, struct type *t, const struct exp
 	if (type_is_integer(t) && type_is_integer(u)) {
 		if (e->is_literal && const_fits(u, e->value, t))
 			return t;
+		if (e->is_literal && arithmetic_type(c->types, t)->is_signed &&
+		    const_fits(u, e->value, c->types->i32))
+			u = c->types->i32;
 		struct type *x = arithmetic_type(c->types, t), *y = arithmetic_type(c->types, u);
 		if (x->size != y->size)
 			return x->size > y->size ? x : y;
@@ -327,6 +340,23 @@ static struct type *join_two(struct checker *c, struct type *t, const struct exp
 	if (t->kind == TYPE_STR && u->kind == TYPE_STR)
 		return t->count > u->count ? t : u;
 	return NULL;
+}
+
+/* The type that holds all of these integer literals; NULL when they are not, or there is none. */
+static struct type *join_literals(struct checker *c, struct expr **const *values, uint32_t count)
+{
+	const struct expr *low = NULL, *high = NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct expr *e = *values[i];
+		if (!e->is_literal || e->type->kind != TYPE_INT)
+			return NULL;
+		if (!low || const_literal_less(e, low))
+			low = e;
+		if (!high || const_literal_less(high, e))
+			high = e;
+	}
+	return low ? const_literals_type(c->types, low, high) : NULL;
 }
 
 static bool is_flexible(const struct expr *e)
@@ -343,6 +373,8 @@ struct type *join_types(struct checker *c, struct expr **const *values, uint32_t
 		if (pass == 1 && !t && hint &&
 		    (type_is_integer(hint) || hint->kind == TYPE_POINTER))
 			t = hint;
+		if (pass == 1 && !t)
+			t = join_literals(c, values, count);
 		for (uint32_t i = 0; i < count; i++) {
 			const struct expr *e = *values[i];
 			if (is_flexible(e) != (pass == 1))

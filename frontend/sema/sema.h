@@ -78,7 +78,9 @@
  *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
  *            NULL: a call through a function value (userspace only); callee is a value of TYPE_FUNC, whose function lets
  *              no throw pass and returns no aggregate.
- *            Programs are never called (tail calls cannot be compiled by this version).
+ *            A target with func.program is a tail call: it stands in a program of the same attribute, in `return e` or
+ *            in an arm (of an arm) of e, perhaps under CONV_INT; no `defer` can be pending; the argument is the context
+ *            parameter itself.
  *   INDEX    base TYPE_MAP or TYPE_ENTRY: see above. Else base is a pointer, an array or a str and the index is u64, or
  *            i64 when the source was signed. A constant index of an array or str is within it. base of an array type
  *            is a place, a field of one, a call or a literal. Field `cb` of a context: constant index only.
@@ -137,7 +139,8 @@
  *
  * Globals: DECL_GLOBAL init is a constant initialiser: is_const, EXPR_STRING, CONV_STR of one, or EXPR_STRUCT / EXPR_ARRAY
  * of such; so are fields of a DECL_CONFIG (DECL_FIELD init, may be NULL) and aggregate consts. variable.is_local:
- * only used in eBPF code. DECL_MAP: type->map, map.flag_bits.
+ * only used in eBPF code. DECL_MAP: type->map, map.flag_bits. The key type of an array-shaped map may be narrower
+ * than the 32 bits that the kernel stores.
  *
  * Layout: type->size and align, field.offset. Bit-fields do not occur.
  */

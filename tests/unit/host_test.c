@@ -219,7 +219,7 @@ static int32_t run_main(const char *text, int level, void *io)
 		[KS_CALL_ks_map_lookup] = (void *)fake_lookup,
 		[KS_CALL_ks_map_update] = (void *)fake_update,
 	};
-	void *bases[3] = {shared_data, shared_bss, NULL};
+	void *bases[IR_SECTION_COUNT] = {shared_data, shared_bss, NULL};
 	struct mapped_image mapped = map_image(&image, calls, bases);
 	int32_t result = mapped.main(io);
 	munmap(mapped.base, mapped.size);

@@ -355,6 +355,39 @@ static void block(struct generator *g, uint32_t depth)
 	}
 }
 
+/* Blocks that lead anywhere, also into the middle of loops. */
+static void goto_soup(struct generator *g)
+{
+	enum { COUNT = 9 };
+	uint32_t blocks[COUNT];
+
+	for (int i = 0; i < COUNT; i++)
+		blocks[i] = ir_add_block(g->fn);
+	ir_emit_jump(&g->b, blocks[0]);
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t values[] = {0, 7};
+		uint32_t to[] = {blocks[next(g, COUNT)], blocks[next(g, COUNT)]};
+		g->b.block = blocks[i];
+		for (uint32_t k = next(g, 3); k; k--)
+			statement(g, 4);
+		switch (next(g, 6)) {
+		case 0:
+			ir_emit_return(&g->b, expression(g, IR_I64, 1));
+			break;
+		case 1:
+			ir_emit_jump(&g->b, to[0]);
+			break;
+		case 2:
+			ir_emit_switch(&g->b, expression(g, IR_I32, 1), values, to, 2,
+				       blocks[next(g, COUNT)]);
+			break;
+		default:
+			ir_emit_branch(&g->b, next(g, 2) ? compare(g, 1) : short_circuit(g, 1),
+				       to[0], to[1]);
+		}
+	}
+}
+
 static void generate_fn(struct generator *g, uint32_t index, enum ir_target target)
 {
 	static uint8_t params[] = {IR_I32, IR_I64};
@@ -387,6 +420,8 @@ static void generate_fn(struct generator *g, uint32_t index, enum ir_target targ
 						     .a = slot(g, g->record_slot[i]),
 						     .index = RECORD_SIZE});
 	}
+	if (index == HELPERS && next(g, 4) == 0)
+		goto_soup(g);
 	while (g->budget && g->b.block != UINT32_MAX)
 		block(g, 0);
 	if (g->b.block != UINT32_MAX)
@@ -558,6 +593,7 @@ static uint64_t run(struct machine *vm, const struct ir_fn *fn, const uint64_t *
 	while (vm->steps) {
 		const struct ir_block *block = &fn->blocks.data[b];
 		ir_ref r = block->first;
+		vm->steps--;
 		while (ir_get(fn, r)->op == IR_PHI)
 			r = fn->next.data[r];
 		for (; r != block->last && vm->steps; r = fn->next.data[r]) {

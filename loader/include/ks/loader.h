@@ -26,4 +26,11 @@ struct ks_program_options {
  * why). */
 int ks_run_program(const struct ks_program_options *options, int argc, char **argv);
 
+/* Removes the attachments that outlived program `name` (a path counts by its last part), those that
+ * are still its own, and says on standard output what it removed. Gives the exit status: 1 when
+ * nothing is recorded or something could not be removed. */
+int ks_detach_project(const char *name);
+/* Prints what ks_detach_project() would find, for all projects; exit status 0. */
+int ks_list_projects(void);
+
 #endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attaching, asking and clearing by program kind. Only a program that is still the expected one is
+ * taken away: what somebody else has put there since stays.
+ *
+ * tc filters sit at a preference of their own with a handle made from the names of project and
+ * program, so that a second run replaces the filter of the first and nobody else's.
+ */
+#include "loader/place.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "loader/program.h"
+
+enum {
+	TC_PREFERENCE = 27507,
+	XDP_MODES = XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE | XDP_FLAGS_HW_MODE,
+	KERNEL_ENOTSUPP = 524, // has no name in userspace
+};
+
+struct place_kind {
+	const char *name; // of the program kind
+	int (*attach)(struct program *p, struct place *place, int program_fd);
+	int (*clear)(const struct place *place, int program_fd);
+	uint32_t (*program_id)(const struct place *place);
+	void (*command)(const struct place *place, char *out, size_t size);
+	bool has_handle;                // detail is made from the names
+	enum bpf_tc_attach_point point; // tc
+};
+
+uint32_t program_id_of(int program_fd)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof info;
+	return bpf_obj_get_info_by_fd(program_fd, &info, &len) == 0 ? info.id : 0;
+}
+
+/* ---- xdp ---- */
+
+static bool is_lack_of_driver_support(int err)
+{
+	return err == -EOPNOTSUPP || err == -KERNEL_ENOTSUPP || err == -EINVAL;
+}
+
+static int attach_xdp(struct program *p, struct place *place, int program_fd)
+{
+	int ifindex = (int)place->ifindex;
+	uint32_t flags = place->detail;
+	if (flags & XDP_MODES)
+		return bpf_xdp_attach(ifindex, program_fd, flags, NULL);
+	place->detail = flags | XDP_FLAGS_DRV_MODE;
+	int err = bpf_xdp_attach(ifindex, program_fd, place->detail, NULL);
+	if (!is_lack_of_driver_support(err))
+		return err;
+	log_reset(p);
+	place->detail = flags | XDP_FLAGS_SKB_MODE;
+	return bpf_xdp_attach(ifindex, program_fd, place->detail, NULL);
+}
+
+static int clear_xdp(const struct place *place, int program_fd)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = program_fd);
+	int err = bpf_xdp_detach((int)place->ifindex, place->detail & XDP_MODES, &opts);
+	return err == -EEXIST || err == -ENODEV ? -ENOENT : err;
+}
+
+static uint32_t xdp_program_id(const struct place *place)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	if (bpf_xdp_query((int)place->ifindex, 0, &opts) != 0)
+		return 0;
+	if (place->detail & XDP_FLAGS_SKB_MODE)
+		return opts.skb_prog_id;
+	return place->detail & XDP_FLAGS_HW_MODE ? opts.hw_prog_id : opts.drv_prog_id;
+}
+
+static void xdp_command(const struct place *place, char *out, size_t size)
+{
+	const char *mode = place->detail & XDP_FLAGS_SKB_MODE  ? "xdpgeneric"
+			   : place->detail & XDP_FLAGS_HW_MODE ? "xdpoffload"
+							       : "xdpdrv";
+	snprintf(out, size, "ip link set dev %s %s off", place->ifname, mode);
+}
+
+/* ---- tc ---- */
+
+static struct bpf_tc_hook tc_hook(const struct place *place)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = (int)place->ifindex,
+		.attach_point = place->kind->point,
+	};
+}
+
+static int attach_tc(struct program *p, struct place *place, int program_fd)
+{
+	struct bpf_tc_hook hook = tc_hook(place);
+	int err = bpf_tc_hook_create(&hook);
+	if (err && err != -EEXIST)
+		return err;
+	log_reset(p);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = program_fd, .flags = BPF_TC_F_REPLACE,
+		    .handle = place->detail, .priority = TC_PREFERENCE);
+	return bpf_tc_attach(&hook, &opts);
+}
+
+static uint32_t tc_program_id(const struct place *place)
+{
+	struct bpf_tc_hook hook = tc_hook(place);
+	LIBBPF_OPTS(bpf_tc_opts, found, .handle = place->detail, .priority = TC_PREFERENCE);
+	return bpf_tc_query(&hook, &found) == 0 ? found.prog_id : 0;
+}
+
+static int clear_tc(const struct place *place, int program_fd)
+{
+	struct bpf_tc_hook hook = tc_hook(place);
+	uint32_t there = tc_program_id(place);
+	if (!there || there != program_id_of(program_fd))
+		return -ENOENT;
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = place->detail, .priority = TC_PREFERENCE);
+	return bpf_tc_detach(&hook, &opts);
+}
+
+static void tc_command(const struct place *place, char *out, size_t size)
+{
+	snprintf(out, size, "tc filter del dev %s %s pref %d handle 0x%x bpf", place->ifname,
+		 place->kind->point == BPF_TC_INGRESS ? "ingress" : "egress", TC_PREFERENCE,
+		 place->detail);
+}
+
+/* ---- table ---- */
+
+static const struct place_kind kinds[] = {
+	{
+		.name = "xdp",
+		.attach = attach_xdp,
+		.clear = clear_xdp,
+		.program_id = xdp_program_id,
+		.command = xdp_command,
+	},
+	{
+		.name = "tc/ingress",
+		.attach = attach_tc,
+		.clear = clear_tc,
+		.program_id = tc_program_id,
+		.command = tc_command,
+		.has_handle = true,
+		.point = BPF_TC_INGRESS,
+	},
+	{
+		.name = "tc/egress",
+		.attach = attach_tc,
+		.clear = clear_tc,
+		.program_id = tc_program_id,
+		.command = tc_command,
+		.has_handle = true,
+		.point = BPF_TC_EGRESS,
+	},
+};
+
+const struct place_kind *place_find_kind(const char *name)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+const char *place_kind_name(const struct place *place)
+{
+	return place->kind->name;
+}
+
+/* FNV-1a over "project/program"; the kernel wants a handle that is not 0. */
+static uint32_t make_handle(const char *project, const char *program)
+{
+	uint32_t hash = 2166136261u;
+	const char *texts[] = {project, "/", program};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		for (const char *c = texts[i]; *c; c++)
+			hash = (hash ^ (unsigned char)*c) * 16777619u;
+	return hash ? hash : 1;
+}
+
+int place_make(struct place *place, const struct place_kind *kind, const char *interface,
+	       uint64_t flags, const char *project, const char *program)
+{
+	*place = (struct place){
+		.kind = kind,
+		.ifindex = if_nametoindex(interface),
+		.detail = kind->has_handle ? make_handle(project, program) : (uint32_t)flags,
+	};
+	snprintf(place->ifname, sizeof place->ifname, "%.15s", interface);
+	return place->ifindex ? 0 : -ENODEV;
+}
+
+int place_attach(struct program *p, struct place *place, int program_fd)
+{
+	return place->kind->attach(p, place, program_fd);
+}
+
+int place_clear(const struct place *place, int program_fd)
+{
+	return place->kind->clear(place, program_fd);
+}
+
+uint32_t place_program_id(const struct place *place)
+{
+	return place->kind->program_id(place);
+}
+
+void place_command(const struct place *place, char *out, size_t size)
+{
+	place->kind->command(place, out, size);
+}
