@@ -55,11 +55,14 @@ test_every_instruction_on_edge_values() {
 	"$TOOLS/vmtest" instructions >&2
 }
 
-# In an unoptimised build the figure says nothing.
+# Only an optimised build has to be fast.
 test_speed() {
-	[[ $BUILD == */release ]] || skip "measured in release builds alone"
-	"$TOOLS/vmtest" speed >&2
-	[ "$("$TOOLS/vmtest" speed | cut -d' ' -f1)" -ge 100 ] || fail "slower than 100 million instructions a second"
+	local least=1 figure
+	[[ $BUILD != */release ]] || least=100
+	figure=$("$TOOLS/vmtest" speed)
+	echo "vm: $figure" >&"$out"
+	[ "${figure%% *}" -ge $least ] || fail "$figure"
 }
 
+exec {out}>&1
 run_cases vm "$@"
