@@ -18,8 +18,7 @@ KS=$PWD/build/release/bin/ks
 . tests/cases.sh
 . tests/network.sh
 SCRATCH=$(mktemp -d /tmp/ks-demo-XXXXXX)
-trap 'network_remove; rm -rf "$SCRATCH"' EXIT
-trap 'exit 130' INT TERM
+end_case() { network_remove; }
 
 # Address, packets of a round, protocol, size of each packet.
 traffic=("10.77.0.1 10 udp 64" "10.77.0.3 10 udp 1400" "10.77.0.4 10 icmp 100" "192.168.7.7 3 icmp 1000")
