@@ -120,9 +120,9 @@ int explain_run(const struct options *options)
 		return STATUS_OK;
 	}
 	enum diag_id id = diag_find(options->input);
-	const char *entry = id == DIAG_COUNT ? NULL : find_entry(options->input);
-	if (!entry)
+	if (id == DIAG_COUNT)
 		return unknown_name(options);
-	print_entry(options, id, entry);
+	const char *entry = find_entry(options->input);
+	print_entry(options, id, entry ? entry : "");
 	return STATUS_OK;
 }
