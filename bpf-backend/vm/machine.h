@@ -190,6 +190,7 @@ struct vm {
 	uint8_t scratch_key[8];
 	uint8_t *packet;          // buffer
 	uint32_t meta, data, end; // offsets in it
+	uint32_t link, network;   // of the headers of the two layers; sk_buffs only
 	struct vm_frame frames[VM_FRAMES];
 	uint8_t stack[VM_FRAMES][VM_STACK_BYTES];
 	uint32_t depth; // frames in use
