@@ -52,6 +52,8 @@ static struct type *check_named_type(struct checker *c, struct type_node *node)
 	if (t)
 		return t;
 	struct decl *d = scope_find(&c->top, name);
+	if (!d && !find_unavailable(TYPE_NAME, NAME(c, name)))
+		d = kernel_find_type(c, name);
 	if (!d)
 		return report_unknown_type(c, name, node->where);
 	d->use_count++;
@@ -184,6 +186,8 @@ bool complete_type(struct checker *c, struct type *type, span where)
 			report_declared(c, d, type->decl);
 			return false;
 		}
+		if (kernel_is_opaque(c, type->decl))
+			break;
 		check_decl(c, type->decl);
 		return true;
 	case TYPE_ENUM:
@@ -211,7 +215,7 @@ bool complete_type(struct checker *c, struct type *type, span where)
 		return true;
 	}
 	d = diag_report(c->diags, D_INCOMPLETE_TYPE, where, TEXT(c, type));
-	if (type->kind == TYPE_STRUCT)
+	if (type->kind == TYPE_STRUCT && type->record.is_ctx)
 		diag_hint(c->diags, d, "a program context is used through a pointer: `*%s`",
 			  TEXT(c, type));
 	return false;
