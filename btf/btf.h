@@ -138,6 +138,8 @@ uint32_t btf_int_encoding(const struct btf_type *type);
 /* Element type, index type and count of an array. */
 void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *index_type,
 		   uint32_t *count);
+/* Kind of the type with that id, from 1 to type_count. */
+uint32_t btf_kind_of(const struct btf *btf, uint32_t id);
 /* First type of that kind and name; 0 when there is none. */
 uint32_t btf_find(const struct btf *btf, enum btf_kind kind, const char *name);
 /* First type after id `after` with that name and a kind in the set (bit 1 << kind); 0: none. */

@@ -149,6 +149,11 @@ int btf_open(struct btf *btf, const void *data, size_t len, struct arena *arena,
 	return err;
 }
 
+uint32_t btf_kind_of(const struct btf *btf, uint32_t id)
+{
+	return read_u32(btf->types + btf->offsets[id] + 4) >> 24 & 31;
+}
+
 struct btf_type btf_get_type(const struct btf *btf, uint32_t id)
 {
 	assert(id && id <= btf->type_count && "a type id of this section");

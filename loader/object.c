@@ -237,5 +237,8 @@ void *ks_load(uint32_t index)
 	if (index >= p->meta.header->program_count)
 		return NULL;
 	struct handle *h = &p->handles[index];
-	return object_load_program(p, h) == 0 ? h : NULL;
+	int err = object_load_program(p, h);
+	if (!err)
+		err = tail_calls_load(p, h);
+	return err ? NULL : h;
 }

@@ -8,17 +8,22 @@
 
 enum form { OPT_FLAG, OPT_TEXT, OPT_JOINED, OPT_CHOICE };
 
+enum inputs { INPUT_ONE, INPUT_SOME, INPUT_OPTIONAL };
+
 enum { // command bits used in the table
-#define COMMAND(id, name, operands, summary, text) id = 1 << COMMAND_##id,
+#define COMMAND(id, name, operands, inputs, noun, summary, text) id = 1 << COMMAND_##id,
 #include "frontend/driver/options.def"
 };
 
 struct command_row {
-	const char *name, *operands, *summary, *text;
+	const char *name, *operands;
+	enum inputs inputs;
+	const char *noun, *summary, *text;
 };
 
 static const struct command_row commands[COMMAND_COUNT] = {
-#define COMMAND(id, name, operands, summary, text) [COMMAND_##id] = {name, operands, summary, text},
+#define COMMAND(id, name, operands, inputs, noun, summary, text)                                   \
+	[COMMAND_##id] = {name, operands, inputs, noun, summary, text},
 #include "frontend/driver/options.def"
 };
 
@@ -261,14 +266,15 @@ static bool parse_argument(struct options *o, struct cursor *in)
 		const struct option_row *row = find_row(o->command, arg, &value);
 		return row ? set_option(o, row, value, in) : wrong_option(o, arg);
 	}
-	if (o->input) {
+	if (o->input && commands[o->command].inputs != INPUT_SOME) {
 		options_wrong(o, "one at a time: `%s` or `%s`%s", o->input, arg,
 			      o->command == COMMAND_RUN
 				      ? "; arguments of the program stand after `--`"
 				      : "");
 		return false;
 	}
-	o->input = arg;
+	vec_push(o->arena, &o->inputs, arg);
+	o->input = o->inputs.data[0];
 	return true;
 }
 
@@ -330,8 +336,9 @@ bool options_parse(struct options *options, struct arena *arena, int argc, char 
 		*status = STATUS_OK;
 		return false;
 	}
-	if (!options->input && !options->list)
-		options_wrong(options, "`ks %s` needs a %s", commands[options->command].name,
-			      options->command == COMMAND_DETACH ? "project" : "file");
-	return options->input || options->list;
+	if (options->input || options->list || commands[options->command].inputs == INPUT_OPTIONAL)
+		return true;
+	options_wrong(options, "`ks %s` needs a %s", commands[options->command].name,
+		      commands[options->command].noun);
+	return false;
 }

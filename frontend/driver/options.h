@@ -14,7 +14,7 @@
 #include "frontend/base/vec.h"
 
 enum command {
-#define COMMAND(id, name, operands, summary, text) COMMAND_##id,
+#define COMMAND(id, name, operands, inputs, noun, summary, text) COMMAND_##id,
 #include "frontend/driver/options.def"
 	COMMAND_COUNT
 };
@@ -37,9 +37,10 @@ enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 struct options {
 	struct arena *arena;
 	enum command command;
-	const char *input;  // file; detach: project
-	const char *output; // NULL: the default
-	int emit;           // enum emit
+	const char *input;        // the first one; file, or project of detach
+	VEC(const char *) inputs; // all
+	const char *output;       // NULL: the default
+	int emit;                 // enum emit
 	VEC(const char *) folders;
 	VEC(const char *) level; // the last one counts
 	VEC(const char *) warnings;
@@ -47,6 +48,7 @@ struct options {
 	const char *btf;    // NULL: of the running kernel
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
+	bool write, check;        // fmt
 	bool list;                // detach
 	bool help;
 	char **program_args; // after `--`; NULL-terminated

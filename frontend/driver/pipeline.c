@@ -293,16 +293,15 @@ static bool make_payloads(struct session *s)
 static bool make_program(struct session *s)
 {
 	struct product *p = s->product;
-	const uint8_t *runtime;
-	size_t runtime_len;
+	struct mapped_file runtime;
 	const char *why = NULL;
 
 	if (!make_payloads(s) ||
-	    !output_map_file(s->compile, output_library_path(s->compile, RUNTIME_NAME), &runtime,
-			     &runtime_len))
+	    !output_map_file(s->compile, output_library_path(s->compile, RUNTIME_NAME), &runtime))
 		return false;
-	return image_write_program(runtime, runtime_len, &p->bpf, &p->image, &p->meta,
-				   &s->compile->module, &p->out, &why) ||
+	p->runtime.fd = runtime.fd;
+	return image_write_program(runtime.data, runtime.len, &p->bpf, &p->image, &p->meta,
+				   &s->compile->module, &p->out, &p->runtime, &why) ||
 	       fail_native(s, why);
 }
 

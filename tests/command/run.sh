@@ -175,4 +175,94 @@ test_object_holds_btf_and_source_lines() {
 	expect_line "source line" dump 'network.limit'
 }
 
+# Sources of the tree that have no mistake in their syntax; $1 gets one path after the other.
+each_good_source() {
+	local file
+	for file in "$ROOT"/examples/*.ks "$ROOT"/frontend/std/*.kh "$ROOT"/tests/*/*.k[sh] "$ROOT"/tests/*/files/*.k[sh]; do
+		[ ! -e "$file" ] || [ "$(stat -c %s "$file")" -gt 100000 ] || "$KS" fmt "$file" >formatted.ks 2>err || {
+			! grep -q 'internal error' err || fail "$file: $(cat err)" || true
+			continue
+		}
+		"$1" "$file"
+	done
+}
+
+# formatted.ks is the formatted $1.
+check_formatted() {
+	"$KS" fmt formatted.ks >again.ks
+	cmp formatted.ks again.ks || fail "$1: formatting it again changes it" || true
+	! grep -n '[[:space:]]$' formatted.ks || fail "$1: white space at the end of a line" || true
+	"$KS" build --emit=ast -I "$(dirname "$1")" -o before "$1" 2>/dev/null || return 0
+	"$KS" build --emit=ast -I "$(dirname "$1")" -o after formatted.ks
+	cmp before after || fail "$1: formatting changes the program" || true
+	echo "$1" >>compared
+}
+
+test_formatting_keeps_programs_and_is_stable() {
+	each_good_source check_formatted
+	[ "$(wc -l <compared)" -gt 100 ] || fail "only $(wc -l <compared) files were compared"
+}
+
+test_examples_and_headers_are_formatted() {
+	"$KS" fmt --check "$ROOT"/examples/*.ks "$ROOT"/frontend/std/*.kh
+}
+
+test_fmt_prints_checks_and_writes() {
+	local status=0
+	printf 'fn f( ) {a=1;b=2}\n' >ugly.ks
+	printf 'fn f() {\n    a = 1\n    b = 2\n}\n' >nice.ks
+	printf 'fn f() { a = }\n' >wrong.ks
+	cp wrong.ks wrong.kept
+	"$KS" fmt ugly.ks | cmp - nice.ks
+	"$KS" fmt - <ugly.ks | cmp - nice.ks
+	"$KS" fmt --check nice.ks >out
+	[ ! -s out ] || fail "--check names a file that is right"
+	"$KS" fmt --check ugly.ks nice.ks >out || status=$?
+	expect_equal "status of --check" $status 1
+	expect_equal "files that differ" "$(cat out)" ugly.ks
+	refuses 1 fmt -w wrong.ks ugly.ks
+	cmp wrong.ks wrong.kept
+	cmp ugly.ks nice.ks
+	refuses 2 fmt -w --check ugly.ks
+	refuses 2 fmt
+}
+
+test_list_shows_kernel_types_as_source() {
+	local small=$ROOT/tests/sema/data/small.btf kind
+	for kind in types funcs kfuncs tracepoints structs-ops; do
+		echo "== $kind"
+		"$KS" list --btf "$small" $kind
+	done >out
+	diff -u "$ROOT/tests/command/list_small.out" out
+	"$KS" list --btf "$small" types 'ks_*e' | grep -c '^[a-z]' >out
+	expect_equal "types that match" "$(cat out)" 2
+	refuses 1 list --btf "$small" types nosuch
+	refuses 2 list --btf "$small" typs
+	refuses 1 list --btf /nosuchfile types
+	refuses 1 list --btf "$quota" types
+}
+
+test_list_knows_the_running_kernel() {
+	[ -e /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
+	"$KS" list types task_struct >out
+	expect_line "pid" out '^	pid: i32, // offset [0-9]+$'
+	"$KS" list kfuncs 'bpf_task_*' >out
+	expect_line "kfunc" out '^extern bpf_task_release\(p: \*task_struct\)$'
+	"$KS" list structs-ops tcp_congestion_ops >out
+	expect_line "operation" out '^	ssthresh: fn\(\*sock\) -> u32, // offset'
+}
+
+test_naming_a_kernel_type_costs_little() {
+	[ -e /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
+	printf 'fn main() -> i32 { return sizeof(task_struct) as i32 }\n' >one.ks
+	local i begin end best=1000000000
+	for i in 1 2 3 4 5 6 7 8; do
+		begin=$(date +%s%N)
+		"$KS" check one.ks
+		end=$(date +%s%N)
+		[ $((end - begin)) -ge $best ] || best=$((end - begin))
+	done
+	[ $best -lt 60000000 ] || fail "ks check took $((best / 1000)) us"
+}
+
 run_cases command "$@"

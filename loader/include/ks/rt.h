@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 3u
+#define KS_RT_VERSION 4u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -86,9 +86,10 @@ struct ks_meta_header {
 	uint32_t programs, program_count; // offset and count of struct ks_meta_program
 	uint32_t maps, map_count;
 	uint32_t options, option_count;
-	uint32_t options_size;    // bytes of the struct that main takes
-	uint32_t section_size[4]; // data, bss, rodata, pinned
-	uint32_t source_name;     // string: the .ks file, for messages
+	uint32_t options_size;                // bytes of the struct that main takes
+	uint32_t section_size[4];             // data, bss, rodata, pinned
+	uint32_t source_name;                 // string: the .ks file, for messages
+	uint32_t tail_calls, tail_call_count; // struct ks_meta_tail_call
 	uint32_t reserved;
 };
 
@@ -104,6 +105,12 @@ struct ks_meta_map {
 	uint8_t is_percpu, is_pinned;
 	uint8_t value_is_int; // a per-CPU value of it is read as the sum
 	uint8_t reserved;
+};
+
+/* Program `caller` may pass control to `callee`, which lies at that index in the program array `map`. */
+struct ks_meta_tail_call {
+	uint32_t caller, callee; // programs
+	uint32_t map;
 };
 
 struct ks_meta_option {
