@@ -30,6 +30,9 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 		return c->types->error;
 	}
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_TYPE, where, text);
+	if (!c->kernel.btf)
+		diag_hint(c->diags, d,
+			  "the kernel's types were not looked at: there is no BTF (see `--btf`)");
 	if (!c->diags->too_many) {
 		struct suggestion s = suggestion_begin(text);
 		offer_type_names(c, &s, &c->top);
