@@ -29,6 +29,8 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 		report_unavailable(c, where, what);
 		return c->types->error;
 	}
+	if (c->kernel.is_broken)
+		return c->types->error;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_TYPE, where, text);
 	if (!c->kernel.btf)
 		diag_hint(c->diags, d,

@@ -24,8 +24,11 @@ static struct type *type_of(struct checker *c, uint32_t id, uint32_t depth);
 
 static const struct btf *get_btf(struct checker *c)
 {
+	uint32_t errors = c->diags->errors;
+
 	if (!c->kernel.is_opened && c->info->open_btf)
 		c->kernel.btf = c->info->open_btf(c->info->btf_owner);
+	c->kernel.is_broken = c->kernel.is_broken || c->diags->errors > errors;
 	c->kernel.is_opened = true;
 	return c->kernel.btf;
 }

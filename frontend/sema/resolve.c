@@ -364,6 +364,8 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	if (map_find(&c->fn.unknown, name))
 		return NULL;
 	*map_insert(&c->fn.unknown, name) = 1;
+	if (c->kernel.is_broken)
+		return NULL;
 	if (what) {
 		report_unavailable(c, where, what);
 		return NULL;
