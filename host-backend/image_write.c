@@ -196,18 +196,18 @@ static size_t page_of(uint16_t machine)
 }
 
 /* Appends the payloads and their headers, and their names to the section names. */
-static void add_payloads(const struct payload *payloads, struct buf *out, size_t start,
+static void add_payloads(const struct payload *payloads, struct buf *out, size_t inserted,
 			 struct buf *names, Elf64_Shdr *headers)
 {
 	for (int i = 0; i < PAYLOAD_COUNT; i++) {
 		const struct payload *p = &payloads[i];
-		size_t misfit = (out->len - start) & (p->align - 1);
+		size_t misfit = (out->len + inserted) & (p->align - 1);
 		if (misfit)
 			buf_add_zeros(out, p->align - misfit);
 		headers[i] = (Elf64_Shdr){
 			.sh_name = (Elf64_Word)names->len,
 			.sh_type = SHT_PROGBITS,
-			.sh_offset = out->len - start,
+			.sh_offset = out->len + inserted,
 			.sh_size = p->data->len,
 			.sh_addralign = p->align,
 		};
@@ -218,7 +218,7 @@ static void add_payloads(const struct payload *payloads, struct buf *out, size_t
 
 bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struct buf *bpf,
 			 const struct buf *image, const struct buf *meta, struct arena *arena,
-			 struct buf *out, const char **why)
+			 struct buf *out, struct buf_insert *rest, const char **why)
 {
 	Elf64_Ehdr e;
 	if (!check_runtime(runtime, runtime_len, &e, why))
@@ -231,11 +231,13 @@ bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struc
 		return fail(why, "the runtime executable has its section names outside the file");
 	/* The old section table is not copied when it is the end of the file, as linkers have it. */
 	size_t kept = runtime_len;
-	if (e.e_shoff + e.e_shnum * sizeof *headers == runtime_len)
+	if (e.e_shoff >= sizeof e && e.e_shoff + e.e_shnum * sizeof *headers == runtime_len)
 		kept = e.e_shoff;
 
-	size_t start = out->len;
-	buf_add(out, runtime, kept);
+	rest->at = sizeof e;
+	rest->len = kept - sizeof e;
+	size_t inserted = rest->len;
+	buf_add(out, &e, sizeof e);
 	struct buf names;
 	buf_init(&names);
 	buf_add(&names, runtime + strings->sh_offset, strings->sh_size);
@@ -244,17 +246,17 @@ bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struc
 		{KS_SECTION_BPF, bpf, 8},
 		{KS_SECTION_META, meta, 8},
 	};
-	add_payloads(payloads, out, start, &names, headers + e.e_shnum);
-	strings->sh_offset = out->len - start;
+	add_payloads(payloads, out, inserted, &names, headers + e.e_shnum);
+	strings->sh_offset = out->len + inserted;
 	strings->sh_size = names.len;
 	buf_add(out, names.data, names.len);
 	buf_fini(&names);
-	size_t misfit = (out->len - start) & 7;
+	size_t misfit = (out->len + inserted) & 7;
 	if (misfit)
 		buf_add_zeros(out, 8 - misfit);
-	e.e_shoff = out->len - start;
+	e.e_shoff = out->len + inserted;
 	e.e_shnum = (Elf64_Half)count;
 	buf_add(out, headers, count * sizeof *headers);
-	memcpy(out->data + start, &e, sizeof e);
+	memcpy(out->data, &e, sizeof e);
 	return true;
 }

@@ -225,29 +225,32 @@ static ir_ref find_mere_branch(const struct select *s, uint32_t b)
 	return last;
 }
 
-static bool is_same_condition(const struct select *s, ir_ref a, ir_ref b)
+/* Whether condition `c` compares x with y in this way, or, *inverted, is the opposite of that. */
+static bool is_comparison(const struct select *s, ir_ref c, enum ir_op op, ir_ref x, ir_ref y,
+			  bool *inverted)
 {
-	if (a == b)
-		return true;
-	if (ir_is_const(a) || ir_is_const(b))
+	if (ir_is_const(c))
 		return false;
-	const struct ir_insn *x = ir_get(s->ir, a), *y = ir_get(s->ir, b);
-	return select_is_compare((enum ir_op)x->op) && x->op == y->op && x->a == y->a &&
-	       x->b == y->b;
+	const struct ir_insn *in = ir_get(s->ir, c);
+	*inverted = in->op != op;
+	bool is_related = in->op == op || (in->op == IR_EQ && op == IR_NE) ||
+			  (in->op == IR_NE && op == IR_EQ);
+	return is_related && in->a == x && in->b == y;
 }
 
-/* What a branch on `cond` does after the edge from the present block to its successor `index`, when the
- * same was tested just before: 0 or 1, else -1. */
-static int tested_before(const struct select *s, ir_ref cond, uint32_t index)
+/* What a branch on the comparison of x with y does after the edge from the present block to its
+ * successor `index`, when the same was tested just before: 0 or 1, else -1. */
+static int tested_before(const struct select *s, enum ir_op op, ir_ref x, ir_ref y, uint32_t index)
 {
 	enum { BLOCKS_BACK = 4 };
 	uint32_t b = s->ir_block, to = s->ir->blocks.data[b].succs[index];
 	for (int i = 0; i < BLOCKS_BACK; i++) {
 		const struct ir_block *block = &s->ir->blocks.data[b];
 		const struct ir_insn *end = ir_get(s->ir, block->last);
+		bool inverted;
 		if (end->op == IR_BRANCH && block->succs[0] != block->succs[1] &&
-		    is_same_condition(s, end->a, cond))
-			return block->succs[0] == to ? 0 : 1;
+		    is_comparison(s, end->a, op, x, y, &inverted))
+			return (block->succs[0] == to) != inverted ? 0 : 1;
 		if (block->preds.len != 1)
 			break;
 		to = b;
@@ -276,8 +279,7 @@ static int known_way(const struct select *s, uint32_t index)
 				ir_get_const(s->ir, x)->bits, ir_get_const(s->ir, y)->bits);
 	if ((in->op == IR_EQ || in->op == IR_NE) && select_is_zero(s, y) && is_address(s, x))
 		return in->op == IR_EQ;
-	bool is_changed = x != in->a || y != in->b || s->ir_block == b;
-	return is_changed ? -1 : tested_before(s, cond, index);
+	return s->ir_block == b ? -1 : tested_before(s, (enum ir_op)in->op, x, y, index);
 }
 
 /* Ends the present machine block with the jump to successor `index`, its phis written. A block that

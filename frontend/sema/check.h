@@ -296,6 +296,11 @@ void note_throwing_call(struct checker *c, uint32_t callee, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
 
+/* ---- null pointers (null_check.c) ---- */
+
+/* After all bodies: proves that what is read or written through is not null, or reports the way. */
+void check_nulls(struct checker *c);
+
 /* ---- whole program (check_program.c) ---- */
 
 /* An attribute that cannot stand before `what` (check_program.c). */

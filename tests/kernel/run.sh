@@ -4,8 +4,6 @@
 #   tests/kernel/run.sh [FILTER…]
 . "$(dirname "$0")/../cases.sh"
 . "$ROOT/tests/network.sh"
-trap network_remove EXIT
-trap 'exit 130' INT TERM
 
 end_case() { network_remove; }
 
