@@ -11,14 +11,14 @@ if [ "${1:-}" != --built ]; then
 	mount_kernel_filesystems
 	build_preset release
 	[ -z "$SUDO" ] || exec sudo "$0" --built
+	[ "$(id -u)" = 0 ] || { echo "The demonstration makes network namespaces: run it as root." && exit 1; }
 fi
 
 KS=$PWD/build/release/bin/ks
 . tests/cases.sh
 . tests/network.sh
 SCRATCH=$(mktemp -d /tmp/ks-demo-XXXXXX)
-trap 'network_remove; rm -rf "$SCRATCH"' EXIT
-trap 'exit 130' INT TERM
+end_case() { network_remove; }
 
 # Address, packets of a round, protocol, size of each packet.
 traffic=("10.77.0.1 10 udp 64" "10.77.0.3 10 udp 1400" "10.77.0.4 10 icmp 100" "192.168.7.7 3 icmp 1000")

@@ -20,7 +20,7 @@ enum host_output {
 
 struct host_options {
 	const char *triple; // "x86_64-linux-gnu", "aarch64-linux-gnu"; NULL: that of the plug-in
-	int level;          // optimisation, 0 to 2
+	int level;          // 0 fast; 1 as hard as the module deserves; 2 optimised whatever it is
 	enum host_output output;
 };
 
@@ -34,7 +34,7 @@ host_generate_fn host_generate;
 #define HOST_PLUGIN_CROSS_NAME "libks-host-%s.so" // for machine "x86_64" or "aarch64"
 
 /* Names in the object, for image_link(): main, and words that hold the bases of the shared sections
- * (followed by "data", "bss" or "rodata"). Functions of the module have the first prefix. */
+ * (followed by "data", "bss", "rodata" or "pinned"). Functions of the module have the first prefix. */
 #define HOST_FN_PREFIX "fn."
 #define HOST_MAIN_SYMBOL HOST_FN_PREFIX "main"
 #define HOST_BASE_PREFIX "ks_base_"

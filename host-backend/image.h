@@ -17,9 +17,10 @@ bool image_link(const uint8_t *object, size_t len, struct arena *arena, struct b
 		const char **why);
 /* Metadata payload of a module. */
 void image_write_meta(const struct ir_module *m, const char *source_name, struct buf *out);
-/* Copy of the runtime executable with the three payloads added as sections. */
+/* The runtime executable with the three payloads added as sections. What differs from the runtime
+ * goes to `out`, which is empty; `rest` says which bytes of the runtime's file belong into it (all but rest->fd). */
 bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struct buf *bpf,
 			 const struct buf *image, const struct buf *meta, struct arena *arena,
-			 struct buf *out, const char **why);
+			 struct buf *out, struct buf_insert *rest, const char **why);
 
 #endif

@@ -37,6 +37,7 @@ static const char *const base_names[IR_SECTION_COUNT] = {
 	[IR_SECTION_DATA] = HOST_BASE_PREFIX "data",
 	[IR_SECTION_BSS] = HOST_BASE_PREFIX "bss",
 	[IR_SECTION_RODATA] = HOST_BASE_PREFIX "rodata",
+	[IR_SECTION_PINNED] = HOST_BASE_PREFIX "pinned",
 };
 
 /* What a relocation computes from S (symbol), A (addend), P (place), G (its slot of addresses). */

@@ -51,7 +51,6 @@ static void add_programs(struct meta *w)
 		struct ks_meta_program row = {
 			.name = add_name(w, fn->name),
 			.kind = add_string(w, fn->program),
-			.target = add_string(w, ""),
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}
@@ -87,6 +86,43 @@ static void add_options(struct meta *w)
 	}
 }
 
+/* Fills *row when the instruction is a tail call. One written by hand, in IR text, may be no such
+ * row: nobody fills its array. */
+static bool read_tail_call(const struct ir_module *m, uint32_t caller, ir_ref r,
+			   struct ks_meta_tail_call *row)
+{
+	const struct ir_fn *fn = m->fns.data[caller];
+	const struct ir_insn *in = ir_get(fn, r);
+	if (in->op != IR_CALL_EXTERN || ir_arg_count(fn, r) != 3)
+		return false;
+	symbol name = m->externs.data[in->index].name;
+	const ir_ref *args = ir_args(fn, r);
+	if (strcmp(intern_text(&m->compile->names, name), "bpf_tail_call") != 0 ||
+	    ir_is_const(args[1]) || ir_get(fn, args[1])->op != IR_MAP || !ir_is_const(args[2]))
+		return false;
+	row->caller = caller;
+	row->callee = (uint32_t)ir_get_const(fn, args[2])->bits;
+	row->map = ir_get(fn, args[1])->index;
+	return row->callee < m->fns.len && m->fns.data[row->callee]->program;
+}
+
+/* Programs come first in a module, so their numbers are those of the functions. Without `w` the rows
+ * are only counted. */
+static uint32_t add_tail_calls(struct meta *w, const struct ir_module *m)
+{
+	struct ks_meta_tail_call row = {0};
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < m->fns.len && m->fns.data[i]->program; i++)
+		for (ir_ref r = 1; r < m->fns.data[i]->insns.len; r++) {
+			if (!read_tail_call(m, i, r, &row))
+				continue;
+			count++;
+			if (w)
+				buf_add(&w->tables, &row, sizeof row);
+		}
+	return count;
+}
+
 void image_write_meta(const struct ir_module *m, const char *source_name, struct buf *out)
 {
 	struct ks_meta_header h = {
@@ -103,14 +139,18 @@ void image_write_meta(const struct ir_module *m, const char *source_name, struct
 	h.programs = sizeof h;
 	h.maps = h.programs + h.program_count * (uint32_t)sizeof(struct ks_meta_program);
 	h.options = h.maps + h.map_count * (uint32_t)sizeof(struct ks_meta_map);
+	h.tail_calls = h.options + h.option_count * (uint32_t)sizeof(struct ks_meta_option);
+	h.tail_call_count = add_tail_calls(NULL, m);
 	struct meta w = {.module = m};
-	w.string_base = h.options + h.option_count * (uint32_t)sizeof(struct ks_meta_option);
+	w.string_base =
+		h.tail_calls + h.tail_call_count * (uint32_t)sizeof(struct ks_meta_tail_call);
 	buf_init(&w.tables);
 	buf_init(&w.strings);
 	h.source_name = add_string(&w, source_name);
 	add_programs(&w);
 	add_maps(&w);
 	add_options(&w);
+	add_tail_calls(&w, m);
 	buf_add(out, &h, sizeof h);
 	buf_add(out, w.tables.data, w.tables.len);
 	buf_add(out, w.strings.data, w.strings.len);
@@ -156,18 +196,18 @@ static size_t page_of(uint16_t machine)
 }
 
 /* Appends the payloads and their headers, and their names to the section names. */
-static void add_payloads(const struct payload *payloads, struct buf *out, size_t start,
+static void add_payloads(const struct payload *payloads, struct buf *out, size_t inserted,
 			 struct buf *names, Elf64_Shdr *headers)
 {
 	for (int i = 0; i < PAYLOAD_COUNT; i++) {
 		const struct payload *p = &payloads[i];
-		size_t misfit = (out->len - start) & (p->align - 1);
+		size_t misfit = (out->len + inserted) & (p->align - 1);
 		if (misfit)
 			buf_add_zeros(out, p->align - misfit);
 		headers[i] = (Elf64_Shdr){
 			.sh_name = (Elf64_Word)names->len,
 			.sh_type = SHT_PROGBITS,
-			.sh_offset = out->len - start,
+			.sh_offset = out->len + inserted,
 			.sh_size = p->data->len,
 			.sh_addralign = p->align,
 		};
@@ -178,7 +218,7 @@ static void add_payloads(const struct payload *payloads, struct buf *out, size_t
 
 bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struct buf *bpf,
 			 const struct buf *image, const struct buf *meta, struct arena *arena,
-			 struct buf *out, const char **why)
+			 struct buf *out, struct buf_insert *rest, const char **why)
 {
 	Elf64_Ehdr e;
 	if (!check_runtime(runtime, runtime_len, &e, why))
@@ -191,11 +231,13 @@ bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struc
 		return fail(why, "the runtime executable has its section names outside the file");
 	/* The old section table is not copied when it is the end of the file, as linkers have it. */
 	size_t kept = runtime_len;
-	if (e.e_shoff + e.e_shnum * sizeof *headers == runtime_len)
+	if (e.e_shoff >= sizeof e && e.e_shoff + e.e_shnum * sizeof *headers == runtime_len)
 		kept = e.e_shoff;
 
-	size_t start = out->len;
-	buf_add(out, runtime, kept);
+	rest->at = sizeof e;
+	rest->len = kept - sizeof e;
+	size_t inserted = rest->len;
+	buf_add(out, &e, sizeof e);
 	struct buf names;
 	buf_init(&names);
 	buf_add(&names, runtime + strings->sh_offset, strings->sh_size);
@@ -204,17 +246,17 @@ bool image_write_program(const uint8_t *runtime, size_t runtime_len, const struc
 		{KS_SECTION_BPF, bpf, 8},
 		{KS_SECTION_META, meta, 8},
 	};
-	add_payloads(payloads, out, start, &names, headers + e.e_shnum);
-	strings->sh_offset = out->len - start;
+	add_payloads(payloads, out, inserted, &names, headers + e.e_shnum);
+	strings->sh_offset = out->len + inserted;
 	strings->sh_size = names.len;
 	buf_add(out, names.data, names.len);
 	buf_fini(&names);
-	size_t misfit = (out->len - start) & 7;
+	size_t misfit = (out->len + inserted) & 7;
 	if (misfit)
 		buf_add_zeros(out, 8 - misfit);
-	e.e_shoff = out->len - start;
+	e.e_shoff = out->len + inserted;
 	e.e_shnum = (Elf64_Half)count;
 	buf_add(out, headers, count * sizeof *headers);
-	memcpy(out->data + start, &e, sizeof e);
+	memcpy(out->data, &e, sizeof e);
 	return true;
 }

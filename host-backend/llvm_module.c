@@ -120,6 +120,7 @@ static LLVMValueRef get_base(struct gen *g, enum ir_section section)
 		[IR_SECTION_DATA] = HOST_BASE_PREFIX "data",
 		[IR_SECTION_BSS] = HOST_BASE_PREFIX "bss",
 		[IR_SECTION_RODATA] = HOST_BASE_PREFIX "rodata",
+		[IR_SECTION_PINNED] = HOST_BASE_PREFIX "pinned",
 	};
 	if (!g->bases[section]) {
 		LLVMValueRef v = LLVMAddGlobal(g->module, g->types[IR_PTR], names[section]);

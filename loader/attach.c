@@ -103,6 +103,17 @@ void attach_remove(struct program *p, const struct handle *handle)
 	}
 }
 
+int attach_keep(struct program *p)
+{
+	for (uint32_t i = 0; i < p->attachment_count; i++) {
+		const struct attachment *a = &p->attachments[i];
+		int err = a->is_active ? tail_calls_keep(p, a->handle) : 0;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /* Writes down what is still active; false when that is not possible here. */
 static bool record_active(const struct program *p)
 {

@@ -117,19 +117,21 @@ void process_guard(struct program *p)
 	pthread_attr_destroy(&attributes);
 }
 
-void process_settle(struct program *p, int status)
+int process_settle(struct program *p, int status)
 {
 	pthread_mutex_lock(&p->lock); // for good: the signal thread must not act any more
+	if (status == 0 && attach_keep(p) < 0)
+		status = EXIT_REFUSED;
 	if (status == 0)
 		attach_announce(p);
 	else
 		attach_remove(p, NULL);
+	return status;
 }
 
 void process_exit(struct program *p, int status)
 {
-	process_settle(p, status);
-	exit(status);
+	exit(process_settle(p, status));
 }
 
 /* ---- calls ---- */

@@ -45,22 +45,26 @@ static bool has_text(const struct ks_payload *payload, uint32_t offset)
 	return offset < payload->len;
 }
 
-/* Strings are NUL-terminated when they start inside a payload whose last byte is NUL. */
-static bool has_texts(const struct program *p)
+/* Everything that rows refer to is there. Strings are NUL-terminated when they start inside a
+ * payload whose last byte is NUL. */
+static bool has_references(const struct program *p)
 {
 	const struct meta *m = &p->meta;
 	const struct ks_payload *payload = &p->options->meta;
 	bool ok = has_text(payload, m->header->source_name);
 	for (uint32_t i = 0; i < m->header->program_count; i++)
 		ok = ok && has_text(payload, m->programs[i].name) &&
-		     has_text(payload, m->programs[i].kind) &&
-		     has_text(payload, m->programs[i].target);
+		     has_text(payload, m->programs[i].kind);
 	for (uint32_t i = 0; i < m->header->map_count; i++)
 		ok = ok && has_text(payload, m->maps[i].name);
 	for (uint32_t i = 0; i < m->header->option_count; i++)
 		ok = ok && has_text(payload, m->options[i].name) &&
 		     m->options[i].offset <= m->header->options_size &&
 		     m->options[i].size <= m->header->options_size - m->options[i].offset;
+	for (uint32_t i = 0; i < m->header->tail_call_count; i++)
+		ok = ok && m->tail_calls[i].caller < m->header->program_count &&
+		     m->tail_calls[i].callee < m->header->program_count &&
+		     m->tail_calls[i].map < m->header->map_count;
 	return ok;
 }
 
@@ -83,13 +87,15 @@ static int read_meta(struct program *p)
 		.programs = (const void *)(bytes + h->programs),
 		.maps = (const void *)(bytes + h->maps),
 		.options = (const void *)(bytes + h->options),
+		.tail_calls = (const void *)(bytes + h->tail_calls),
 		.strings = bytes,
 	};
 	if (bytes[payload->len - 1] != '\0' ||
 	    !has_table(payload, h->programs, h->program_count, sizeof *p->meta.programs) ||
 	    !has_table(payload, h->maps, h->map_count, sizeof *p->meta.maps) ||
 	    !has_table(payload, h->options, h->option_count, sizeof *p->meta.options) ||
-	    !has_texts(p)) {
+	    !has_table(payload, h->tail_calls, h->tail_call_count, sizeof *p->meta.tail_calls) ||
+	    !has_references(p)) {
 		report(p, "the metadata of the program is damaged");
 		return -EINVAL;
 	}
@@ -145,7 +151,7 @@ static int run(struct program *p, int argc, char **argv)
 		process_watch(p);
 		status = p->image.main(options) & 0xff;
 		print_flush(p);
-		process_settle(p, status);
+		status = process_settle(p, status);
 	}
 	free(options);
 	return status;

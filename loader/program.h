@@ -21,7 +21,7 @@
 struct bpf_object;
 struct bpf_program;
 
-enum { SECTION_DATA, SECTION_BSS, SECTION_RODATA, SECTION_COUNT };
+enum { SECTION_DATA, SECTION_BSS, SECTION_RODATA, SECTION_PINNED, SECTION_COUNT };
 
 /* Exit status: main's own, or one of these. */
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_SIGNAL_BASE = 128 };
@@ -32,6 +32,7 @@ struct meta {
 	const struct ks_meta_program *programs;
 	const struct ks_meta_map *maps;
 	const struct ks_meta_option *options;
+	const struct ks_meta_tail_call *tail_calls;
 	const char *strings; // start of the payload
 };
 
@@ -106,6 +107,11 @@ int object_open(struct program *p); // maps and globals; nothing when the progra
 int object_load_program(struct program *p, struct handle *handle);
 void object_close(struct program *p);
 
+/* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */
+int tail_calls_load(struct program *p, const struct handle *handle);
+/* Makes the tail calls of an attached program outlive this process. */
+int tail_calls_keep(struct program *p, const struct handle *handle);
+
 /* log.c: what libbpf and the verifier said. */
 void log_capture(struct program *p);
 void log_reset(struct program *p);
@@ -117,14 +123,15 @@ void log_explain_refusal(const struct program *p, const char *what, bool needs_n
 /* attach.c */
 int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags);
 void attach_remove(struct program *p, const struct handle *handle); // NULL: all
+int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
 
 /* process.c: signals, and the only ways out. */
 void process_watch(struct program *p);
 /* Makes sure that a signal removes attachments; called before the first one. */
 void process_guard(struct program *p);
-/* Removes or announces attachments according to the status. */
-void process_settle(struct program *p, int status);
+/* Removes or announces attachments according to the status; gives the status to end with. */
+int process_settle(struct program *p, int status);
 _Noreturn void process_exit(struct program *p, int status);
 
 /* print.c */

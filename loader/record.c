@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "ks/loader.h"
+#include "loader/tail_pins.h"
 
 #define RECORD_FOLDER "/run/ks"
 #define TEMPORARY_PREFIX ".new-"
@@ -164,13 +165,39 @@ static enum entry_state state_of(const struct record_entry *e, uint64_t network)
 	return ENTRY_ELSEWHERE;
 }
 
-static void drop_stale(struct record *r, uint64_t network)
+static bool has_program(const struct record *r, uint32_t program_id)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->entries[i].program_id == program_id)
+			return true;
+	return false;
+}
+
+/* Cuts the record to its first `kept` entries, and gives up what others needed. Behind these must
+ * stand every entry that is no longer wanted. */
+static void drop_rest(struct record *r, const char *project, size_t kept)
+{
+	size_t count = r->count;
+	r->count = kept;
+	for (size_t i = kept; i < count; i++)
+		if (!has_program(r, r->entries[i].program_id))
+			tail_pins_drop(project, r->entries[i].program_id);
+}
+
+static void swap_entries(struct record *r, size_t a, size_t b)
+{
+	struct record_entry entry = r->entries[a];
+	r->entries[a] = r->entries[b];
+	r->entries[b] = entry;
+}
+
+static void drop_stale(struct record *r, const char *project, uint64_t network)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < r->count; i++)
 		if (state_of(&r->entries[i], network) != ENTRY_GONE)
-			r->entries[kept++] = r->entries[i];
-	r->count = kept;
+			swap_entries(r, kept++, i);
+	drop_rest(r, project, kept);
 }
 
 int record_add(const char *project, struct record_entry *entries, size_t count)
@@ -183,7 +210,7 @@ int record_add(const char *project, struct record_entry *entries, size_t count)
 	if (folder < 0)
 		return folder;
 	int err = read_record(folder, project, &r);
-	drop_stale(&r, network);
+	drop_stale(&r, project, network);
 	if (err == -ENOENT)
 		err = 0;
 	for (size_t i = 0; i < count && !err; i++) {
@@ -238,8 +265,8 @@ static int remove_all(int folder, const char *project, struct record *r)
 	size_t kept = 0;
 	for (size_t i = 0; i < r->count; i++)
 		if (!remove_entry(&r->entries[i], network))
-			r->entries[kept++] = r->entries[i];
-	r->count = kept;
+			swap_entries(r, kept++, i);
+	drop_rest(r, project, kept);
 	int err = write_record(folder, project, r);
 	if (err)
 		fprintf(stderr, "ks: the record " RECORD_FOLDER "/%s cannot be changed: %s\n",

@@ -13,6 +13,14 @@ TOOLS=${TOOLS:-$BUILD/tests}
 SKIPPED=77
 export ASAN_OPTIONS=${ASAN_OPTIONS:-exitcode=99:detect_leaks=0:allocator_may_return_null=1}
 
+# Whatever ends the script, nothing stays: end_case, if a script defines it, undoes what a case did.
+end_run() {
+	! declare -F end_case >/dev/null || end_case
+	[ -z "${SCRATCH:-}" ] || rm -rf "$SCRATCH"
+}
+trap end_run EXIT
+trap 'exit 130' INT TERM
+
 # Ends the case as skipped.
 skip() {
 	echo "$*" >"$SCRATCH/.why"
@@ -80,6 +88,7 @@ run_case() {
 		;;
 	esac
 	rm -rf "$SCRATCH"
+	SCRATCH=
 }
 
 is_wanted() {

@@ -50,18 +50,15 @@ network_remove() {
 	local ns pids
 	for ns in "$HERE" "$THERE"; do
 		pids=$(ip netns pids "$ns" 2>/dev/null) || continue
-		[ -z "$pids" ] || kill -TERM $pids 2>/dev/null
-	done
-	for ns in "$HERE" "$THERE"; do
+		[ -z "$pids" ] || kill -TERM $pids 2>/dev/null || true
 		for _ in 1 2 3 4 5 6 7 8 9 10; do
-			pids=$(ip netns pids "$ns" 2>/dev/null)
+			pids=$(ip netns pids "$ns" 2>/dev/null) || break
 			[ -n "$pids" ] || break
 			sleep 0.1
 		done
-		[ -z "$pids" ] || kill -KILL $pids 2>/dev/null
-		ip netns del "$ns" 2>/dev/null
+		[ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+		ip netns del "$ns" 2>/dev/null || true
 	done
-	return 0
 }
 
 # send SOURCE_IP COUNT [PROTOCOL] [SIZE] [CPUS]: packets from there to here

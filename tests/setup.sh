@@ -7,7 +7,13 @@ BUILD_PACKAGES=(cmake ninja-build gcc g++ libc6-dev llvm-19-dev libbpf-dev libel
 	bpftool iproute2)
 
 SUDO=
-[ "$(id -u)" = 0 ] || SUDO=sudo
+if [ "$(id -u)" != 0 ]; then
+	if command -v sudo >/dev/null; then
+		SUDO=sudo
+	else
+		echo "Neither root nor sudo: nothing is installed, and what needs privilege says so."
+	fi
+fi
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -27,6 +33,10 @@ install_packages() {
 	done
 	if [ ${#missing[@]} = 0 ]; then
 		step "Packages: all there (${*})"
+		return
+	fi
+	if [ "$(id -u)" != 0 ] && [ -z "$SUDO" ]; then
+		step "Packages: missing ${missing[*]}"
 		return
 	fi
 	step "Packages: installing ${missing[*]} through apt"

@@ -74,9 +74,12 @@ static bool generate_function(struct generator *g, uint32_t index)
 	return ok;
 }
 
+_Static_assert(BPF_OBJECT_SECTIONS == (int)IR_SECTION_COUNT, "bpf_gen.h counts the sections");
+
 static void fill_sections(struct generator *g)
 {
-	static const char *const names[IR_SECTION_COUNT] = {".data", ".bss", ".rodata"};
+	static const char *const names[IR_SECTION_COUNT] = {".data", ".bss", ".rodata",
+							    ".data.pinned"};
 	struct ir_module *m = g->module;
 	uint8_t *data[IR_SECTION_COUNT] = {NULL};
 	for (uint32_t i = 0; i < IR_SECTION_COUNT; i++) {

@@ -49,7 +49,9 @@ struct bpf_object_map {
 	uint32_t btf_id; // BTF_KIND_VAR in .maps
 };
 
-struct bpf_object_section { // .data, .bss, .rodata
+enum { BPF_OBJECT_SECTIONS = 4 }; // IR_SECTION_COUNT
+
+struct bpf_object_section { // .data, .bss, .rodata, .data.pinned
 	const char *name;
 	uint32_t size, align;
 	const uint8_t *data; // NULL for .bss
@@ -59,7 +61,8 @@ struct bpf_object {
 	struct arena *arena;
 	VEC(struct bpf_func *) funcs; // programs first, then subprograms
 	VEC(struct bpf_object_map) maps;
-	struct bpf_object_section sections[3]; // by enum ir_section; size 0 when absent
+	struct bpf_object_section
+		sections[BPF_OBJECT_SECTIONS]; // by enum ir_section; size 0 when absent
 	struct btf_builder
 		*btf; // complete but for section offsets, which the writer needs not touch
 	const char *license;

@@ -50,11 +50,17 @@ enum {
 	MOVES_PACKET = KERNEL_HELPER_MOVES_PACKET,
 };
 
+#define MAY_GIVE_NULL(result)                                                                      \
+	((result) == KERNEL_RESULT_VALUE_OR_NULL || (result) == KERNEL_RESULT_SOCKET_OR_NULL ||    \
+	 (result) == KERNEL_RESULT_TCP_SOCK_OR_NULL || (result) == KERNEL_RESULT_SOCK_OR_NULL ||   \
+	 (result) == KERNEL_RESULT_RECORD_OR_NULL || (result) == KERNEL_RESULT_MEM_OR_NULL ||      \
+	 (result) == KERNEL_RESULT_OBJECT_OR_NULL)
+
 static const struct kernel_helper helpers[] = {
 #define HELPER(number, name, type, out, a, b, c, d, e, since, callers, flag_set)                   \
 	[number] = {.info = {"bpf_" #name, number,                                                 \
 			     LETTER_##a LETTER_##b LETTER_##c LETTER_##d LETTER_##e, type,         \
-			     ((flag_set)&MOVES_PACKET) != 0},                                      \
+			     ((flag_set)&MOVES_PACKET) != 0, MAY_GIVE_NULL(KERNEL_RESULT_##out)},  \
 		    .args = {KERNEL_ARG_##a, KERNEL_ARG_##b, KERNEL_ARG_##c, KERNEL_ARG_##d,       \
 			     KERNEL_ARG_##e},                                                      \
 		    .result = KERNEL_RESULT_##out,                                                 \

@@ -10,7 +10,7 @@
 #include "bpf-backend/object/elf.h"
 #include "bpf-backend/object/object.h"
 
-enum { INSN_BYTES = 8, OBJECT_DATA_SECTIONS = 3 };
+enum { INSN_BYTES = 8, OBJECT_DATA_SECTIONS = BPF_OBJECT_SECTIONS };
 
 /* Functions of one ELF section, in order. */
 struct code_section {

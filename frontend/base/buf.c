@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Growing byte buffer; file output by temporary and rename. */
+#define _GNU_SOURCE // copy_file_range
 #include "frontend/base/buf.h"
 
 #include <errno.h>
@@ -125,10 +126,10 @@ void buf_remove_temporary(void)
 		unlink(temporary_path);
 }
 
-static int write_all(int fd, const struct buf *buf)
+static int write_all(int fd, const char *data, size_t len)
 {
-	for (size_t at = 0; at < buf->len;) {
-		ssize_t n = write(fd, buf->data + at, buf->len - at);
+	for (size_t at = 0; at < len;) {
+		ssize_t n = write(fd, data + at, len - at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -138,30 +139,71 @@ static int write_all(int fd, const struct buf *buf)
 	return 0;
 }
 
-static int write_special(const struct buf *buf, const char *path)
+/* Where the kernel cannot copy between these two files by itself. */
+static int copy_through_memory(int fd, int from, size_t begin, size_t end)
+{
+	char bytes[16384];
+
+	while (begin < end) {
+		size_t want = end - begin < sizeof bytes ? end - begin : sizeof bytes;
+		ssize_t n = pread(from, bytes, want, (off_t)begin);
+		if (n < 0 && errno == EINTR)
+			continue;
+		int err = n < 0 ? -errno : n == 0 ? -EIO : write_all(fd, bytes, (size_t)n);
+		if (err)
+			return err;
+		begin += (size_t)n;
+	}
+	return 0;
+}
+
+static int copy_part(int fd, const struct buf_insert *insert)
+{
+	off_t at = (off_t)insert->at, end = (off_t)(insert->at + insert->len);
+
+	while (at < end) {
+		ssize_t n = copy_file_range(insert->fd, &at, fd, NULL, (size_t)(end - at), 0);
+		if (n <= 0)
+			return copy_through_memory(fd, insert->fd, (size_t)at, (size_t)end);
+	}
+	return 0;
+}
+
+int buf_write_to(int fd, const struct buf *buf, const struct buf_insert *insert)
+{
+	size_t first = insert->len ? insert->at : 0;
+	int err = write_all(fd, buf->data, first);
+
+	if (!err && insert->len)
+		err = copy_part(fd, insert);
+	return err ? err : write_all(fd, buf->data + first, buf->len - first);
+}
+
+static int write_special(const struct buf *buf, const struct buf_insert *insert, const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	int err = write_all(fd, buf);
+	int err = buf_write_to(fd, buf, insert);
 	close(fd);
 	return err;
 }
 
-int buf_write_file(const struct buf *buf, const char *path, unsigned mode)
+int buf_write_file_with(const struct buf *buf, const struct buf_insert *insert, const char *path,
+			unsigned mode)
 {
 	struct stat st;
 
 	if (!stat(path, &st) && !S_ISREG(st.st_mode)) // /dev/stdout, a pipe, a folder
-		return S_ISDIR(st.st_mode) ? -EISDIR : write_special(buf, path);
+		return S_ISDIR(st.st_mode) ? -EISDIR : write_special(buf, insert, path);
 	if (snprintf(temporary_path, sizeof temporary_path, "%s.tmp%ld", path, (long)getpid()) >=
 	    (int)sizeof temporary_path) {
 		temporary_path[0] = 0;
 		return -ENAMETOOLONG;
 	}
 	int fd = open(temporary_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-	int err = fd < 0 ? -errno : write_all(fd, buf);
+	int err = fd < 0 ? -errno : buf_write_to(fd, buf, insert);
 	if (fd >= 0 && close(fd) && !err)
 		err = -errno;
 	if (!err && rename(temporary_path, path))
@@ -170,4 +212,9 @@ int buf_write_file(const struct buf *buf, const char *path, unsigned mode)
 		unlink(temporary_path);
 	temporary_path[0] = 0;
 	return err;
+}
+
+int buf_write_file(const struct buf *buf, const char *path, unsigned mode)
+{
+	return buf_write_file_with(buf, &(struct buf_insert){0}, path, mode);
 }

@@ -32,6 +32,16 @@ void buf_add_u64(struct buf *buf, uint64_t v);
 /* Writes the buffer to `path` through a temporary file in the same folder and a rename, so that a
  * reader or an interruption never sees half a file. `mode` as for open(2). 0 or negative errno. */
 int buf_write_file(const struct buf *buf, const char *path, unsigned mode);
+/* Bytes of an open file that belong between two parts of a buffer: those from offset `at` on, after
+ * the first `at` bytes of the buffer. They need not pass through memory. */
+struct buf_insert {
+	int fd;
+	size_t at, len; // nothing to insert when len is 0
+};
+/* As buf_write_file(), with the insertion; into an open file. */
+int buf_write_file_with(const struct buf *buf, const struct buf_insert *insert, const char *path,
+			unsigned mode);
+int buf_write_to(int fd, const struct buf *buf, const struct buf_insert *insert);
 /* Removes the temporary file of a write in progress; safe in a signal handler. */
 void buf_remove_temporary(void);
 

@@ -59,6 +59,7 @@ struct helper_info {
 	const char *args;   // one letter per argument
 	const char *result; // type as the author writes it
 	bool moves_packet;  // packet pointers are invalid after the call (IR_EFFECT_PACKET)
+	bool may_give_null; // the pointer that it gives must be tested
 };
 
 #endif

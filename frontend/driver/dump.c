@@ -22,8 +22,9 @@ int dump_run(struct compile *compile, const struct options *options)
 		ok = false;
 	}
 	if (ok)
-		ok = options->output ? output_write(compile, options, &text)
-				     : output_print(compile, &text);
+		ok = options->output
+			     ? output_write(compile, options, &(struct product){.out = text})
+			     : output_print(compile, &text);
 	buf_fini(&object);
 	buf_fini(&text);
 	return ok ? STATUS_OK : STATUS_WRONG_PROGRAM;

@@ -7,35 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontend/base/diag_render.h"
 #include "frontend/driver/dump.h"
+#include "frontend/driver/explain.h"
+#include "frontend/driver/format.h"
+#include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
 #include "frontend/driver/pipeline.h"
 #include "ks/loader.h"
-
-static bool wants_colour(const struct options *o)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	if (o->colour != COLOUR_AUTO)
-		return o->colour == COLOUR_ALWAYS;
-	return isatty(STDERR_FILENO) && !(no_color && *no_color) &&
-	       !(term && !strcmp(term, "dumb"));
-}
-
-static void print_diagnostics(const struct compile *compile, const struct options *o)
-{
-	struct diag_style style = {.json = o->error_format == ERROR_FORMAT_JSON,
-				   .colour = wants_colour(o)};
-	struct buf text;
-
-	buf_init(&text);
-	diag_render_all(&compile->sources, &compile->diags, &style, &text);
-	if (text.len)
-		fwrite(text.data, 1, text.len, stderr);
-	buf_fini(&text);
-}
 
 static int run_program(struct compile *compile, const struct options *o, const struct product *p)
 {
@@ -61,6 +40,12 @@ static int run_command(struct compile *compile, const struct options *o)
 	struct product product = {0};
 	int status;
 
+	if (o->command == COMMAND_COMPLETION)
+		return completion_run(o);
+	if (o->command == COMMAND_EXPLAIN)
+		return explain_run(o);
+	if (o->command == COMMAND_FMT)
+		return format_run(o);
 	if (o->command == COMMAND_DETACH)
 		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)
@@ -68,9 +53,9 @@ static int run_command(struct compile *compile, const struct options *o)
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&
-	    !output_write(compile, o, &product.out))
+	    !output_write(compile, o, &product))
 		status = STATUS_WRONG_PROGRAM;
-	print_diagnostics(compile, o);
+	output_print_diagnostics(compile, o);
 	if (status == STATUS_OK && o->command == COMMAND_RUN)
 		status = run_program(compile, o, &product);
 	buf_fini(&product.out);

@@ -14,7 +14,7 @@
 #include "frontend/base/vec.h"
 
 enum command {
-#define COMMAND(id, name, operands, summary, text) COMMAND_##id,
+#define COMMAND(id, name, operands, inputs, noun, summary, text) COMMAND_##id,
 #include "frontend/driver/options.def"
 	COMMAND_COUNT
 };
@@ -37,15 +37,17 @@ enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 struct options {
 	struct arena *arena;
 	enum command command;
-	const char *input;  // file; detach: project
-	const char *output; // NULL: the default
-	int emit;           // enum emit
+	const char *input;        // the first one; file, or project of detach
+	VEC(const char *) inputs; // all
+	const char *output;       // NULL: the default
+	int emit;                 // enum emit
 	VEC(const char *) folders;
 	VEC(const char *) level; // the last one counts
 	VEC(const char *) warnings;
 	const char *kernel; // NULL: running
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
+	bool write, check;        // fmt
 	bool list;                // detach
 	bool help;
 	char **program_args; // after `--`; NULL-terminated
@@ -64,5 +66,7 @@ int options_wrong(const struct options *options, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The nearest of `count` names, NULL when none is near. */
 const char *options_nearest(const char *word, const char *const *names, uint32_t count);
+/* Prints words from column `indent` on, which the cursor has reached, in lines of 80 characters. */
+void options_print_wrapped(const char *text, int indent);
 
 #endif

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "frontend/base/diag_render.h"
+
 /* What the default name of each output is: stem and suffix; and whether it can be run. */
 static const struct {
 	const char *suffix;
@@ -69,7 +71,7 @@ bool output_read_file(struct compile *compile, const char *path, struct buf *out
 	return false;
 }
 
-bool output_map_file(struct compile *compile, const char *path, const uint8_t **data, size_t *len)
+bool output_map_file(struct compile *compile, const char *path, struct mapped_file *file)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	void *map = MAP_FAILED;
@@ -77,16 +79,12 @@ bool output_map_file(struct compile *compile, const char *path, const uint8_t **
 
 	if (fd >= 0 && !fstat(fd, &st))
 		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	int saved = errno;
-	if (fd >= 0)
-		close(fd);
 	if (map == MAP_FAILED) {
 		diag_report(&compile->diags, D_FILE_NOT_READABLE, (span){0, 0}, path,
-			    strerror(saved));
+			    strerror(errno));
 		return false;
 	}
-	*data = map;
-	*len = (size_t)st.st_size;
+	*file = (struct mapped_file){map, (size_t)st.st_size, fd};
 	return true;
 }
 
@@ -108,17 +106,17 @@ static bool report_unwritable(struct compile *compile, const char *path, const c
 	return false;
 }
 
+static bool print_parts(struct compile *compile, const struct buf *out,
+			const struct buf_insert *insert)
+{
+	int err = buf_write_to(STDOUT_FILENO, out, insert);
+
+	return !err || report_unwritable(compile, "standard output", strerror(-err));
+}
+
 bool output_print(struct compile *compile, const struct buf *out)
 {
-	for (size_t at = 0; at < out->len;) {
-		ssize_t n = write(STDOUT_FILENO, out->data + at, out->len - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return report_unwritable(compile, "standard output", strerror(errno));
-		at += (size_t)n;
-	}
-	return true;
+	return print_parts(compile, out, &(struct buf_insert){0});
 }
 
 static bool is_same_file(const char *a, const char *b)
@@ -128,19 +126,44 @@ static bool is_same_file(const char *a, const char *b)
 	return !stat(a, &sa) && !stat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-bool output_write(struct compile *compile, const struct options *options, const struct buf *out)
+bool output_write(struct compile *compile, const struct options *options,
+		  const struct product *product)
 {
 	const char *path = options->output;
 
 	if (path && !strcmp(path, "-"))
-		return output_print(compile, out);
+		return print_parts(compile, &product->out, &product->runtime);
 	if (!path)
 		path = arena_printf(&compile->session, "%s%s", output_stem(compile, options->input),
 				    kinds[options->emit].suffix);
 	if (is_same_file(path, options->input))
 		return report_unwritable(compile, path, "it is the input; name another with -o");
-	int err = buf_write_file(out, path, kinds[options->emit].mode);
+	int err = buf_write_file_with(&product->out, &product->runtime, path,
+				      kinds[options->emit].mode);
 	return !err || report_unwritable(compile, path, strerror(-err));
+}
+
+static bool wants_colour(const struct options *o)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (o->colour != COLOUR_AUTO)
+		return o->colour == COLOUR_ALWAYS;
+	return isatty(STDERR_FILENO) && !(no_color && *no_color) &&
+	       !(term && !strcmp(term, "dumb"));
+}
+
+void output_print_diagnostics(const struct compile *compile, const struct options *o)
+{
+	struct diag_style style = {.json = o->error_format == ERROR_FORMAT_JSON,
+				   .colour = wants_colour(o)};
+	struct buf text;
+
+	buf_init(&text);
+	diag_render_all(&compile->sources, &compile->diags, &style, &text);
+	if (text.len)
+		fwrite(text.data, 1, text.len, stderr);
+	buf_fini(&text);
 }
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};

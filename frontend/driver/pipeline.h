@@ -12,6 +12,7 @@
 /* What comes out of a compile. */
 struct product {
 	struct buf out;              // the file to write, for build
+	struct buf_insert runtime;   // and what belongs into it
 	struct buf bpf, image, meta; // the payloads, for run
 };
 

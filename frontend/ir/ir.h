@@ -162,6 +162,7 @@ enum ir_section {
 	IR_SECTION_DATA,   // shared, with an initial value
 	IR_SECTION_BSS,    // shared, zero
 	IR_SECTION_RODATA, // constants: string literals, tables
+	IR_SECTION_PINNED, // shared, keeps its values beyond the process
 	IR_SECTION_COUNT
 };
 

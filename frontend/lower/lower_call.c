@@ -199,6 +199,8 @@ ir_ref lower_call(struct body *f, struct expr *call, const struct place *to)
 		return call_builtin(f, call);
 	if (target && target->kind == DECL_EXTERN)
 		return call_extern(f, call);
+	if (target && target->func.program)
+		return lower_tail_call(f, call);
 	if (target)
 		return call_function(f, call, to);
 	return call_value(f, call, to);

@@ -30,6 +30,7 @@ struct lower {
 	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
 	struct map fns;      // declaration and target -> index of the function + 1
 	struct map throws;   // declaration -> 1 when a throw can leave the function
+	struct map tails;    // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue;
 	uint32_t error_count; // of the diagnostics at the beginning
 };
@@ -333,6 +334,10 @@ ir_ref lower_print(struct body *f, struct expr *call);
 /* `to` is where an aggregate result goes, NULL for others. */
 ir_ref lower_call(struct body *f, struct expr *call, const struct place *to);
 ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type);
+
+/* ---- lower_tail.c ---- */
+
+ir_ref lower_tail_call(struct body *f, struct expr *call);
 
 /* ---- lower_bounds.c ---- */
 

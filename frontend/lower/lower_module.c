@@ -108,7 +108,9 @@ static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes
 	uint32_t size = decl->type->size ? decl->type->size : value_width(decl->type);
 	const uint8_t *init = is_constant ? arena_copy(lw->m->arena, bytes, size)
 					  : keep_unless_zero(lw, bytes, size);
+	bool is_pinned = decl->kind == DECL_GLOBAL && decl->variable.is_pinned;
 	enum ir_section section = is_constant ? IR_SECTION_RODATA
+				  : is_pinned ? IR_SECTION_PINNED
 				  : init      ? IR_SECTION_DATA
 					      : IR_SECTION_BSS;
 	uint32_t align = decl->type->align ? decl->type->align : 1;
@@ -281,6 +283,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
+	map_init(&lw.tails, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);
 	for (uint32_t i = 0; i < program->globals.len; i++)

@@ -82,6 +82,7 @@ struct fn_state {
 	VEC(struct handle_use) handle_uses;
 	struct handler *handlers; // innermost
 	bool in_defer;
+	span first_defer; // empty when there is none so far
 };
 
 /* Two declarations of one name that must mean the same. */
@@ -295,6 +296,11 @@ void note_throwing_call(struct checker *c, uint32_t callee, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
 
+/* ---- null pointers (null_check.c) ---- */
+
+/* After all bodies: proves that what is read or written through is not null, or reports the way. */
+void check_nulls(struct checker *c);
+
 /* ---- whole program (check_program.c) ---- */
 
 /* An attribute that cannot stand before `what` (check_program.c). */
@@ -303,6 +309,13 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 void check_function_signature(struct checker *c, struct decl *d);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
+
+/* ---- tail calls (check_tail.c) ---- */
+
+/* Marks the calls whose value is the value of e, which a program returns. */
+void mark_returned(struct expr *e);
+/* A call of a program. False after a diagnostic. */
+bool check_tail_call(struct checker *c, const struct expr *call, const struct decl *callee);
 /* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
 bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);

@@ -233,8 +233,6 @@ static void check_global(struct checker *c, struct decl *d)
 		if (!t)
 			d->type = d->variable.init->type;
 	}
-	if (d->variable.is_pinned)
-		report_unavailable(c, d->where, "a pinned variable");
 	if (!is_shared_type(d->type))
 		report_unavailable(
 			c, d->where,

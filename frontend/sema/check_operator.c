@@ -69,10 +69,6 @@ static struct expr *check_deref(struct checker *c, struct expr *e)
 	}
 	if (!complete_type(c, o->type->element, e->where))
 		return fail(c, e);
-	if (o->is_const && !o->value) {
-		diag_report(c->diags, D_NULL_DEREFERENCE, e->where);
-		return fail(c, e);
-	}
 	e->type = o->type->element;
 	e->is_lvalue = true;
 	return e;

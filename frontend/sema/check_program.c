@@ -225,30 +225,12 @@ bool use_bpf_only(struct checker *c, span where, const char *what)
 	return report_target(c, where, what, TARGET_BPF);
 }
 
-static void report_program_call(struct checker *c, const struct expr *call,
-				const struct decl *callee)
-{
-	const struct decl *f = c->fn.decl;
-
-	if (f && f->func.program == callee->func.program) {
-		report_unavailable(c, call->where, "a tail call");
-		return;
-	}
-	struct diag *d = diag_report(c->diags, D_PROGRAM_CALL, call->where, NAME(c, callee->name));
-	report_declared(c, d, callee);
-	if (f && f->func.target == TARGET_USER)
-		diag_hint(c->diags, d, "start it with `attach(load(%s), …)`",
-			  NAME(c, callee->name));
-}
-
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee)
 {
 	const struct decl *f = c->fn.decl;
 
-	if (callee->func.program) {
-		report_program_call(c, call, callee);
-		return false;
-	}
+	if (callee->func.program)
+		return check_tail_call(c, call, callee);
 	if (!f)
 		return true; // reported as not constant
 	enum func_target from = f->func.target, to = callee->func.target;

@@ -395,6 +395,8 @@ static bool check_return(struct checker *c, struct stmt *s)
 		return false;
 	}
 	if (t->kind != TYPE_VOID) {
+		if (c->fn.decl->func.program)
+			mark_returned(s->expr);
 		s->expr = check_as(c, s->expr, t);
 		return false;
 	}

@@ -65,6 +65,8 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 			check_function_body(&c, i);
 	check_call_graph(&c);
 	check_throws(&c);
+	if (!c.has_syntax_errors)
+		check_nulls(&c);
 	for (uint32_t i = 0; i < c.all.len; i++)
 		list_decl(&c, c.all.data[i]);
 	return compile->diags.errors == 0;

@@ -78,7 +78,9 @@
  *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
  *            NULL: a call through a function value (userspace only); callee is a value of TYPE_FUNC, whose function lets
  *              no throw pass and returns no aggregate.
- *            Programs are never called (tail calls cannot be compiled by this version).
+ *            A target with func.program is a tail call: it stands in a program of the same attribute, in `return e` or
+ *            in an arm (of an arm) of e, perhaps under CONV_INT; no `defer` can be pending; the argument is the context
+ *            parameter itself.
  *   INDEX    base TYPE_MAP or TYPE_ENTRY: see above. Else base is a pointer, an array or a str and the index is u64, or
  *            i64 when the source was signed. A constant index of an array or str is within it. base of an array type
  *            is a place, a field of one, a call or a literal. Field `cb` of a context: constant index only.

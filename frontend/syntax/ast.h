@@ -170,6 +170,7 @@ struct expr {
 			VEC(symbol)
 			arg_names; // parallel to args when any was written `name: e`; else empty
 			struct decl *target; // sema: what is called; NULL for a function value
+			bool is_returned;    // sema: its value is what a program returns, as is
 		} call;
 		struct {
 			struct expr *base, *index;

@@ -15,11 +15,9 @@ refuses() {
 	[ -s err ] || fail "ks $*: no message"
 }
 
-# The compiler and what it needs, in $1, as an installation would hold it.
+# An installation in $1.
 install_ks() {
-	mkdir -p "$1/bin" "$1/lib"
-	cp "$KS" "$1/bin/ks"
-	[ ! -d "$BUILD/lib/ks" ] || cp -rL "$BUILD/lib/ks" "$1/lib/ks"
+	cmake --install "$BUILD" --prefix "$(realpath -m "$1")" >/dev/null
 }
 
 # Shared libraries that the programs in $@ are loaded with.
@@ -175,6 +173,164 @@ test_object_holds_btf_and_source_lines() {
 	"$KS" dump quota.o >dump
 	expect_line "disassembly" dump 'exit'
 	expect_line "source line" dump 'network.limit'
+}
+
+# Sources of the tree that have no mistake in their syntax; $1 gets one path after the other.
+each_good_source() {
+	local file
+	for file in "$ROOT"/examples/*.ks "$ROOT"/frontend/std/*.kh "$ROOT"/tests/*/*.k[sh] "$ROOT"/tests/*/files/*.k[sh]; do
+		[ ! -e "$file" ] || [ "$(stat -c %s "$file")" -gt 100000 ] || "$KS" fmt "$file" >formatted.ks 2>err || {
+			! grep -q 'internal error' err || fail "$file: $(cat err)" || true
+			continue
+		}
+		"$1" "$file"
+	done
+}
+
+# formatted.ks is the formatted $1.
+check_formatted() {
+	"$KS" fmt formatted.ks >again.ks
+	cmp formatted.ks again.ks || fail "$1: formatting it again changes it" || true
+	! grep -n '[[:space:]]$' formatted.ks || fail "$1: white space at the end of a line" || true
+	"$KS" build --emit=ast -I "$(dirname "$1")" -o before "$1" 2>/dev/null || return 0
+	"$KS" build --emit=ast -I "$(dirname "$1")" -o after formatted.ks
+	cmp before after || fail "$1: formatting changes the program" || true
+	echo "$1" >>compared
+}
+
+test_formatting_keeps_programs_and_is_stable() {
+	each_good_source check_formatted
+	[ "$(wc -l <compared)" -gt 100 ] || fail "only $(wc -l <compared) files were compared"
+}
+
+test_examples_and_headers_are_formatted() {
+	"$KS" fmt --check "$ROOT"/examples/*.ks "$ROOT"/frontend/std/*.kh
+}
+
+test_fmt_prints_checks_and_writes() {
+	local status=0
+	printf 'fn f( ) {a=1;b=2}\n' >ugly.ks
+	printf 'fn f() {\n    a = 1\n    b = 2\n}\n' >nice.ks
+	printf 'fn f() { a = }\n' >wrong.ks
+	cp wrong.ks wrong.kept
+	"$KS" fmt ugly.ks | cmp - nice.ks
+	"$KS" fmt - <ugly.ks | cmp - nice.ks
+	"$KS" fmt --check nice.ks >out
+	[ ! -s out ] || fail "--check names a file that is right"
+	"$KS" fmt --check ugly.ks nice.ks >out || status=$?
+	expect_equal "status of --check" $status 1
+	expect_equal "files that differ" "$(cat out)" ugly.ks
+	refuses 1 fmt -w wrong.ks ugly.ks
+	cmp wrong.ks wrong.kept
+	cmp ugly.ks nice.ks
+	refuses 2 fmt -w --check ugly.ks
+	refuses 2 fmt
+}
+
+diagnostic_names() {
+	sed -n 's/^DIAG(D_[A-Z0-9_]*, "\([^"]*\)".*/\1/p' "$ROOT/frontend/base/diags.def"
+}
+
+# Writes the examples of docs/diagnostics.md to $1/NAME/{wrong,right}/x.SUFFIX, with the command beside.
+extract_examples() {
+	awk -v out="$1" '
+		/^## / { name = $2 }
+		/^```/ && folder == "" {
+			folder = out "/" name "/" $2
+			system("mkdir -p " folder)
+			file = folder "/x." substr($1, 4)
+			command = "check"
+			if (NF > 2) { command = $0; sub(/^[^ ]* [^ ]* /, "", command) }
+			print command >(folder "/command")
+			close(folder "/command")
+			next
+		}
+		/^```/ { close(file); folder = ""; next }
+		folder != "" { print >file }
+	' "$ROOT/docs/diagnostics.md"
+}
+
+# run_example FOLDER: standard error is in FOLDER/err
+run_example() {
+	(cd "$1" && "$KS" $(cat command) x.* >out 2>err)
+}
+
+test_each_diagnostic_is_explained() {
+	local name
+	extract_examples examples
+	for name in $(diagnostic_names); do
+		"$KS" explain "$name" >text || { fail "no entry for $name" || true; continue; }
+		grep -q "^$name: \(error\|warning\): " text || fail "ks explain $name: no title" || true
+		[ -d "examples/$name/wrong" ] || grep -q 'No small program' <(tr '\n' ' ' <text) ||
+			fail "$name has no example" || true
+	done
+	expect_equal "entries without a diagnostic" \
+		"$(grep '^## ' "$ROOT/docs/diagnostics.md" | cut -c4- | sort | comm -23 - <(diagnostic_names | sort))" ""
+}
+
+test_examples_of_diagnostics_do_what_they_say() {
+	local folder name given
+	extract_examples examples
+	for folder in examples/*/wrong; do
+		name=$(basename "$(dirname "$folder")")
+		run_example "$folder" || true
+		given=$(sed -n 's/.*\(error\|warning\): .*\[\([a-z0-9-]*\)\]$/\2/p' "$folder/err" | sort -u)
+		expect_equal "diagnostics of the wrong program of $name" "$given" "$name" || true
+	done
+	for folder in examples/*/right; do
+		name=$(basename "$(dirname "$folder")")
+		run_example "$folder" || fail "the right program of $name is refused: $(head -1 "$folder/err")" || true
+		[ ! -s "$folder/err" ] || fail "the right program of $name: $(head -1 "$folder/err")" || true
+		[ ! -e "$folder/x.ks" ] || "$KS" fmt --check "$folder/x.ks" || fail "$name is not formatted" || true
+	done
+}
+
+test_explain_lists_and_suggests() {
+	"$KS" explain >list
+	expect_equal "diagnostics listed" "$(cut -d' ' -f1 list)" "$(diagnostic_names)"
+	refuses 2 explain unknwon-name
+	expect_line suggestion err 'did you mean `unknown-name`'
+}
+
+test_manual_page_is_in_step_with_the_options() {
+	"$KS" help --man >ks.1
+	cmp ks.1 "$ROOT/docs/ks.1" || fail "write it with: ks help --man >docs/ks.1"
+	need_command groff
+	groff -man -ww -Tutf8 ks.1 >page 2>warnings
+	[ ! -s warnings ] || fail "$(cat warnings)"
+}
+
+# Words that the bash script offers for the command line in $@, on one line.
+complete_bash() {
+	(
+		. ./ks.bash
+		COMP_WORDS=("$@")
+		COMP_CWORD=$(($# - 1))
+		_ks
+		echo "${COMPREPLY[*]}"
+	)
+}
+
+test_completion_knows_commands_options_and_names() {
+	local command option
+	"$KS" completion bash >ks.bash
+	"$KS" completion zsh >_ks
+	for command in $("$KS" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		[[ " $(complete_bash ks '') " == *" $command "* ]] || fail "bash: no command $command" || true
+		grep -q "^	$command)" _ks || fail "zsh: no command $command" || true
+		for option in $("$KS" "$command" --help | sed -n 's/^  \(-[-a-zA-Z]*\).*/\1/p'); do
+			case $option in -I*) option=-I ;; -O*) option=-O ;; -W*) option=-W ;; esac
+			[[ " $(complete_bash ks "$command" -) " =~ " $option"=?" " ]] ||
+				fail "bash: $command has no option $option" || true
+			sed -n "/^	$command)/,/;;/p" _ks | grep -qe "'[*]*$option" ||
+				fail "zsh: $command has no option $option" || true
+		done
+	done
+	expect_equal "kinds of output" "$(complete_bash ks build --emit = na)" native-asm
+	expect_equal diagnostics "$(complete_bash ks explain unused-)" "unused-variable unused-function unused-value"
+	refuses 2 completion fish
+	command -v zsh >/dev/null || return 0
+	zsh -n _ks
 }
 
 run_cases command "$@"

@@ -4,8 +4,6 @@
 #   tests/kernel/run.sh [FILTER…]
 . "$(dirname "$0")/../cases.sh"
 . "$ROOT/tests/network.sh"
-trap network_remove EXIT
-trap 'exit 130' INT TERM
 
 end_case() { network_remove; }
 
@@ -253,6 +251,146 @@ test_detach_removes_only_what_is_its_own() {
 	here "$KS" detach other >removed
 	expect_equal removed "$(grep -c '^removed' removed)" 3
 	expect_equal "left at all" "$(here bpftool net show dev ks1 | grep -cE 'second|third|generic|driver')" 0
+}
+
+# pinning_program TYPE ENTRIES: a program with a pinned variable of that type and a pinned map of that size
+pinning_program() {
+	build_source "keeps$$" <<-END
+		pin var total: $1 = 100
+		pin var seen : hash<u32, u64>($2)
+		var fresh: u32 = 7
+		@xdp fn count(ctx: *xdp_md) -> xdp_action {
+		    total += 1
+		    fresh += 1
+		    seen[5] += 1
+		    return XDP_PASS
+		}
+		fn main() -> i32 {
+		    print("began with", total, seen[5], fresh)
+		    attach(load(count), "ks1", 0)
+		    print("ready")
+		    sleep(1500)
+		    return 1
+		}
+	END
+}
+
+test_pinned_variables_and_maps_keep_their_values() {
+	need_root
+	local pins=/sys/fs/bpf/keeps$$
+	trap "rm -rf $pins" EXIT
+	network_make
+	pinning_program u64 16
+	# ip netns exec has a /sys of its own, without the BPF file system
+	local program="nsenter --net=/run/netns/$HERE ./keeps$$" i
+	for i in 1 2; do
+		$program >log 2>errors &
+		PROGRAM=$!
+		ready ready
+		count_start here udp
+		send 10.77.0.1 30
+		expect_equal arrived "$(count_stop here udp)" "10.77.0.1 30"
+		finish || true
+		local had=$((i * 30 - 30))
+		expect_line "values at start $i" log "^began with $((100 + had)) $had 7$"
+	done
+	pinning_program u32 16
+	$program >log 2>errors && fail "another type of variable was accepted"
+	expect_line "both shapes" errors 'total at 0: 8 bytes there, total at 0: 4 bytes here$'
+	pinning_program u64 17
+	$program >log 2>errors && fail "another size of map was accepted"
+	expect_line "both shapes" errors '16 entries, flags 0x0 there, .* 17 entries, flags 0x0 here$'
+	rm -r "$pins"
+	$program >log || true
+	expect_line "values without pins" log '^began with 100 0 7$'
+}
+
+# build_tails PROGRAM LAST_LINES_OF_MAIN: the classifier of the documentation, each protocol with a way of its own
+build_tails() {
+	build_source "$1" <<-END
+		include "net.kh"
+		const TCP: u8 = 6
+		const UDP: u8 = 17
+		const ICMP: u8 = 1
+		var counts: u64[3]
+		@xdp fn tcp_classifier(ctx: *xdp_md) -> xdp_action { counts[0] += 1; return XDP_DROP }
+		@xdp fn udp_classifier(ctx: *xdp_md) -> xdp_action {
+		    counts[1] += 1
+		    return if (ctx.len() > 100) { long_packet(ctx) } else { XDP_PASS }
+		}
+		@xdp fn long_packet(ctx: *xdp_md) -> xdp_action { counts[2] += 1; return XDP_DROP }
+		@xdp fn endless(ctx: *xdp_md) -> xdp_action { return endless(ctx) }
+		@xdp fn classify(ctx: *xdp_md) -> xdp_action {
+		    var ip = ctx.at(iphdr, 14)
+		    if (ip == null) { return XDP_PASS }
+		    var protocol = ip->protocol
+		return match (protocol) {
+		    TCP:  tcp_classifier(ctx),    // transparent tail call
+		    UDP:  udp_classifier(ctx),
+		    ICMP: endless(ctx),
+		    default: XDP_PASS
+		}
+		}
+		fn main() -> i32 {
+		    if (attach(load(classify), "ks1", 0) != 0) { return 1 }
+		    $2
+		    return 0
+		}
+	END
+}
+
+test_tail_calls_go_to_the_program_of_each_protocol() {
+	need_root
+	network_make
+	build_tails tails 'print("ready"); sleep(2500); print("%lu %lu %lu", counts[0], counts[1], counts[2]); exit(7)'
+	background here ./tails >log 2>errors &
+	PROGRAM=$!
+	ready
+	count_start here udp
+	count_start here icmp
+	send 10.77.0.1 5 tcp 64
+	send 10.77.0.1 7 udp 64
+	send 10.77.0.3 4 udp 400
+	send 10.77.0.1 3 icmp 64
+	expect_equal "UDP arrived" "$(count_stop here udp)" "10.77.0.1 7"
+	expect_equal "ICMP, beyond the limit of the kernel" "$(count_stop here icmp)" ""
+	local status=0
+	wait $PROGRAM || status=$?
+	expect_equal status $status 7
+	expect_line counts log '^5 11 4$'
+}
+
+test_tail_calls_outlive_the_process() {
+	need_root
+	network_make
+	build_tails stays_too ''
+	local pins=/sys/fs/bpf/stays_too/tail_calls run
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
+	for run in first second; do
+		here ./stays_too >log 2>&1
+		expect_line "how to remove it" log '`classify` stays attached to ks1; remove it with: ks detach stays_too$'
+		expect_equal "pins after the $run run" "$(ls $pins | wc -l)" 1
+		count_start here udp
+		send 10.77.0.1 3 udp 64
+		send 10.77.0.3 3 udp 400
+		expect_equal arrived "$(count_stop here udp)" "10.77.0.1 3"
+	done
+	here "$KS" detach stays_too >removed
+	expect_equal "attached after ks detach" "$(attached_here)" 0
+	[ ! -e /sys/fs/bpf/stays_too ] || fail "the pins were not removed"
+}
+
+test_tail_calls_without_a_bpf_file_system_do_not_stay() {
+	need_root
+	network_make
+	build_tails stays_not ''
+	local status=0
+	mkdir root
+	cp stays_not root
+	env -i "$(command -v ip)" netns exec "$HERE" "$(command -v chroot)" root /stays_not 2>errors || status=$?
+	expect_equal status $status 1
+	expect_line reason errors '`classify` cannot stay attached: .* mount -t bpf bpf /sys/fs/bpf'
+	expect_equal attached "$(attached_here)" 0
 }
 
 test_a_main_that_fails_leaves_nothing_attached() {

@@ -19,6 +19,7 @@ expect_result() {
 	done
 }
 
+test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
 test_packet_by_offset() { expect_result packets by_offset 53; }
 test_packet_by_pointer() { expect_result packets by_pointer 17; }

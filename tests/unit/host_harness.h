@@ -126,7 +126,8 @@ static inline struct mapped_image map_image(const struct buf *image, void *const
 	if (calls)
 		memcpy(data, calls, KS_CALL_COUNT * sizeof *calls);
 	if (bases)
-		memcpy(data + KS_CALL_COUNT * sizeof *calls, bases, 3 * sizeof *bases);
+		memcpy(data + KS_CALL_COUNT * sizeof *calls, bases,
+		       IR_SECTION_COUNT * sizeof *bases);
 	mprotect(mapped.base, h.text_size, PROT_READ | PROT_EXEC);
 	cr_assert(h.main_offset < h.text_size);
 	mapped.main = (int32_t(*)(void *))(uintptr_t)(mapped.base + h.main_offset);

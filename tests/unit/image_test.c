@@ -186,21 +186,26 @@ static const Elf64_Shdr *section_named(const struct buf *file, const char *name)
 Test(image, a_program_is_the_runtime_with_three_sections)
 {
 	struct arena arena;
-	struct buf runtime, bpf, image, meta, out;
+	struct buf runtime, bpf, image, meta, own, out;
+	struct buf_insert rest;
 	const char *why = NULL;
 	arena_init(&arena);
 	buf_init(&runtime);
 	buf_init(&bpf);
 	buf_init(&image);
 	buf_init(&meta);
+	buf_init(&own);
 	buf_init(&out);
 	read_file(library_path(&arena, "ks-rt"), &runtime);
 	buf_add_text(&bpf, "bpf payload");
 	buf_add_text(&image, "image payload");
 	buf_add_text(&meta, "meta payload");
 	cr_assert(image_write_program((uint8_t *)runtime.data, runtime.len, &bpf, &image, &meta,
-				      &arena, &out, &why),
+				      &arena, &own, &rest, &why),
 		  "%s", why);
+	buf_add(&out, own.data, rest.at);
+	buf_add(&out, runtime.data + rest.at, rest.len);
+	buf_add(&out, own.data + rest.at, own.len - rest.at);
 	const Elf64_Shdr *s = section_named(&out, KS_SECTION_IMAGE);
 	cr_assert(s && s->sh_offset % 4096 == 0 && s->sh_size == image.len);
 	cr_assert(memcmp(out.data + s->sh_offset, image.data, image.len) == 0);
@@ -209,15 +214,16 @@ Test(image, a_program_is_the_runtime_with_three_sections)
 	s = section_named(&out, KS_SECTION_BPF);
 	cr_assert(s && memcmp(out.data + s->sh_offset, bpf.data, bpf.len) == 0);
 	cr_assert(section_named(&out, ".text"));
-	out.len = 0;
+	own.len = 0;
 	cr_assert(!image_write_program((uint8_t *)runtime.data, runtime.len / 2, &bpf, &image,
-				       &meta, &arena, &out, &why));
+				       &meta, &arena, &own, &rest, &why));
 	cr_assert(!image_write_program((uint8_t *)"#!/bin/sh\n", 10, &bpf, &image, &meta, &arena,
-				       &out, &why));
+				       &own, &rest, &why));
 	buf_fini(&runtime);
 	buf_fini(&bpf);
 	buf_fini(&image);
 	buf_fini(&meta);
+	buf_fini(&own);
 	buf_fini(&out);
 	arena_fini(&arena);
 }

@@ -45,6 +45,7 @@ static const char *write_program(struct compile *c, const char *text)
 {
 	struct ir_module m;
 	struct buf runtime, bpf, meta, out;
+	struct buf_insert rest;
 	const char *why = NULL;
 	char bytes[65536];
 	size_t n;
@@ -59,13 +60,14 @@ static const char *write_program(struct compile *c, const char *text)
 	cr_assert(file);
 	while ((n = fread(bytes, 1, sizeof bytes, file)) > 0)
 		buf_add(&runtime, bytes, n);
-	fclose(file);
 	cr_assert(image_write_program((uint8_t *)runtime.data, runtime.len, &bpf, &image, &meta,
-				      &c->session, &out, &why));
+				      &c->session, &out, &rest, &why));
 	char *folder = arena_printf(&c->session, "/tmp/ks-runtime-XXXXXX");
 	cr_assert(mkdtemp(folder));
 	const char *path = arena_printf(&c->session, "%s/prog", folder);
-	cr_assert_eq(buf_write_file(&out, path, 0755), 0);
+	rest.fd = fileno(file);
+	cr_assert_eq(buf_write_file_with(&out, &rest, path, 0755), 0);
+	fclose(file);
 	buf_fini(&runtime);
 	buf_fini(&image);
 	buf_fini(&meta);

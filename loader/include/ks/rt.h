@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 2u
+#define KS_RT_VERSION 4u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -51,9 +51,9 @@ enum ks_print_spec {
  * The image is position-independent. Text is mapped read-only and executable straight from the file
  * (it may start at the header, which then is its first bytes), data in fresh memory behind it;
  * text_size is a multiple of the page the image is aligned to, so addresses between the two are
- * fixed distances. At data start lie `call_count` pointers to fill with the call table and three
- * pointers to fill with the base addresses of the shared sections (data, bss, rodata of the BPF
- * object).
+ * fixed distances. At data start lie `call_count` pointers to fill with the call table and four
+ * pointers to fill with the base addresses of the shared sections (data, bss, rodata and
+ * data.pinned of the BPF object).
  */
 #define KS_IMAGE_MAGIC 0x31676d69736bull // "ksimg1"
 struct ks_image_header {
@@ -86,17 +86,17 @@ struct ks_meta_header {
 	uint32_t programs, program_count; // offset and count of struct ks_meta_program
 	uint32_t maps, map_count;
 	uint32_t options, option_count;
-	uint32_t options_size;    // bytes of the struct that main takes
-	uint32_t section_size[3]; // data, bss, rodata
-	uint32_t source_name;     // string: the .ks file, for messages
+	uint32_t options_size;                // bytes of the struct that main takes
+	uint32_t section_size[4];             // data, bss, rodata, pinned
+	uint32_t source_name;                 // string: the .ks file, for messages
+	uint32_t tail_calls, tail_call_count; // struct ks_meta_tail_call
 	uint32_t reserved;
 };
 
 /* Strings are offsets of NUL-terminated text within the payload. */
 struct ks_meta_program {
 	uint32_t name;
-	uint32_t kind;   // program kind: "xdp", "tc/ingress"
-	uint32_t target; // argument of its attribute, "" when none
+	uint32_t kind; // program kind: "xdp", "tc/ingress"
 };
 
 struct ks_meta_map {
@@ -105,6 +105,12 @@ struct ks_meta_map {
 	uint8_t is_percpu, is_pinned;
 	uint8_t value_is_int; // a per-CPU value of it is read as the sum
 	uint8_t reserved;
+};
+
+/* Program `caller` may pass control to `callee`, which lies at that index in the program array `map`. */
+struct ks_meta_tail_call {
+	uint32_t caller, callee; // programs
+	uint32_t map;
 };
 
 struct ks_meta_option {
