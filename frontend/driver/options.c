@@ -8,7 +8,7 @@
 
 enum form { OPT_FLAG, OPT_TEXT, OPT_JOINED, OPT_CHOICE };
 
-enum inputs { INPUT_ONE, INPUT_SOME, INPUT_OPTIONAL };
+enum inputs { INPUT_ONE, INPUT_SOME, INPUT_OPTIONAL, INPUT_NONE };
 
 enum { // command bits used in the table
 #define COMMAND(id, name, operands, inputs, noun, summary, text) id = 1 << COMMAND_##id,
@@ -266,6 +266,11 @@ static bool parse_argument(struct options *o, struct cursor *in)
 		const struct option_row *row = find_row(o->command, arg, &value);
 		return row ? set_option(o, row, value, in) : wrong_option(o, arg);
 	}
+	if (commands[o->command].inputs == INPUT_NONE) {
+		options_wrong(o, "`ks %s` takes no %s: `%s`", commands[o->command].name,
+			      commands[o->command].noun, arg);
+		return false;
+	}
 	if (o->input && commands[o->command].inputs != INPUT_SOME) {
 		options_wrong(o, "one at a time: `%s` or `%s`%s", o->input, arg,
 			      o->command == COMMAND_RUN
@@ -336,7 +341,7 @@ bool options_parse(struct options *options, struct arena *arena, int argc, char 
 		*status = STATUS_OK;
 		return false;
 	}
-	if (options->input || options->list || commands[options->command].inputs == INPUT_OPTIONAL)
+	if (options->input || options->list || commands[options->command].inputs >= INPUT_OPTIONAL)
 		return true;
 	options_wrong(options, "`ks %s` needs a %s", commands[options->command].name,
 		      commands[options->command].noun);
