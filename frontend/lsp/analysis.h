@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One text of one file, parsed and checked with all that it includes. A text that parses without
- * mistakes also goes through the back end for eBPF, which gives the diagnostics of `ks check` about
- * packets, loops and the stack.
+ * One text of one file, parsed and checked with all that it includes. When a file was opened or saved, and
+ * has no mistakes, it also goes through the back end for eBPF, which gives the diagnostics of `ks check`
+ * about packets, loops and the stack; that can take longer than a keystroke may.
  */
 #ifndef KS_LSP_ANALYSIS_H
 #define KS_LSP_ANALYSIS_H
@@ -21,7 +21,7 @@ struct analysis {
 	struct index index;
 };
 
-/* How far to go. */
+/* How far to go: to what the checker knows, or through the back end. */
 enum analysis_depth { ANALYSIS_NAMES, ANALYSIS_ALL };
 
 /* Heap memory, for analysis_free(). */

@@ -138,11 +138,11 @@ bool server_put_location(struct server *s, const struct document *doc, span wher
 
 /* ---- documents ---- */
 
-void server_check(struct server *s, struct document *doc)
+void server_check(struct server *s, struct document *doc, enum analysis_depth depth)
 {
 	analysis_free(doc->analysis);
 	doc->analysis = analysis_make(s->options, doc->path, doc->text.data ? doc->text.data : "",
-				      doc->text.len, ANALYSIS_ALL);
+				      doc->text.len, depth);
 	server_publish(s, doc);
 }
 
@@ -183,7 +183,7 @@ static void open_document(struct server *s, const struct json *params)
 	}
 	doc->text.len = 0;
 	buf_add(&doc->text, text->text, text->len);
-	server_check(s, doc);
+	server_check(s, doc, ANALYSIS_ALL);
 }
 
 /* One change: of a range, or of the whole text. */
@@ -219,7 +219,7 @@ static void change_document(struct server *s, const struct json *params)
 		return;
 	for (const struct json *c = changes->items; c; c = c->next)
 		apply_change(doc, c);
-	server_check(s, doc);
+	server_check(s, doc, ANALYSIS_NAMES);
 }
 
 static void close_document(struct server *s, const struct json *params)
@@ -242,7 +242,7 @@ static void close_document(struct server *s, const struct json *params)
 static void check_all(struct server *s)
 {
 	for (struct document *doc = s->documents; doc; doc = doc->next)
-		server_check(s, doc);
+		server_check(s, doc, ANALYSIS_ALL);
 }
 
 /* ---- messages ---- */

@@ -33,7 +33,7 @@ struct server {
 struct document *server_document(struct server *s, const struct json *params);
 struct document *server_place(struct server *s, const struct json *params, uint32_t *offset);
 /* Analyses the text anew and publishes its diagnostics. */
-void server_check(struct server *s, struct document *doc);
+void server_check(struct server *s, struct document *doc, enum analysis_depth depth);
 /* URI of a file; of a shipped header, of a copy in the user's cache folder. False when there is none. */
 bool server_put_uri(struct server *s, const struct document *doc, const struct source_file *file,
 		    struct buf *out);
