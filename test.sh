@@ -54,11 +54,12 @@ compiler_suites() {
 	suite "The command line ($1)" $SUDO env KS="$build/bin/ks" tests/command/run.sh
 	suite "The language server ($1)" $SUDO env KS="$build/bin/ks" tests/lsp/run.sh
 	suite "Broken input ($1)" $SUDO env KS="$build/bin/ks" tests/broken/run.sh
-	suite "The same function in eBPF, in userspace and in a model ($1)" \
+	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
 		$SUDO env KS="$build/bin/ks" tests/diff/run.sh
+	suite "The interpreter and the kernel ($1)" $SUDO env KS="$build/bin/ks" tests/vm/run.sh
 }
 
-install_packages "${BUILD_PACKAGES[@]}" libcriterion-dev
+install_packages "${BUILD_PACKAGES[@]}" libcriterion-dev clang-19
 mount_kernel_filesystems
 build_preset debug
 suite "Checks of the tree itself" tests/checks/run.sh

@@ -20,7 +20,7 @@ enum host_output {
 
 struct host_options {
 	const char *triple; // "x86_64-linux-gnu", "aarch64-linux-gnu"; NULL: that of the plug-in
-	int level;          // optimisation, 0 to 2
+	int level;          // 0 fast; 1 as hard as the module deserves; 2 optimised whatever it is
 	enum host_output output;
 };
 

@@ -29,33 +29,6 @@ static bool is_machine(const char *triple)
 	       (triple[len] == '-' || triple[len] == '\0');
 }
 
-/* Optimising code generation takes a time that grows with the square of a function's blocks
- * (register allocation: 1.4 s for 2000) and of a block's length (selection: 2 s for 2500
- * instructions). Beyond these the module is generated at level 0, which stays linear. */
-enum { OPTIMISED_BLOCKS_MAX = 600, OPTIMISED_BLOCK_LENGTH_MAX = 500 };
-
-static bool is_huge(struct gen *g, const struct ir_fn *fn)
-{
-	if (fn->blocks.len > OPTIMISED_BLOCKS_MAX)
-		return true;
-	uint32_t *length = ARENA_ARRAY(g->arena, uint32_t, fn->blocks.len);
-	for (uint32_t i = 1; i < fn->insns.len; i++) {
-		uint32_t block = fn->block_of.data[i];
-		if (fn->insns.data[i].op != IR_NONE && block < fn->blocks.len &&
-		    ++length[block] > OPTIMISED_BLOCK_LENGTH_MAX)
-			return true;
-	}
-	return false;
-}
-
-static int choose_level(struct gen *g, int wanted)
-{
-	for (uint32_t i = 0; wanted > 0 && i < g->m->fns.len; i++)
-		if (g->m->fns.data[i]->target == IR_TARGET_HOST && is_huge(g, g->m->fns.data[i]))
-			return 0;
-	return wanted < 0 ? 0 : wanted > 2 ? 2 : wanted;
-}
-
 static LLVMTargetMachineRef make_target(struct gen *g, const char *triple, int level)
 {
 	static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
@@ -72,7 +45,7 @@ static LLVMTargetMachineRef make_target(struct gen *g, const char *triple, int l
 		LLVMDisposeMessage(message);
 		return NULL;
 	}
-	return LLVMCreateTargetMachine(target, triple, "", "", levels[choose_level(g, level)],
+	return LLVMCreateTargetMachine(target, triple, "", "", levels[gen_choose_level(g, level)],
 				       LLVMRelocPIC, LLVMCodeModelSmall);
 }
 

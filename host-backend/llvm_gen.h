@@ -53,6 +53,9 @@ LLVMValueRef gen_runtime(struct gen *g, enum ks_rt_call call);
 /* Address of a global, computed at the builder's place. */
 LLVMValueRef gen_global(struct gen *g, uint32_t index);
 
+/* llvm_level.c: index of an LLVM level, 0 to 2 */
+int gen_choose_level(struct gen *g, int wanted);
+
 /* llvm_func.c */
 void gen_function(struct gen *g, const struct ir_fn *fn, LLVMValueRef into);
 

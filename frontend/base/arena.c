@@ -66,6 +66,14 @@ void arena_reset(struct arena *arena)
 	arena->end = c->data + c->size;
 }
 
+bool arena_holds(const struct arena *arena, const void *p)
+{
+	for (const struct arena_chunk *c = arena->chunk; c; c = c->older)
+		if ((uintptr_t)p - (uintptr_t)c->data < c->size)
+			return true;
+	return false;
+}
+
 static void add_chunk(struct arena *arena, size_t need)
 {
 	size_t size = arena->chunk_size ? arena->chunk_size : ARENA_FIRST_CHUNK;

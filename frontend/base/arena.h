@@ -11,6 +11,7 @@
 #define KS_BASE_ARENA_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ void arena_init(struct arena *arena);
 void arena_fini(struct arena *arena);
 /* Forgets everything but keeps the newest chunk for reuse. */
 void arena_reset(struct arena *arena);
+
+/* Whether p is memory of this arena. */
+bool arena_holds(const struct arena *arena, const void *p);
 
 /* Zeroed memory of `size` bytes, aligned to 16. Never NULL. */
 void *arena_alloc(struct arena *arena, size_t size);

@@ -44,6 +44,14 @@ void map_clear(struct map *map)
 	map->used = 0;
 }
 
+void map_move(struct map *map, struct arena *arena)
+{
+	if (map->slots)
+		map->slots =
+			arena_copy(arena, map->slots, ((size_t)map->mask + 1) * sizeof *map->slots);
+	map->arena = arena;
+}
+
 static struct map_slot *find_slot(const struct map *map, uint64_t key)
 {
 	uint32_t i = (uint32_t)hash_u64(key) & map->mask;

@@ -33,6 +33,8 @@ void *map_find_ptr(const struct map *map, uint64_t key);
 void map_set_ptr(struct map *map, uint64_t key, void *value);
 /* Removes every entry, keeps the storage. */
 void map_clear(struct map *map);
+/* Copies the storage to another arena, where the map then grows. */
+void map_move(struct map *map, struct arena *arena);
 
 /* Mixes 64 bits; also the way to fold several numbers into one key. */
 uint64_t hash_u64(uint64_t x);

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "frontend/driver/dump.h"
+#include "frontend/driver/explain.h"
 #include "frontend/driver/format.h"
+#include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
 #include "frontend/driver/pipeline.h"
@@ -47,6 +49,10 @@ static int run_command(struct compile *compile, const struct options *o)
 	struct product product = {0};
 	int status;
 
+	if (o->command == COMMAND_COMPLETION)
+		return completion_run(o);
+	if (o->command == COMMAND_EXPLAIN)
+		return explain_run(o);
 	if (o->command == COMMAND_FMT)
 		return format_run(o);
 	if (o->command == COMMAND_LSP)

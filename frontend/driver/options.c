@@ -3,45 +3,12 @@
 #include "frontend/driver/options.h"
 
 #include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 
-enum form { OPT_FLAG, OPT_TEXT, OPT_JOINED, OPT_CHOICE };
+#include "frontend/driver/manual.h"
+#include "frontend/driver/options_table.h"
 
-enum inputs { INPUT_ONE, INPUT_SOME, INPUT_OPTIONAL, INPUT_NONE };
-
-enum { // command bits used in the table
-#define COMMAND(id, name, operands, inputs, noun, summary, text) id = 1 << COMMAND_##id,
-#include "frontend/driver/options.def"
-};
-
-struct command_row {
-	const char *name, *operands;
-	enum inputs inputs;
-	const char *noun, *summary, *text;
-};
-
-static const struct command_row commands[COMMAND_COUNT] = {
-#define COMMAND(id, name, operands, inputs, noun, summary, text)                                   \
-	[COMMAND_##id] = {name, operands, inputs, noun, summary, text},
-#include "frontend/driver/options.def"
-};
-
-struct option_row {
-	size_t field; // offset in struct options
-	enum form form;
-	const char *spelling, *value;
-	unsigned commands;
-	const char *help;
-};
-
-static const struct option_row rows[] = {
-#define OPTION(field, form, spelling, value, commands, help)                                       \
-	{offsetof(struct options, field), form, spelling, value, commands, help},
-#include "frontend/driver/options.def"
-};
-
-enum { ROW_COUNT = sizeof rows / sizeof *rows, MAX_SUGGESTED = 24, HELP_WIDTH = 80 };
+enum { MAX_SUGGESTED = 24, HELP_WIDTH = 80 };
 
 /* ---- suggestions ---- */
 
@@ -101,7 +68,8 @@ int options_wrong(const struct options *options, const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	if (options->command < COMMAND_COUNT)
-		fprintf(stderr, "\nks: see `ks %s --help`\n", commands[options->command].name);
+		fprintf(stderr, "\nks: see `ks %s --help`\n",
+			option_commands[options->command].name);
 	else
 		fputs("\nks: see `ks --help`\n", stderr);
 	return STATUS_WRONG_COMMAND;
@@ -109,8 +77,7 @@ int options_wrong(const struct options *options, const char *format, ...)
 
 /* ---- help ---- */
 
-/* Prints words from column `indent`, broken before HELP_WIDTH. */
-static void print_wrapped(const char *text, int indent)
+void options_print_wrapped(const char *text, int indent)
 {
 	int column = indent;
 
@@ -133,21 +100,18 @@ static void print_wrapped(const char *text, int indent)
 
 static void print_option(const struct option_row *row)
 {
-	bool is_long = row->spelling[1] == '-', joined = row->form == OPT_JOINED;
-	const char *between = !*row->value ? "" : is_long ? "=" : joined ? "" : " ";
-
-	printf("  %s%s%s\n      ", row->spelling, between, row->value);
-	print_wrapped(row->help, 6);
+	printf("  %s%s%s\n      ", row->spelling, option_between(row), row->value);
+	options_print_wrapped(row->help, 6);
 }
 
 static void print_command_help(enum command c)
 {
-	printf("Usage: ks %s %s\n\n", commands[c].name, commands[c].operands);
-	print_wrapped(commands[c].text, 0);
+	printf("Usage: ks %s %s\n\n", option_commands[c].name, option_commands[c].operands);
+	options_print_wrapped(option_commands[c].text, 0);
 	printf("\nOptions:\n");
-	for (int i = 0; i < ROW_COUNT; i++)
-		if (rows[i].commands & 1u << c)
-			print_option(&rows[i]);
+	for (int i = 0; i < option_row_count; i++)
+		if (option_rows[i].commands & 1u << c)
+			print_option(&option_rows[i]);
 	printf("\nExit status: 0 success, 1 the program is wrong or could not be written, 2 the "
 	       "command line is wrong.\n");
 }
@@ -158,15 +122,15 @@ static void print_help(void)
 	       "drives it.\n\n"
 	       "Usage: ks COMMAND [OPTION...] FILE\n\nCommands:\n");
 	for (int c = 0; c < COMMAND_COUNT; c++)
-		printf("  %-8s %s\n", commands[c].name, commands[c].summary);
+		printf("  %-10s %s\n", option_commands[c].name, option_commands[c].summary);
 	printf("\nOptions:\n"
-	       "  --help     print this text; `ks help COMMAND` tells about a command\n"
-	       "  --version  print the version\n"
-	       "\nExamples:\n"
-	       "  ks build quota.ks && sudo ./quota --limit 1000\n"
-	       "  sudo ks run quota.ks -- --limit 1000\n"
-	       "  ks build --emit=bpf --kernel 6.1 quota.ks && ks dump quota.o\n"
-	       "\nExit status: 0 success, 1 the program is wrong, 2 the command line is wrong.\n");
+	       "  --help     print this text; `ks help COMMAND` tells about a command,\n"
+	       "             `ks help --man` prints the manual page\n"
+	       "  --version  print the version\n");
+	printf("\nExamples:\n");
+	for (int i = 0; option_examples[i]; i++)
+		printf("  %s\n", option_examples[i]);
+	printf("\nExit status: 0 success, 1 the program is wrong, 2 the command line is wrong.\n");
 }
 
 /* ---- parsing ---- */
@@ -179,17 +143,18 @@ struct cursor {
 /* The row that `arg` spells, for a command; *value receives a value glued to it, or NULL. */
 static const struct option_row *find_row(enum command c, const char *arg, const char **value)
 {
-	for (int i = 0; i < ROW_COUNT; i++) {
-		size_t len = strlen(rows[i].spelling);
-		if (!(rows[i].commands & 1u << c) || strncmp(arg, rows[i].spelling, len))
+	for (int i = 0; i < option_row_count; i++) {
+		size_t len = strlen(option_rows[i].spelling);
+		if (!(option_rows[i].commands & 1u << c) ||
+		    strncmp(arg, option_rows[i].spelling, len))
 			continue;
 		*value = NULL;
 		if (!arg[len])
-			return &rows[i];
-		bool is_long = rows[i].spelling[1] == '-';
-		if ((is_long && arg[len] == '=') || (!is_long && rows[i].form != OPT_FLAG)) {
+			return &option_rows[i];
+		bool is_long = option_rows[i].spelling[1] == '-';
+		if ((is_long && arg[len] == '=') || (!is_long && option_rows[i].form != OPT_FLAG)) {
 			*value = arg + len + is_long;
-			return &rows[i];
+			return &option_rows[i];
 		}
 	}
 	return NULL;
@@ -244,14 +209,14 @@ static bool set_option(struct options *o, const struct option_row *row, const ch
 
 static bool wrong_option(struct options *o, const char *arg)
 {
-	const char *names[ROW_COUNT];
+	const char **names = ARENA_ARRAY(o->arena, const char *, option_row_count);
 	uint32_t count = 0;
 	size_t len = strcspn(arg, "=");
 	char *word = arena_copy_string(o->arena, arg, len);
 
-	for (int i = 0; i < ROW_COUNT; i++)
-		if (rows[i].commands & 1u << o->command)
-			names[count++] = rows[i].spelling;
+	for (int i = 0; i < option_row_count; i++)
+		if (option_rows[i].commands & 1u << o->command)
+			names[count++] = option_rows[i].spelling;
 	options_wrong(o, "unknown option `%s`%s", word, suggest(o, word, names, count));
 	return false;
 }
@@ -266,12 +231,12 @@ static bool parse_argument(struct options *o, struct cursor *in)
 		const struct option_row *row = find_row(o->command, arg, &value);
 		return row ? set_option(o, row, value, in) : wrong_option(o, arg);
 	}
-	if (commands[o->command].inputs == INPUT_NONE) {
-		options_wrong(o, "`ks %s` takes no %s: `%s`", commands[o->command].name,
-			      commands[o->command].noun, arg);
+	if (option_commands[o->command].inputs == INPUT_NONE) {
+		options_wrong(o, "`ks %s` takes no %s: `%s`", option_commands[o->command].name,
+			      option_commands[o->command].noun, arg);
 		return false;
 	}
-	if (o->input && commands[o->command].inputs != INPUT_SOME) {
+	if (o->input && option_commands[o->command].inputs != INPUT_SOME) {
 		options_wrong(o, "one at a time: `%s` or `%s`%s", o->input, arg,
 			      o->command == COMMAND_RUN
 				      ? "; arguments of the program stand after `--`"
@@ -288,7 +253,7 @@ static bool find_command(struct options *o, const char *word)
 	const char *names[COMMAND_COUNT];
 
 	for (int c = 0; c < COMMAND_COUNT; c++) {
-		names[c] = commands[c].name;
+		names[c] = option_commands[c].name;
 		if (!strcmp(word, names[c])) {
 			o->command = (enum command)c;
 			return true;
@@ -308,8 +273,11 @@ bool options_parse(struct options *options, struct arena *arena, int argc, char 
 		options_wrong(options, "a command is missing");
 		return false;
 	}
-	if (!strcmp(argv[1], "help") && argc > 2) { // `ks help build`
-		if (find_command(options, argv[2])) {
+	if (!strcmp(argv[1], "help") && argc > 2) { // `ks help build`, `ks help --man`
+		if (!strcmp(argv[2], "--man")) {
+			manual_print();
+			*status = STATUS_OK;
+		} else if (find_command(options, argv[2])) {
 			print_command_help(options->command);
 			*status = STATUS_OK;
 		}
@@ -341,9 +309,10 @@ bool options_parse(struct options *options, struct arena *arena, int argc, char 
 		*status = STATUS_OK;
 		return false;
 	}
-	if (options->input || options->list || commands[options->command].inputs >= INPUT_OPTIONAL)
+	if (options->input || options->list ||
+	    option_commands[options->command].inputs >= INPUT_OPTIONAL)
 		return true;
-	options_wrong(options, "`ks %s` needs a %s", commands[options->command].name,
-		      commands[options->command].noun);
+	options_wrong(options, "`ks %s` needs a %s", option_commands[options->command].name,
+		      option_commands[options->command].noun);
 	return false;
 }

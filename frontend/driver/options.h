@@ -67,5 +67,7 @@ int options_wrong(const struct options *options, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The nearest of `count` names, NULL when none is near. */
 const char *options_nearest(const char *word, const char *const *names, uint32_t count);
+/* Prints words from column `indent` on, which the cursor has reached, in lines of 80 characters. */
+void options_print_wrapped(const char *text, int indent);
 
 #endif

@@ -12,6 +12,7 @@
 #include "frontend/driver/pipeline.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "bpf-backend/codegen/bpf_gen.h"
@@ -30,6 +31,16 @@
 /* Name for --stop-after: the module as lowering leaves it, before any pass. */
 #define STOP_AFTER_LOWERING "lower"
 
+/* The library that makes native code. It takes as long to open as a small program takes from text to
+ * eBPF code, so a thread opens it meanwhile. */
+struct plugin {
+	const char *path;
+	pthread_t thread;
+	bool is_opening;            // the thread has not been waited for
+	host_generate_fn *function; // NULL: could not be opened
+	char why[512];
+};
+
 struct session {
 	struct compile *compile;
 	const struct options *options;
@@ -40,6 +51,7 @@ struct session {
 	struct checked_program checked;
 	struct ir_module module;
 	struct bpf_object object;
+	struct plugin plugin;
 };
 
 static bool is_clean(const struct session *s)
@@ -214,6 +226,8 @@ static bool optimise(struct session *s)
 {
 	if (s->passes.stop_after && !strcmp(s->passes.stop_after, STOP_AFTER_LOWERING))
 		return true;
+	s->passes.only_bpf = s->options->command == COMMAND_CHECK || s->options->emit == EMIT_BPF ||
+			     s->options->emit == EMIT_ASM;
 	return opt_run(&s->module, &s->passes) && is_clean(s);
 }
 
@@ -232,12 +246,10 @@ static bool fail_native(struct session *s, const char *why)
 	return false;
 }
 
-/* Compiles the userspace functions, in the plug-in. */
-static bool generate_native(struct session *s, enum host_output output, struct buf *out)
+static void *open_plugin(void *data)
 {
-	struct host_options options = {.level = s->passes.level, .output = output};
-	void *library = dlopen(output_library_path(s->compile, HOST_PLUGIN_NAME), RTLD_NOW);
-	const char *why = NULL;
+	struct plugin *p = data;
+	void *library = dlopen(p->path, RTLD_NOW);
 	union { // ISO C has no cast from an object pointer to a function pointer
 		void *object;
 		host_generate_fn *function;
@@ -245,11 +257,50 @@ static bool generate_native(struct session *s, enum host_output output, struct b
 
 	if (library)
 		generate.object = dlsym(library, HOST_GENERATE_SYMBOL);
-	if (!generate.object)
-		return fail_native(s, dlerror());
-	if (!generate.function(&s->module, &options, out, &why))
-		return fail_native(s, why);
-	return true;
+	if (!generate.object) {
+		const char *why = dlerror();
+		snprintf(p->why, sizeof p->why, "%s", why ? why : "it has no entry");
+	}
+	p->function = generate.function;
+	return NULL;
+}
+
+static bool wants_native(const struct options *o)
+{
+	if (o->command == COMMAND_RUN)
+		return true;
+	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
+					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
+}
+
+static void begin_plugin(struct session *s)
+{
+	struct plugin *p = &s->plugin;
+
+	p->path = output_library_path(s->compile, HOST_PLUGIN_NAME);
+	p->is_opening = pthread_create(&p->thread, NULL, open_plugin, p) == 0;
+	if (!p->is_opening)
+		open_plugin(p);
+}
+
+/* Also after errors: a process must not end while a library is being opened. */
+static void finish_plugin(struct session *s)
+{
+	if (s->plugin.is_opening)
+		pthread_join(s->plugin.thread, NULL);
+	s->plugin.is_opening = false;
+}
+
+/* Compiles the userspace functions, in the plug-in. */
+static bool generate_native(struct session *s, enum host_output output, struct buf *out)
+{
+	struct host_options options = {.level = s->passes.level, .output = output};
+	const char *why = NULL;
+
+	finish_plugin(s);
+	if (!s->plugin.function)
+		return fail_native(s, s->plugin.why);
+	return s->plugin.function(&s->module, &options, out, &why) || fail_native(s, why);
 }
 
 static bool has_main(struct session *s)
@@ -349,11 +400,14 @@ int pipeline_run(struct compile *compile, const struct options *options, struct 
 	int status = read_options(s);
 	if (status)
 		return status;
+	if (wants_native(options))
+		begin_plugin(s);
 	if (options->command == COMMAND_BUILD)
 		ok = make_output(s);
 	else if (options->command == COMMAND_RUN)
 		ok = make_module(s) && optimise(s) && make_payloads(s);
 	else // eBPF code too: some limits are known only then
 		ok = make_module(s) && optimise(s) && generate_bpf(s);
+	finish_plugin(s);
 	return ok && is_clean(s) ? STATUS_OK : STATUS_WRONG_PROGRAM;
 }

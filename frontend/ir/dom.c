@@ -150,9 +150,3 @@ struct ir_doms ir_find_doms(const struct ir_fn *fn, struct arena *arena)
 	number_tree(&d, n, arena);
 	return d;
 }
-
-bool ir_dominates(const struct ir_doms *doms, uint32_t a, uint32_t b)
-{
-	return doms->rpo_index[a] != UINT32_MAX && doms->rpo_index[b] != UINT32_MAX &&
-	       doms->enter[a] <= doms->enter[b] && doms->enter[b] < doms->leave[a];
-}

@@ -337,6 +337,10 @@ void ir_emit_unreachable(struct ir_builder *b);
 ir_ref ir_add_phi(struct ir_fn *fn, uint32_t block, enum ir_type type, span where);
 void ir_phi_args(struct ir_fn *fn, ir_ref phi, const ir_ref *args); // as many as predecessors
 
+/* Moves what the function has in its arena to `home`, which becomes its arena, without the room that
+ * growing left. For when a function that was made or changed in an arena of its own is finished. */
+void ir_settle(struct ir_fn *fn, struct arena *home);
+
 /* The pieces that the calls above are made of. */
 ir_ref ir_new_insn(struct ir_fn *fn, struct ir_insn insn, span where);      // in no block yet
 void ir_append(struct ir_fn *fn, uint32_t block, ir_ref r);                 // links it at the end
@@ -360,14 +364,21 @@ static inline const struct ir_const *ir_get_const(const struct ir_fn *fn, ir_ref
 	return &fn->consts.data[r & ~IR_CONST_BIT];
 }
 
-enum ir_type ir_type_of(const struct ir_fn *fn, ir_ref r);
+static inline enum ir_type ir_type_of(const struct ir_fn *fn, ir_ref r)
+{
+	if (!r)
+		return IR_VOID;
+	return (enum ir_type)(ir_is_const(r) ? ir_get_const(fn, r)->type : ir_get(fn, r)->type);
+}
+
 /* Operands in the pool of a call or phi. */
-ir_ref *ir_args(const struct ir_fn *fn, ir_ref r);
-uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r);
+static inline bool ir_has_pool(const struct ir_insn *in);
+static inline ir_ref *ir_args(const struct ir_fn *fn, ir_ref r);
+static inline uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r);
 /* Places of the operands, in the order a, b, c, pool as far as the op table gives them; a place may
  * hold IR_REF_NONE (return). Valid until the pool or the instructions grow. */
-uint32_t ir_operand_count(const struct ir_fn *fn, ir_ref r);
-ir_ref *ir_operand(const struct ir_fn *fn, ir_ref r, uint32_t k);
+static inline uint32_t ir_operand_count(const struct ir_fn *fn, ir_ref r);
+static inline ir_ref *ir_operand(const struct ir_fn *fn, ir_ref r, uint32_t k);
 /* Calls visit for each of them. */
 void ir_each_operand(const struct ir_fn *fn, ir_ref r, void (*visit)(ir_ref *operand, void *data),
 		     void *data);
@@ -380,7 +391,11 @@ void ir_remove(struct ir_fn *fn, ir_ref r);
 void ir_move_before(struct ir_fn *fn, ir_ref r, ir_ref at);
 /* Rewrites every operand through `replacement` (indexed by instruction ref, as long as fn->insns;
  * IR_REF_NONE keeps). One walk for any number of replacements; chains are followed. */
-ir_ref ir_replacement_of(ir_ref *replacement, ir_ref r); // the end of one chain
+ir_ref ir_follow_replacements(ir_ref *replacement, ir_ref r); // of which there is one at least
+static inline ir_ref ir_replacement_of(ir_ref *replacement, ir_ref r) // the end of one chain
+{
+	return r && !ir_is_const(r) && replacement[r] ? ir_follow_replacements(replacement, r) : r;
+}
 void ir_replace_all(struct ir_fn *fn, ir_ref *replacement);
 /* Cuts block `b` after instruction `at`; the rest, with the block end, moves to a new block, whose
  * index is returned. b is left without an end and without successors; no phi may follow `at`. */
@@ -449,6 +464,49 @@ struct ir_op_info {
 };
 extern const struct ir_op_info ir_ops[IR_OP_COUNT];
 
+static inline bool ir_has_pool(const struct ir_insn *in)
+{
+	return ir_ops[in->op].extra == IR_EXTRA_ARGS || ir_ops[in->op].effect == IR_EFF_CALL;
+}
+
+static inline ir_ref *ir_args(const struct ir_fn *fn, ir_ref r)
+{
+	assert(ir_has_pool(ir_get(fn, r)) && "a call or a phi");
+	return fn->pool.data + ir_get(fn, r)->a;
+}
+
+static inline uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(fn, r);
+
+	assert(ir_has_pool(in) && "a call or a phi");
+	return in->op == IR_PHI ? in->index : in->aux;
+}
+
+static inline uint32_t ir_operand_count(const struct ir_fn *fn, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(fn, r);
+	const struct ir_op_info *op = &ir_ops[in->op];
+
+	if (ir_has_pool(in))
+		return ir_arg_count(fn, r) + (op->b != IR_OPERAND_NONE);
+	return (uint32_t)(op->a != IR_OPERAND_NONE) + (op->b != IR_OPERAND_NONE) +
+	       (op->extra == IR_EXTRA_REF);
+}
+
+static inline ir_ref *ir_operand(const struct ir_fn *fn, ir_ref r, uint32_t k)
+{
+	struct ir_insn *in = ir_get(fn, r);
+
+	assert(k < ir_operand_count(fn, r) && "an operand that the operation has");
+	if (ir_has_pool(in)) {
+		if (ir_ops[in->op].b == IR_OPERAND_NONE)
+			return fn->pool.data + in->a + k;
+		return k ? fn->pool.data + in->a + (k - 1) : &in->b;
+	}
+	return k == 0 ? &in->a : k == 1 ? &in->b : &in->c;
+}
+
 /* Value of a CAN_FOLD operation over constants; the one definition of integer semantics, shared by
  * the optimiser and the tests. `type` is the instruction's type, operand_type that of its operands.
  */
@@ -480,7 +538,12 @@ struct ir_doms {
 	uint32_t *enter, *leave; // numbering of the dominator tree, for ir_dominates()
 };
 struct ir_doms ir_find_doms(const struct ir_fn *fn, struct arena *arena);
-bool ir_dominates(const struct ir_doms *doms, uint32_t a, uint32_t b); // a block dominates itself
+/* A block dominates itself. */
+static inline bool ir_dominates(const struct ir_doms *doms, uint32_t a, uint32_t b)
+{
+	return doms->rpo_index[a] != UINT32_MAX && doms->rpo_index[b] != UINT32_MAX &&
+	       doms->enter[a] <= doms->enter[b] && doms->enter[b] < doms->leave[a];
+}
 
 struct ir_loop {
 	uint32_t header;

@@ -30,6 +30,53 @@ uint32_t ir_add_fn(struct ir_module *m, symbol name, enum ir_target target)
 	return m->fns.len - 1;
 }
 
+#define SETTLE(v, slack)                                                                           \
+	((v)->cap && arena_holds(from, (v)->data)                                                  \
+		 ? (void)((v)->cap = (v)->len + (slack),                                           \
+			  (v)->data =                                                              \
+				  settled((v)->data, sizeof *(v)->data, (v)->len, (v)->cap, home)) \
+		 : (void)0)
+
+static void *settled(const void *data, size_t size, uint32_t len, uint32_t cap, struct arena *home)
+{
+	void *p = arena_alloc(home, size * cap);
+
+	return len ? memcpy(p, data, size * len) : p;
+}
+
+void ir_settle(struct ir_fn *fn, struct arena *home)
+{
+	const struct arena *from = fn->arena;
+	uint32_t slack = fn->insns.len / 8 + 2; // the passes put something in
+
+	SETTLE(&fn->insns, slack);
+	SETTLE(&fn->next, slack);
+	SETTLE(&fn->prev, slack);
+	SETTLE(&fn->block_of, slack);
+	SETTLE(&fn->spans, slack);
+	SETTLE(&fn->blocks, 2);
+	for (uint32_t b = 0; b < fn->blocks.len; b++) {
+		struct ir_block *block = &fn->blocks.data[b];
+		SETTLE(&block->preds, 0);
+		if (arena_holds(from, block->succs))
+			block->succs = arena_copy(home, block->succs,
+						  block->succ_count * sizeof *block->succs);
+	}
+	SETTLE(&fn->slots, 0);
+	SETTLE(&fn->consts, 4);
+	SETTLE(&fn->pool, fn->pool.len / 4);
+	SETTLE(&fn->switches, 0);
+	for (uint32_t i = 0; i < fn->switches.len; i++) {
+		struct ir_switch *table = &fn->switches.data[i];
+		if (arena_holds(from, table->values))
+			table->values = arena_copy(home, table->values,
+						   table->count * sizeof *table->values);
+	}
+	if (arena_holds(from, fn->const_index.slots))
+		map_move(&fn->const_index, home);
+	fn->arena = fn->const_index.arena = home;
+}
+
 uint32_t ir_add_extern(struct ir_module *m, enum ir_extern_kind kind, const char *name,
 		       enum ir_type result, uint32_t effects)
 {

@@ -7,59 +7,9 @@
 
 #include <string.h>
 
-enum ir_type ir_type_of(const struct ir_fn *fn, ir_ref r)
-{
-	if (!r)
-		return IR_VOID;
-	return (enum ir_type)(ir_is_const(r) ? ir_get_const(fn, r)->type : ir_get(fn, r)->type);
-}
-
-static bool has_pool(const struct ir_insn *in)
-{
-	return ir_ops[in->op].extra == IR_EXTRA_ARGS || ir_ops[in->op].effect == IR_EFF_CALL;
-}
-
-ir_ref *ir_args(const struct ir_fn *fn, ir_ref r)
-{
-	assert(has_pool(ir_get(fn, r)) && "a call or a phi");
-	return fn->pool.data + ir_get(fn, r)->a;
-}
-
-uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r)
-{
-	const struct ir_insn *in = ir_get(fn, r);
-
-	assert(has_pool(in) && "a call or a phi");
-	return in->op == IR_PHI ? in->index : in->aux;
-}
-
 void ir_phi_args(struct ir_fn *fn, ir_ref phi, const ir_ref *args)
 {
 	memcpy(ir_args(fn, phi), args, ir_arg_count(fn, phi) * sizeof *args);
-}
-
-uint32_t ir_operand_count(const struct ir_fn *fn, ir_ref r)
-{
-	const struct ir_insn *in = ir_get(fn, r);
-	const struct ir_op_info *op = &ir_ops[in->op];
-
-	if (has_pool(in))
-		return ir_arg_count(fn, r) + (op->b != IR_OPERAND_NONE);
-	return (op->a != IR_OPERAND_NONE) + (op->b != IR_OPERAND_NONE) +
-	       (op->extra == IR_EXTRA_REF);
-}
-
-ir_ref *ir_operand(const struct ir_fn *fn, ir_ref r, uint32_t k)
-{
-	struct ir_insn *in = ir_get(fn, r);
-
-	assert(k < ir_operand_count(fn, r) && "an operand that the operation has");
-	if (has_pool(in)) {
-		if (ir_ops[in->op].b == IR_OPERAND_NONE)
-			return fn->pool.data + in->a + k;
-		return k ? fn->pool.data + in->a + (k - 1) : &in->b;
-	}
-	return k == 0 ? &in->a : k == 1 ? &in->b : &in->c;
 }
 
 void ir_each_operand(const struct ir_fn *fn, ir_ref r, void (*visit)(ir_ref *operand, void *data),
@@ -137,7 +87,7 @@ void ir_move_before(struct ir_fn *fn, ir_ref r, ir_ref at)
 	link_before(fn, r, at);
 }
 
-ir_ref ir_replacement_of(ir_ref *replacement, ir_ref r)
+ir_ref ir_follow_replacements(ir_ref *replacement, ir_ref r)
 {
 	ir_ref last = r;
 

@@ -269,6 +269,7 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
 			 .decl = decl,
 			 .result = decl->type->func.result};
 	f.target = f.fn->target;
+	f.fn->arena = f.fn->const_index.arena = &lw->making;
 	f.b.fn = f.fn;
 	f.b.where = decl->name_where;
 	f.b.block = new_block(&f);
@@ -282,5 +283,7 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
 	finish_body(&f);
 	finish_exit(&f);
 	ir_remove_unreachable(f.fn, &lw->compile->scratch);
+	ir_settle(f.fn, lw->m->arena);
+	arena_reset(&lw->making);
 	arena_reset(&lw->compile->scratch);
 }

@@ -25,6 +25,7 @@ struct lower {
 	const struct checked_program *program;
 	const struct target_info *info;
 	struct ir_module *m;
+	struct arena making; // holds the function that is being lowered
 	struct map dtypes;   // type id -> index of the dtype + 1
 	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
 	struct map fns;      // declaration and target -> index of the function + 1

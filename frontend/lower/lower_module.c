@@ -278,6 +278,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 			   .info = info,
 			   .m = out,
 			   .error_count = compile->diags.errors};
+	arena_init(&lw.making);
 	map_init(&lw.dtypes, out->arena);
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
@@ -294,5 +295,6 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	request_roots(&lw);
 	for (uint32_t i = 0; i < lw.queue.len; i++)
 		lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);
+	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;
 }

@@ -26,7 +26,7 @@ static void generate(struct analysis *a)
 {
 	struct ir_module *m = ARENA_NEW(&a->compile.module, struct ir_module);
 	struct bpf_object *object = ARENA_NEW(&a->compile.module, struct bpf_object);
-	struct opt_options passes = {.kernel = a->target.kernel, .level = 1};
+	struct opt_options passes = {.kernel = a->target.kernel, .level = 1, .only_bpf = true};
 	struct bpf_gen_options options = {.kernel = a->target.kernel};
 
 	ir_module_init(m, &a->compile, &a->compile.module);

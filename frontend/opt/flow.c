@@ -454,13 +454,15 @@ bool opt_flow(struct opt_context *ctx, struct ir_fn *fn)
 {
 	struct flow f = {.ctx = ctx, .fn = fn, .changed = true};
 
+	ir_remove_unreachable(fn, ctx->scratch);
 	/* What one round opens the next one takes; chains longer than this wait for the next time. */
 	for (uint32_t round = 0; round < 4 && f.changed; round++) {
 		f.changed = false;
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
 			if (fn->blocks.data[b].first)
 				fold_end(&f, b);
-		ir_remove_unreachable(fn, ctx->scratch);
+		if (f.changed)
+			ir_remove_unreachable(fn, ctx->scratch);
 		fold_bool_phis(&f);
 		find_candidates(&f);
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
@@ -470,7 +472,8 @@ bool opt_flow(struct opt_context *ctx, struct ir_fn *fn)
 			if (fn->blocks.data[b].first)
 				skip_block(&f, b);
 		merge_returns(&f);
-		ir_remove_unreachable(fn, ctx->scratch);
+		if (f.changed)
+			ir_remove_unreachable(fn, ctx->scratch);
 		join_all(&f);
 	}
 	return true;

@@ -79,6 +79,27 @@ static uint32_t meet_epochs(const struct packets *p, uint32_t b)
 	return epoch;
 }
 
+ir_ref packet_last_mover(const struct packets *p, ir_ref at)
+{
+	uint32_t epoch = p->now[at];
+	/* Where ways meet, one of them; each step goes to a block that comes earlier or round a loop, so
+	 * that the number of blocks is enough. */
+	for (uint32_t i = 0; i < p->fn->blocks.len && epoch & MEETING_EPOCH; i++) {
+		const struct ir_block *block = &p->fn->blocks.data[epoch & ~MEETING_EPOCH];
+		uint32_t from = epoch;
+		for (uint32_t k = 0; k < block->preds.len; k++) {
+			uint32_t out = p->epoch_out[block->preds.data[k]];
+			if (out && out != UNKNOWN_EPOCH && out != epoch &&
+			    (from == epoch || !(out & MEETING_EPOCH)))
+				from = out;
+		}
+		if (from == epoch)
+			return IR_REF_NONE;
+		epoch = from;
+	}
+	return epoch & MEETING_EPOCH ? IR_REF_NONE : epoch;
+}
+
 void packet_find_epochs(struct packets *p, struct opt_context *ctx, struct ir_fn *fn)
 {
 	*p = (struct packets){.fn = fn,

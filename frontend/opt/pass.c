@@ -151,24 +151,31 @@ static uint32_t *order_fns(struct opt_context *ctx, struct arena *arena)
 /* Rows from..to (exclusive), all of scope FN. */
 static bool run_group(struct opt_context *ctx, uint32_t from, uint32_t to)
 {
-	struct arena arena;
+	struct arena arena, work;
 	bool good = true;
 
 	arena_init(&arena);
+	arena_init(&work);
 	uint32_t *order = order_fns(ctx, &arena);
 	ctx->is_done = ARENA_ARRAY(&arena, bool, ctx->module->fns.len + 1);
 	for (uint32_t i = 0; i < ctx->module->fns.len && !ctx->compile->diags.too_many; i++) {
+		struct ir_fn *fn = ctx->module->fns.data[order[i]];
+		if (ctx->options->only_bpf && fn->target != IR_TARGET_BPF)
+			continue;
 		ctx->valid = OPT_NONE;
 		bool is_sound = true;
+		fn->arena = fn->const_index.arena = &work;
 		for (uint32_t p = from; p < to && is_sound; p++)
 			if (passes[p].level <= ctx->options->level)
-				is_sound =
-					run_on_fn(ctx, &passes[p], ctx->module->fns.data[order[i]]);
+				is_sound = run_on_fn(ctx, &passes[p], fn);
+		ir_settle(fn, ctx->module->arena);
+		arena_reset(&work);
 		good = good && is_sound;
 		ctx->is_done[order[i]] = true;
 	}
 	ctx->is_done = NULL;
 	ctx->calls = NULL;
+	arena_fini(&work);
 	arena_fini(&arena);
 	return good;
 }

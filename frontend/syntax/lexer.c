@@ -27,6 +27,24 @@ static const struct token_info infos[TOKEN_COUNT] = {
 #include "frontend/syntax/tokens.def"
 };
 
+/* First characters of the spellings, close together for searching. */
+static const char firsts[TOKEN_COUNT] = {
+#define TOKEN(kind, name)
+#define PUNCT(kind, spelling) [kind] = (spelling)[0],
+#define OPERATOR(kind, spelling, binary, goes_on) [kind] = (spelling)[0],
+#define ASSIGN(kind, spelling, binary) [kind] = (spelling)[0],
+#define KEYWORD(kind, spelling, word) [kind] = (spelling)[0],
+#include "frontend/syntax/tokens.def"
+};
+
+/* The first kind from `kind` on, below `end`, whose spelling begins with c; `end` when there is none. */
+static int next_with_first(int kind, int end, char c)
+{
+	const char *found = memchr(firsts + kind, c, (size_t)(end - kind));
+
+	return found ? (int)(found - firsts) : end;
+}
+
 const struct token_info *token_info(enum token_kind kind)
 {
 	return &infos[kind];
@@ -155,9 +173,9 @@ static void lex_word(struct lexer *lx, struct token *t)
 	size_t len = (size_t)(lx->at - from);
 	t->kind = TOK_ID;
 	t->name = intern_make(&lx->compile->names, from, len);
-	for (int k = KW_FN; k < TOKEN_COUNT; k++) {
+	for (int k = KW_FN - 1; (k = next_with_first(k + 1, TOKEN_COUNT, *from)) < TOKEN_COUNT;) {
 		const char *word = infos[k].text;
-		if (word[0] == from[0] && !strncmp(word, from, len) && !word[len])
+		if (!strncmp(word, from, len) && !word[len])
 			t->kind = (enum token_kind)k;
 	}
 }
@@ -295,10 +313,8 @@ static void lex_char(struct lexer *lx, struct token *t)
 
 static bool lex_punct(struct lexer *lx, struct token *t)
 {
-	for (int k = TOK_STRING + 1; k < KW_FN; k++) {
+	for (int k = TOK_STRING; (k = next_with_first(k + 1, KW_FN, *lx->at)) < KW_FN;) {
 		const char *s = infos[k].text;
-		if (s[0] != *lx->at)
-			continue;
 		size_t len = strlen(s);
 		if ((size_t)(lx->end - lx->at) >= len && !memcmp(s, lx->at, len)) {
 			t->kind = (enum token_kind)k;

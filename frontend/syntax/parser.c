@@ -213,15 +213,32 @@ struct parser_mark parser_mark(const struct parser *p)
 	return (struct parser_mark){p->brackets, p->braces};
 }
 
-/* A line that surely begins a statement, although an open bracket might go on over it. */
-static bool at_sure_statement(struct parser *p)
+/* White space at the begin of the line on which `offset` lies. */
+static uint32_t indentation_at(const struct parser *p, uint32_t offset)
+{
+	const char *text = p->lexer.file->text, *at = text + (offset - p->lexer.file->base);
+	uint32_t column = 0;
+
+	while (at > text && at[-1] != '\n')
+		at--;
+	for (; *at == ' ' || *at == '\t'; at++)
+		column = *at == '\t' ? (column | 7) + 1 : column + 1;
+	return column;
+}
+
+/* A line that surely begins a statement, although an open bracket might go on over it: by its first
+ * words, or because it is not indented further than the statement with the bracket. */
+static bool at_sure_statement(struct parser *p, uint32_t indentation)
 {
 	const struct token *t = parser_peek(p, 0);
 
 	if (!t->newline)
 		return false;
-	return token_info(t->kind)->role == WORD_STMT ||
-	       (t->kind == TOK_ID && token_info(parser_peek(p, 1)->kind)->is_assign);
+	if (token_info(t->kind)->role == WORD_STMT)
+		return true;
+	return t->kind == TOK_ID &&
+	       (token_info(parser_peek(p, 1)->kind)->is_assign ||
+		(t->where.begin > p->item && indentation_at(p, t->where.begin) <= indentation));
 }
 
 /*
@@ -231,10 +248,12 @@ static bool at_sure_statement(struct parser *p)
  */
 void parser_sync_statement(struct parser *p, struct parser_mark mark)
 {
+	uint32_t indentation = indentation_at(p, p->item);
+
 	while (!parser_at(p, TOK_EOF)) {
 		if (p->braces <= mark.braces) {
 			if (parser_at(p, TOK_RBRACE) || parser_at_declaration(p) ||
-			    at_sure_statement(p))
+			    at_sure_statement(p, indentation))
 				break;
 			if (p->brackets <= mark.brackets &&
 			    (parser_peek(p, 0)->newline || parser_accept(p, TOK_SEMICOLON)))

@@ -227,4 +227,110 @@ test_fmt_prints_checks_and_writes() {
 	refuses 2 fmt
 }
 
+diagnostic_names() {
+	sed -n 's/^DIAG(D_[A-Z0-9_]*, "\([^"]*\)".*/\1/p' "$ROOT/frontend/base/diags.def"
+}
+
+# Writes the examples of docs/diagnostics.md to $1/NAME/{wrong,right}/x.SUFFIX, with the command beside.
+extract_examples() {
+	awk -v out="$1" '
+		/^## / { name = $2 }
+		/^```/ && folder == "" {
+			folder = out "/" name "/" $2
+			system("mkdir -p " folder)
+			file = folder "/x." substr($1, 4)
+			command = "check"
+			if (NF > 2) { command = $0; sub(/^[^ ]* [^ ]* /, "", command) }
+			print command >(folder "/command")
+			close(folder "/command")
+			next
+		}
+		/^```/ { close(file); folder = ""; next }
+		folder != "" { print >file }
+	' "$ROOT/docs/diagnostics.md"
+}
+
+# run_example FOLDER: standard error is in FOLDER/err
+run_example() {
+	(cd "$1" && "$KS" $(cat command) x.* >out 2>err)
+}
+
+test_each_diagnostic_is_explained() {
+	local name
+	extract_examples examples
+	for name in $(diagnostic_names); do
+		"$KS" explain "$name" >text || { fail "no entry for $name" || true; continue; }
+		grep -q "^$name: \(error\|warning\): " text || fail "ks explain $name: no title" || true
+		[ -d "examples/$name/wrong" ] || grep -q 'No small program' <(tr '\n' ' ' <text) ||
+			fail "$name has no example" || true
+	done
+	expect_equal "entries without a diagnostic" \
+		"$(grep '^## ' "$ROOT/docs/diagnostics.md" | cut -c4- | sort | comm -23 - <(diagnostic_names | sort))" ""
+}
+
+test_examples_of_diagnostics_do_what_they_say() {
+	local folder name given
+	extract_examples examples
+	for folder in examples/*/wrong; do
+		name=$(basename "$(dirname "$folder")")
+		run_example "$folder" || true
+		given=$(sed -n 's/.*\(error\|warning\): .*\[\([a-z0-9-]*\)\]$/\2/p' "$folder/err" | sort -u)
+		expect_equal "diagnostics of the wrong program of $name" "$given" "$name" || true
+	done
+	for folder in examples/*/right; do
+		name=$(basename "$(dirname "$folder")")
+		run_example "$folder" || fail "the right program of $name is refused: $(head -1 "$folder/err")" || true
+		[ ! -s "$folder/err" ] || fail "the right program of $name: $(head -1 "$folder/err")" || true
+		[ ! -e "$folder/x.ks" ] || "$KS" fmt --check "$folder/x.ks" || fail "$name is not formatted" || true
+	done
+}
+
+test_explain_lists_and_suggests() {
+	"$KS" explain >list
+	expect_equal "diagnostics listed" "$(cut -d' ' -f1 list)" "$(diagnostic_names)"
+	refuses 2 explain unknwon-name
+	expect_line suggestion err 'did you mean `unknown-name`'
+}
+
+test_manual_page_is_in_step_with_the_options() {
+	"$KS" help --man >ks.1
+	cmp ks.1 "$ROOT/docs/ks.1" || fail "write it with: ks help --man >docs/ks.1"
+	need_command groff
+	groff -man -ww -Tutf8 ks.1 >page 2>warnings
+	[ ! -s warnings ] || fail "$(cat warnings)"
+}
+
+# Words that the bash script offers for the command line in $@, on one line.
+complete_bash() {
+	(
+		. ./ks.bash
+		COMP_WORDS=("$@")
+		COMP_CWORD=$(($# - 1))
+		_ks
+		echo "${COMPREPLY[*]}"
+	)
+}
+
+test_completion_knows_commands_options_and_names() {
+	local command option
+	"$KS" completion bash >ks.bash
+	"$KS" completion zsh >_ks
+	for command in $("$KS" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		[[ " $(complete_bash ks '') " == *" $command "* ]] || fail "bash: no command $command" || true
+		grep -q "^	$command)" _ks || fail "zsh: no command $command" || true
+		for option in $("$KS" "$command" --help | sed -n 's/^  \(-[-a-zA-Z]*\).*/\1/p'); do
+			case $option in -I*) option=-I ;; -O*) option=-O ;; -W*) option=-W ;; esac
+			[[ " $(complete_bash ks "$command" -) " =~ " $option"=?" " ]] ||
+				fail "bash: $command has no option $option" || true
+			sed -n "/^	$command)/,/;;/p" _ks | grep -qe "'[*]*$option" ||
+				fail "zsh: $command has no option $option" || true
+		done
+	done
+	expect_equal "kinds of output" "$(complete_bash ks build --emit = na)" native-asm
+	expect_equal diagnostics "$(complete_bash ks explain unused-)" "unused-variable unused-function unused-value"
+	refuses 2 completion fish
+	command -v zsh >/dev/null || return 0
+	zsh -n _ks
+}
+
 run_cases command "$@"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# One set of random functions, three times: run by the kernel as eBPF, by the built program's userspace
-# half, and by the model. SEEDS and COUNT change what is generated.
+# One set of random functions, four times: run by the kernel as eBPF, by the interpreter, by the built
+# program's userspace half, and by the model. SEEDS and COUNT change what is generated.
 #   tests/diff/run.sh [FILTER…]
 . "$(dirname "$0")/../cases.sh"
 
@@ -19,6 +19,7 @@ compare() {
 	"$TOOLS/difftest" userspace "$seed" "$COUNT" printed >&2 || fail "userspace, seed $seed" || true
 	"$KS" build "$@" --emit=bpf -o object.o diff.ks 2>/dev/null
 	"$TOOLS/difftest" bpf "$seed" "$COUNT" object.o >&2 || fail "eBPF, seed $seed" || true
+	"$TOOLS/difftest" vm "$seed" "$COUNT" object.o >&2 || fail "interpreter, seed $seed" || true
 }
 
 for seed in $SEEDS; do

@@ -413,3 +413,45 @@ Test(host, aarch64_links)
 	buf_fini(&image);
 	compile_fini(&c);
 }
+
+/* ---- level ---- */
+
+/* Whether level 1 makes other code of the module than level 0. */
+static bool is_optimised(const char *text)
+{
+	struct compile c;
+	struct ir_module m;
+	compile_init(&c);
+	parse_ir(&c, &m, text);
+	struct buf fast = make_object(&m, 0, NULL), chosen = make_object(&m, 1, NULL);
+	bool differs = fast.len != chosen.len || memcmp(fast.data, chosen.data, fast.len) != 0;
+	buf_fini(&fast);
+	buf_fini(&chosen);
+	compile_fini(&c);
+	return differs;
+}
+
+#define COUNTING_LOOP(step)                                                                        \
+	"extern !ks_sleep runtime void effects 8\nmain\nfn @main(ptr) -> i32 host exported {\n"    \
+	"b0:\n  %1 = param.ptr 0\n  %2 = load.i32 %1 w4\n  jump b1\n"                              \
+	"b1:\n  %3 = phi.i32 [b0 0], [b3 %6]\n  %4 = ult %3, %2\n  branch %4, b2, b4\n"            \
+	"b2:\n  %5 = ult %3, 7\n  branch %5, b5, b3\n" step "b4:\n  return %3\n}\n"
+#define STEP "  %6 = add.i32 %3, 1\n  jump b1\n"
+
+Test(host, only_computing_modules_are_optimised)
+{
+	cr_assert(is_optimised(COUNTING_LOOP("b3:\n" STEP "b5:\n  jump b3\n")));
+	cr_assert(!is_optimised(
+		COUNTING_LOOP("b3:\n  call_extern !ks_sleep(1)\n" STEP "b5:\n  jump b3\n")));
+	cr_assert(is_optimised(COUNTING_LOOP("b3:\n" STEP
+					     "b5:\n  call_extern !ks_sleep(1)\n  jump b3\n")),
+		  "a round without the call");
+	cr_assert(is_optimised("main\nfn @main(ptr) -> i32 host exported {\n"
+			       "b0:\n  %1 = param.ptr 0\n  %2 = load.i32 %1 w4\n"
+			       "  %3 = call.i32 @f(%2)\n  return %3\n}\n"
+			       "fn @f(i32) -> i32 host {\n"
+			       "b0:\n  %1 = param.i32 0\n  %2 = ult %1, 2\n  branch %2, b1, b2\n"
+			       "b1:\n  return %1\n"
+			       "b2:\n  %3 = add.i32 %1, -1\n  %4 = call.i32 @f(%3)\n"
+			       "  %5 = add.i32 %4, %1\n  return %5\n}\n"));
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine's inside. Memory is a table of regions: an address of the program is the region's
+ * number in its upper half and an offset in its lower, so that leaving a region downwards or upwards
+ * never meets another one, and every access is checked by one table look-up. Each map value, packet,
+ * stack frame and section of globals is a region of its own.
+ *
+ * Code of all sections is decoded once into one array; a jump target, a callee and a callback are
+ * indices into it. What cannot be executed is decoded to VM_OP_BAD, which faults when it is reached.
+ */
+#ifndef KS_VM_MACHINE_H
+#define KS_VM_MACHINE_H
+
+#include "bpf-backend/kernel/kernel.h"
+#include "bpf-backend/object/elf.h"
+#include "bpf-backend/vm/vm.h"
+#include "btf/btf.h"
+#include "frontend/base/arena.h"
+#include "frontend/base/vec.h"
+
+enum {
+	VM_OP_BAD = BPF_OP_COUNT, // imm: address of a text that says why
+	VM_OP_COUNT,
+
+	VM_FRAMES = 8,
+	VM_STACK_BYTES = 512,
+	VM_TAIL_CALLS = 33,       // MAX_TAIL_CALL_CNT, include/linux/bpf.h, Linux 6.12
+	VM_LOOP_BUDGET = 1 << 23, // BPF_MAX_LOOPS, the same
+	VM_INSN_BYTES = 8,
+	VM_MAPS = 1024, // of an object; the kernel takes 64 in a program
+
+	/* Buffer of a packet, as BPF_PROG_TEST_RUN has it: net/bpf/test_run.c, Linux 6.12. */
+	VM_HEADROOM = 256,
+	VM_XDP_FRAME = 4096,
+	VM_XDP_SHARED_INFO = 320,
+	VM_XDP_FRAME_HEADER = 40, // sizeof(struct xdp_frame)
+	VM_PACKET_MAX = 1 << 16,
+	VM_PACKET_BUFFER = VM_HEADROOM + 2 * VM_PACKET_MAX,
+	VM_ETHERNET = 14,
+	VM_CONTEXT_BYTES = 512,
+};
+
+/* One decoded instruction. */
+struct vm_insn {
+	uint16_t op; // enum bpf_op or VM_OP_BAD
+	uint8_t dst, src;
+	int32_t off; // of memory; of jumps and local calls: distance in decoded instructions
+	int64_t imm;
+};
+
+enum vm_region_kind {
+	REGION_NONE,
+	REGION_STACK,
+	REGION_CONTEXT,
+	REGION_PACKET,
+	REGION_VALUE,  // map value or section of globals
+	REGION_KEY,    // of a callback
+	REGION_RECORD, // of a ring buffer
+	REGION_MAP,    // stands for a map; no memory
+	REGION_CODE,   // the lower half is an index into code; no memory
+};
+
+/* Addresses low to low + size of the region's lower half are memory. */
+struct vm_region {
+	uint8_t *base;
+	uint32_t low;
+	uint32_t size;     // 0 when every access is for the slow path
+	uint32_t writable; // size, or 0
+	uint16_t kind;
+	uint32_t name_bytes; // extent to tell of in faults
+	struct vm_map *map;  // of REGION_VALUE, REGION_RECORD, REGION_MAP
+};
+
+/* Regions with fixed numbers. 0 stays empty: the null pointer. */
+enum {
+	VM_REGION_STACK = 1, // one for each frame
+	VM_REGION_CONTEXT = VM_REGION_STACK + VM_FRAMES,
+	VM_REGION_PACKET,
+	VM_REGION_CODE,
+	VM_REGION_SCRATCH, // key for a callback on an array
+	VM_REGION_FIRST_FREE,
+};
+
+static inline uint64_t vm_address(uint32_t region, uint32_t offset)
+{
+	return (uint64_t)region << 32 | offset;
+}
+
+struct vm_element {
+	struct vm_element *next; // in the bucket, or in the list of free ones
+	struct vm_element *older, *newer;
+	uint64_t hash;
+	uint32_t region; // of the first copy; the others and, for hash shapes, the key follow
+	uint8_t *key, *value;
+};
+
+struct vm_record {
+	uint8_t *data; // malloc'ed
+	uint32_t size;
+};
+
+enum vm_map_model {
+	MODEL_NONE,
+	MODEL_HASH,
+	MODEL_LRU,
+	MODEL_ARRAY,
+	MODEL_PREFIX, // longest prefix match
+	MODEL_QUEUE,
+	MODEL_STACK,
+	MODEL_RECORDS,
+	MODEL_PROGRAMS,
+};
+
+struct vm_map {
+	struct vm *vm;
+	struct vm_map_info info;
+	enum vm_map_model model;
+	uint32_t stride;                  // bytes of one copy
+	uint32_t handle;                  // its REGION_MAP
+	uint32_t section, section_offset; // where the object defines it
+	uint32_t values_offset;           // of the member "values" of its definition, 0: none
+	bool is_read_only;
+	/* arrays */
+	uint8_t *values;
+	uint32_t first_region;
+	/* hash shapes; queues and stacks use the list alone */
+	struct vm_element **buckets;
+	uint32_t bucket_mask, count;
+	struct vm_element *oldest, *newest;
+	struct vm_element *free, *dropped; // dropped ones may still be pointed to in this run
+	/* the rest */
+	const struct vm_program **programs;
+	VEC(struct vm_record) records;
+	uint64_t record_bytes; // in use of a ring buffer
+};
+
+/* A record of a ring buffer that is neither submitted nor discarded yet. */
+struct vm_reserved {
+	uint32_t region;
+	uint32_t pc; // of the reservation
+};
+
+struct vm_section {
+	const struct elf_section *elf;
+	uint32_t index;        // in the ELF file
+	uint32_t first, count; // decoded
+	uint32_t *decoded;     // by record: index in code, UINT32_MAX in the middle of one
+	uint32_t *symbol;      // by record: symbol of its relocation + 1
+};
+
+struct vm_function {
+	const char *name;
+	uint32_t entry;
+	uint32_t section; // of vm->sections
+	uint32_t record;
+};
+
+struct vm_frame {
+	uint32_t return_to;
+	uint32_t loops_left; // of may_goto
+	uint64_t saved[4];   // r6 to r9 of the caller
+};
+
+struct vm {
+	struct arena arena;
+	struct vm_options options;
+	struct elf_file elf;
+	struct btf btf;
+	bool has_btf;
+	struct vm_insn *code;
+	uint32_t *record_of; // by decoded instruction: record in its section
+	uint32_t code_count;
+	VEC(struct vm_section) sections; // of code
+	uint32_t *section_numbers;       // by ELF section: number of sections + 1
+	VEC(struct vm_function) functions;
+	VEC(struct vm_program) programs;
+	VEC(struct vm_map *) maps;
+	uint64_t map_bytes;
+	struct vm_region *regions;
+	uint32_t region_count, region_cap;
+	VEC(uint32_t) free_regions; // of ring buffer records
+	VEC(struct vm_reserved) reserved;
+	uint64_t time_ns, random;
+	struct buf printed;
+	/* the current run */
+	const struct vm_program *program;
+	const struct ctx_field *fields[VM_CONTEXT_BYTES]; // by offset, of the program's context
+	const char *fields_context;
+	uint8_t context[VM_CONTEXT_BYTES];
+	uint8_t scratch_key[8];
+	uint8_t *packet;          // buffer
+	uint32_t meta, data, end; // offsets in it
+	uint32_t link, network;   // of the headers of the two layers; sk_buffs only
+	struct vm_frame frames[VM_FRAMES];
+	uint8_t stack[VM_FRAMES][VM_STACK_BYTES];
+	uint32_t depth; // frames in use
+	uint32_t cpu;
+	uint64_t left; // of the budget
+	uint32_t tail_calls;
+	const struct vm_program *tail; // set by bpf_tail_call for the loop
+	uint32_t redirect;
+	uint32_t pc; // of the instruction that left the fast path
+	struct vm_fault fault;
+};
+
+/* region.c */
+uint32_t vm_add_regions(struct vm *vm, uint32_t count);
+void vm_set_region(struct vm *vm, uint32_t region, enum vm_region_kind kind, uint8_t *base,
+		   uint32_t size, bool is_writable, struct vm_map *map);
+void vm_set_packet_region(struct vm *vm);
+/* Memory at an address, NULL when not all of it is the program's. */
+uint8_t *vm_memory(struct vm *vm, uint64_t address, uint64_t size, bool is_write);
+/* Loads and stores that the fast path did not do: the context, or a fault (false). */
+bool vm_slow_load(struct vm *vm, uint64_t address, uint32_t width, uint64_t *value);
+bool vm_slow_store(struct vm *vm, uint64_t address, uint32_t width, uint64_t value);
+void vm_describe_address(struct vm *vm, uint64_t address, char *out, size_t size);
+
+/* context.c */
+bool vm_enter_context(struct vm *vm, const struct vm_input *input);
+bool vm_load_context(struct vm *vm, uint32_t offset, uint32_t width, uint64_t *value);
+bool vm_store_context(struct vm *vm, uint32_t offset, uint32_t width, uint64_t value);
+void vm_classify_program(struct vm_program *program);
+uint32_t vm_context_size(const struct vm *vm);
+/* Lays the packet's bounds anew, after a helper changed them. */
+void vm_move_packet(struct vm *vm, uint32_t meta, uint32_t data, uint32_t end);
+bool vm_is_skb(const struct vm *vm);
+
+/* fault.c */
+void vm_raise(struct vm *vm, enum vm_fault_kind kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void vm_locate_fault(struct vm *vm);
+
+/* open.c: code section of an ELF section, NULL when it holds no code. */
+struct vm_section *vm_section_at(const struct vm *vm, uint32_t elf_index);
+
+/* decode.c */
+void vm_decode_sections(struct vm *vm);
+
+/* maps.c, maps_open.c */
+bool vm_map_create(struct vm_map *map, struct buf *why);
+uint64_t vm_map_element_address(struct vm_map *map, const uint8_t *key);
+int vm_map_put(struct vm_map *map, const uint8_t *key, const uint8_t *value, uint64_t flags);
+int vm_map_remove(struct vm_map *map, const uint8_t *key);
+int vm_map_push(struct vm_map *map, const uint8_t *value, uint64_t flags);
+int vm_map_pop(struct vm_map *map, uint8_t *value, bool is_removed);
+/* Room for one more record, malloc'ed; NULL when the map's readers are too slow. */
+uint8_t *vm_map_new_record(struct vm_map *map, uint32_t size);
+/* Puts a finished record into the queue, or gives it back. */
+void vm_map_end_record(struct vm_map *map, uint8_t *data, uint32_t size, bool is_kept);
+void vm_map_recycle(struct vm_map *map);
+/* Ends a reservation, number `index` of vm->reserved. */
+void vm_end_reserved(struct vm *vm, uint32_t index, bool is_kept);
+bool vm_open_maps(struct vm *vm, struct buf *why);
+struct vm_map *vm_map_at_symbol(struct vm *vm, const struct elf_symbol *symbol);
+
+/* execute.c: runs from an entry with arguments in a new frame; the value of r0, 0 after a fault. */
+uint64_t vm_execute(struct vm *vm, uint32_t entry, const uint64_t args[5]);
+
+/* call.c: a helper; false after a fault. r: all registers. */
+bool vm_call_helper(struct vm *vm, uint32_t id, uint64_t *r);
+
+/* What a model gets: arguments checked after the kernel's prototype. */
+struct vm_call {
+	struct vm *vm;
+	const struct kernel_helper *row;
+	uint64_t arg[5]; // callbacks: index in code
+	uint8_t *mem[5]; // of pointers to memory; NULL where null is allowed and given
+	struct vm_map *map;
+};
+/* Memory of an argument without an extent in the prototype; NULL after a fault. */
+uint8_t *vm_argument(struct vm_call *call, unsigned index, uint64_t size, bool is_write);
+#define MODEL(name) uint64_t vm_helper_##name(struct vm_call *call);
+#include "bpf-backend/vm/helpers.def"
+#undef MODEL
+
+/* format.c */
+struct vm_format_args {
+	const uint64_t *values;
+	uint32_t count;
+};
+/* Text of a format as the kernel's bpf_trace_printk and bpf_snprintf take it; negative errno when it
+ * is none. */
+int vm_format(struct vm *vm, struct buf *out, const char *format, uint32_t len,
+	      const struct vm_format_args *args);
+
+#endif
