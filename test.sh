@@ -54,6 +54,7 @@ compiler_suites() {
 	suite "Golden tests and diagnostics ($1)" $SUDO "$build/tests/golden" --ks "$build/bin/ks" --tests tests
 	suite "The command line ($1)" $SUDO env KS="$build/bin/ks" tests/command/run.sh
 	suite "Documentation ($1)" $SUDO env KS="$build/bin/ks" tests/docs/run.sh
+	suite "The language server ($1)" $SUDO env KS="$build/bin/ks" tests/lsp/run.sh
 	suite "Broken input ($1)" $SUDO env KS="$build/bin/ks" tests/broken/run.sh
 	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
 		$SUDO env KS="$build/bin/ks" tests/diff/run.sh
