@@ -3,6 +3,7 @@
 # Installs what is missing on Debian 12, builds, and runs all tests: as root, or with sudo.
 #   ./test.sh            everything: a debug build, and the same suites under ASan and UBSan
 #   ./test.sh --quick    the debug build only
+#   ./test.sh --guests   also Debian's kernels in qemu, some minutes; skipped where these cannot be had
 # The last line gives the totals; the exit status is 0 when nothing failed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -67,6 +68,10 @@ suite "Built programs on this kernel, with traffic" $SUDO env KS="$PWD/build/deb
 if [ "${1:-}" != --quick ]; then
 	build_preset asan
 	compiler_suites asan
+fi
+if [ "${1:-}" = --guests ]; then
+	install_packages qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod || true
+	suite "Other kernels, in guests" $SUDO env KS="$PWD/build/debug/bin/ks" tests/guest/run.sh
 fi
 
 step "All suites"

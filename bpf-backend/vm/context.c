@@ -143,7 +143,11 @@ static bool enter_packet(struct vm *vm, const struct vm_input *input)
 		if (field && field->value == CTX_SCALAR && ((const uint8_t *)input->context)[at])
 			vm->context[at] = ((const uint8_t *)input->context)[at];
 	}
-	vm_move_packet(vm, VM_HEADROOM, VM_HEADROOM, VM_HEADROOM + input->packet_len);
+	// Only classifiers and XDP programs see the link layer's header.
+	vm->link = VM_HEADROOM;
+	vm->network = VM_HEADROOM + VM_ETHERNET;
+	uint32_t data = is_skb && !vm->program->is_classifier ? vm->network : VM_HEADROOM;
+	vm_move_packet(vm, data, data, VM_HEADROOM + input->packet_len);
 	set_field(vm, "wire_len", input->packet_len);
 	return true;
 }

@@ -30,15 +30,6 @@ static struct vm_insn bad(struct decoding *d, const char *format, const char *na
 	return (struct vm_insn){.op = VM_OP_BAD, .imm = (int64_t)(uintptr_t)text};
 }
 
-static const struct vm_section *section_at(const struct vm *vm, uint32_t elf_index)
-{
-	for (uint32_t i = 0; i < vm->sections.len; i++) {
-		if (vm->sections.data[i].index == elf_index)
-			return &vm->sections.data[i];
-	}
-	return NULL;
-}
-
 /* Index in code of a record of a section. */
 static uint32_t target_of(const struct vm_section *section, int64_t record)
 {
@@ -67,7 +58,7 @@ static struct vm_insn decode_local_call(struct decoding *d, struct vm_insn insn)
 	const struct elf_symbol *symbol = symbol_at(d);
 	if (!symbol)
 		return with_target(d, insn, target_of(d->section, d->record + 1 + insn.imm));
-	const struct vm_section *section = section_at(d->vm, symbol->section);
+	const struct vm_section *section = vm_section_at(d->vm, symbol->section);
 	if (!section)
 		return bad(d, "the kernel function `%s` has no model", symbol->name);
 	return with_target(
@@ -81,7 +72,7 @@ static struct vm_insn decode_reference(struct decoding *d, struct vm_insn insn)
 	struct vm *vm = d->vm;
 	const struct elf_symbol *symbol = symbol_at(d);
 	struct bpf_record r = record_at(d->section, d->record);
-	const struct vm_section *section = section_at(vm, symbol->section);
+	const struct vm_section *section = vm_section_at(vm, symbol->section);
 	struct vm_map *map = vm_map_at_symbol(vm, symbol);
 	insn.op = BPF_OP_LD_IMM64;
 	if (map && map->info.is_data) {

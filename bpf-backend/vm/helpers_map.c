@@ -179,22 +179,32 @@ uint64_t vm_helper_ringbuf_reserve(struct vm_call *call)
 	else
 		region = vm_add_regions(vm, 1);
 	vm_set_region(vm, region, REGION_RECORD, record, (uint32_t)call->arg[1], true, call->map);
+	struct vm_reserved reserved = {region, vm->pc};
+	vec_push(&vm->arena, &vm->reserved, reserved);
 	return vm_address(region, 0);
+}
+
+void vm_end_reserved(struct vm *vm, uint32_t index, bool is_kept)
+{
+	uint32_t id = vm->reserved.data[index].region;
+	const struct vm_region *region = &vm->regions[id];
+	vm_map_end_record(region->map, region->base, region->name_bytes, is_kept);
+	vm_set_region(vm, id, REGION_NONE, NULL, 0, false, NULL);
+	vec_push(&vm->arena, &vm->free_regions, id);
+	vm->reserved.data[index] = vm->reserved.data[--vm->reserved.len];
 }
 
 static uint64_t end_record(struct vm_call *call, bool is_kept)
 {
 	struct vm *vm = call->vm;
-	uint32_t id = (uint32_t)(call->arg[0] >> 32);
-	struct vm_region *region = id < vm->region_count ? &vm->regions[id] : NULL;
-	if (!region || region->kind != REGION_RECORD || (uint32_t)call->arg[0]) {
-		vm_raise(vm, VM_FAULT_HELPER, "argument 1 of %s is no reserved record",
-			 call->row->info.name);
-		return 0;
+	for (uint32_t i = vm->reserved.len; i-- > 0;) {
+		if (vm_address(vm->reserved.data[i].region, 0) == call->arg[0]) {
+			vm_end_reserved(vm, i, is_kept);
+			return 0;
+		}
 	}
-	vm_map_end_record(region->map, region->base, region->name_bytes, is_kept);
-	vm_set_region(vm, id, REGION_NONE, NULL, 0, false, NULL);
-	vec_push(&vm->arena, &vm->free_regions, id);
+	vm_raise(vm, VM_FAULT_HELPER, "argument 1 of %s is no reserved record",
+		 call->row->info.name);
 	return 0;
 }
 

@@ -123,25 +123,27 @@ uint64_t vm_helper_xdp_store_bytes(struct vm_call *call)
 
 /* ---- sk_buff ---- */
 
-static uint64_t load_bytes(struct vm_call *call, uint64_t offset)
+/* `start` is a place in the buffer. */
+static uint64_t load_bytes(struct vm_call *call, uint64_t start, uint64_t offset)
 {
-	const uint8_t *p = packet_at(call, offset, call->arg[3]);
-	if (!p) {
-		memset(call->mem[2], 0, call->arg[3]);
+	uint64_t size = call->arg[3], at = start + offset;
+	if (at > call->vm->end || size > call->vm->end - at) {
+		memset(call->mem[2], 0, size);
 		return ERROR(EFAULT);
 	}
-	memcpy(call->mem[2], p, call->arg[3]);
+	memcpy(call->mem[2], call->vm->packet + at, size);
 	return 0;
 }
 
 uint64_t vm_helper_skb_load_bytes(struct vm_call *call)
 {
-	return needs_skb(call, true) ? load_bytes(call, (uint32_t)call->arg[1]) : 0;
+	return needs_skb(call, true) ? load_bytes(call, call->vm->data, (uint32_t)call->arg[1]) : 0;
 }
 
 uint64_t vm_helper_skb_load_bytes_relative(struct vm_call *call)
 {
 	enum { FROM_LINK, FROM_NETWORK };
+	const struct vm *vm = call->vm;
 	if (!needs_skb(call, true))
 		return 0;
 	uint64_t offset = (uint32_t)call->arg[1];
@@ -149,7 +151,7 @@ uint64_t vm_helper_skb_load_bytes_relative(struct vm_call *call)
 		memset(call->mem[2], 0, call->arg[3]);
 		return ERROR(EFAULT);
 	}
-	return load_bytes(call, offset + (call->arg[4] == FROM_NETWORK ? VM_ETHERNET : 0));
+	return load_bytes(call, call->arg[4] == FROM_LINK ? vm->link : vm->network, offset);
 }
 
 uint64_t vm_helper_skb_store_bytes(struct vm_call *call)
@@ -197,6 +199,8 @@ uint64_t vm_helper_skb_change_head(struct vm_call *call)
 		return ERROR(EINVAL);
 	memmove(vm->packet + VM_HEADROOM + more, vm->packet + vm->data, len);
 	memset(vm->packet + VM_HEADROOM, 0, more);
+	vm->network += VM_HEADROOM + more - vm->data;
+	vm->link = VM_HEADROOM;
 	vm_move_packet(vm, VM_HEADROOM, VM_HEADROOM, VM_HEADROOM + more + len);
 	return 0;
 }

@@ -27,6 +27,7 @@ enum {
 	VM_TAIL_CALLS = 33,       // MAX_TAIL_CALL_CNT, include/linux/bpf.h, Linux 6.12
 	VM_LOOP_BUDGET = 1 << 23, // BPF_MAX_LOOPS, the same
 	VM_INSN_BYTES = 8,
+	VM_MAPS = 1024, // of an object; the kernel takes 64 in a program
 
 	/* Buffer of a packet, as BPF_PROG_TEST_RUN has it: net/bpf/test_run.c, Linux 6.12. */
 	VM_HEADROOM = 256,
@@ -133,6 +134,12 @@ struct vm_map {
 	uint64_t record_bytes; // in use of a ring buffer
 };
 
+/* A record of a ring buffer that is neither submitted nor discarded yet. */
+struct vm_reserved {
+	uint32_t region;
+	uint32_t pc; // of the reservation
+};
+
 struct vm_section {
 	const struct elf_section *elf;
 	uint32_t index;        // in the ELF file
@@ -163,7 +170,8 @@ struct vm {
 	struct vm_insn *code;
 	uint32_t *record_of; // by decoded instruction: record in its section
 	uint32_t code_count;
-	VEC(struct vm_section) sections;
+	VEC(struct vm_section) sections; // of code
+	uint32_t *section_numbers;       // by ELF section: number of sections + 1
 	VEC(struct vm_function) functions;
 	VEC(struct vm_program) programs;
 	VEC(struct vm_map *) maps;
@@ -171,6 +179,7 @@ struct vm {
 	struct vm_region *regions;
 	uint32_t region_count, region_cap;
 	VEC(uint32_t) free_regions; // of ring buffer records
+	VEC(struct vm_reserved) reserved;
 	uint64_t time_ns, random;
 	struct buf printed;
 	/* the current run */
@@ -181,6 +190,7 @@ struct vm {
 	uint8_t scratch_key[8];
 	uint8_t *packet;          // buffer
 	uint32_t meta, data, end; // offsets in it
+	uint32_t link, network;   // of the headers of the two layers; sk_buffs only
 	struct vm_frame frames[VM_FRAMES];
 	uint8_t stack[VM_FRAMES][VM_STACK_BYTES];
 	uint32_t depth; // frames in use
@@ -220,6 +230,9 @@ void vm_raise(struct vm *vm, enum vm_fault_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void vm_locate_fault(struct vm *vm);
 
+/* open.c: code section of an ELF section, NULL when it holds no code. */
+struct vm_section *vm_section_at(const struct vm *vm, uint32_t elf_index);
+
 /* decode.c */
 void vm_decode_sections(struct vm *vm);
 
@@ -235,6 +248,8 @@ uint8_t *vm_map_new_record(struct vm_map *map, uint32_t size);
 /* Puts a finished record into the queue, or gives it back. */
 void vm_map_end_record(struct vm_map *map, uint8_t *data, uint32_t size, bool is_kept);
 void vm_map_recycle(struct vm_map *map);
+/* Ends a reservation, number `index` of vm->reserved. */
+void vm_end_reserved(struct vm *vm, uint32_t index, bool is_kept);
 bool vm_open_maps(struct vm *vm, struct buf *why);
 struct vm_map *vm_map_at_symbol(struct vm *vm, const struct elf_symbol *symbol);
 

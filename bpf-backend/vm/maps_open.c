@@ -148,19 +148,24 @@ static bool add_map(struct vm *vm, const struct elf_symbol *symbol, struct buf *
 	return vm_map_create(map, why);
 }
 
+static bool is_map(const struct vm *vm, const struct elf_symbol *s)
+{
+	return s->section < vm->elf.section_count && s->type == ELF_OBJECT &&
+	       !strcmp(vm->elf.sections[s->section].name, ".maps");
+}
+
 bool vm_open_maps(struct vm *vm, struct buf *why)
 {
-	for (uint32_t i = 0; i < vm->elf.symbol_count; i++) {
-		const struct elf_symbol *s = &vm->elf.symbols[i];
-		if (s->section < vm->elf.section_count && s->type == ELF_OBJECT &&
-		    !strcmp(vm->elf.sections[s->section].name, ".maps") && !add_map(vm, s, why))
-			return false;
+	bool ok = true;
+	for (uint32_t i = 0; ok && i < vm->elf.symbol_count && vm->maps.len <= VM_MAPS; i++) {
+		if (is_map(vm, &vm->elf.symbols[i]))
+			ok = add_map(vm, &vm->elf.symbols[i], why);
 	}
-	for (uint32_t i = 0; i < vm->elf.section_count; i++) {
-		if (!add_data_section(vm, i, why))
-			return false;
-	}
-	return true;
+	for (uint32_t i = 0; ok && i < vm->elf.section_count && vm->maps.len <= VM_MAPS; i++)
+		ok = add_data_section(vm, i, why);
+	if (ok && vm->maps.len > VM_MAPS)
+		buf_printf(why, "it has more than %d maps", VM_MAPS);
+	return ok && vm->maps.len <= VM_MAPS;
 }
 
 struct vm_map *vm_map_at_symbol(struct vm *vm, const struct elf_symbol *symbol)

@@ -62,22 +62,22 @@ static void add_section(struct vm *vm, uint32_t index)
 	struct vm_section section = {.elf = elf, .index = index};
 	section.symbol = ARENA_ARRAY(&vm->arena, uint32_t, elf->size / VM_INSN_BYTES + 1);
 	vec_push(&vm->arena, &vm->sections, section);
+	if (!vm->section_numbers)
+		vm->section_numbers = ARENA_ARRAY(&vm->arena, uint32_t, vm->elf.section_count);
+	vm->section_numbers[index] = vm->sections.len;
 }
 
-static struct vm_section *section_at(struct vm *vm, uint32_t index)
+struct vm_section *vm_section_at(const struct vm *vm, uint32_t elf_index)
 {
-	for (uint32_t i = 0; i < vm->sections.len; i++) {
-		if (vm->sections.data[i].index == index)
-			return &vm->sections.data[i];
-	}
-	return NULL;
+	uint32_t number = elf_index < vm->elf.section_count ? vm->section_numbers[elf_index] : 0;
+	return number ? &vm->sections.data[number - 1] : NULL;
 }
 
 static void collect_relocations(struct vm *vm)
 {
 	for (uint32_t s = 0; s < vm->elf.section_count; s++) {
 		const struct elf_section *table = &vm->elf.sections[s];
-		struct vm_section *section = section_at(vm, table->info);
+		struct vm_section *section = vm_section_at(vm, table->info);
 		struct elf_relocation r;
 		if (!section || (table->type != ELF_REL && table->type != ELF_RELA))
 			continue;
@@ -95,7 +95,7 @@ static void collect_functions(struct vm *vm)
 {
 	for (uint32_t i = 0; i < vm->elf.symbol_count; i++) {
 		const struct elf_symbol *symbol = &vm->elf.symbols[i];
-		struct vm_section *section = section_at(vm, symbol->section);
+		struct vm_section *section = vm_section_at(vm, symbol->section);
 		uint64_t record = symbol->value / VM_INSN_BYTES;
 		if (symbol->type != ELF_FUNC || !section ||
 		    record >= section->elf->size / VM_INSN_BYTES ||
@@ -124,6 +124,9 @@ static void fill_program_arrays(struct vm *vm)
 	for (uint32_t s = 0; s < vm->elf.section_count; s++) {
 		const struct elf_section *table = &vm->elf.sections[s];
 		struct elf_relocation r;
+		if (table->info >= vm->elf.section_count ||
+		    strcmp(vm->elf.sections[table->info].name, ".maps"))
+			continue;
 		for (uint32_t i = 0; elf_get_relocation(table, i, &r); i++) {
 			for (uint32_t m = 0; m < vm->maps.len; m++) {
 				struct vm_map *map = vm->maps.data[m];
@@ -154,6 +157,10 @@ static bool load(struct vm *vm, const uint8_t *data, size_t len, struct buf *why
 			add_section(vm, i);
 		else if (s->data && !strcmp(s->name, ".BTF") && !vm->has_btf)
 			vm->has_btf = !btf_open(&vm->btf, s->data, s->size, &vm->arena, &reason);
+	}
+	if (!vm->sections.len) {
+		buf_add_text(why, "it holds no BPF code");
+		return false;
 	}
 	collect_relocations(vm);
 	if (!vm_open_maps(vm, why))
@@ -222,6 +229,20 @@ struct buf *vm_printed(struct vm *vm)
 	return &vm->printed;
 }
 
+/* Every record must have been submitted or discarded. */
+static void end_reservations(struct vm *vm)
+{
+	while (vm->reserved.len) {
+		const struct vm_reserved *last = &vec_last(&vm->reserved);
+		vm->pc = last->pc;
+		vm_raise(
+			vm, VM_FAULT_HELPER,
+			"a record of `%s` is neither submitted nor discarded when the program ends",
+			vm->regions[last->region].map->info.name);
+		vm_end_reserved(vm, vm->reserved.len - 1, false);
+	}
+}
+
 int vm_run(struct vm *vm, const struct vm_program *program, const struct vm_input *input,
 	   struct vm_result *result)
 {
@@ -239,6 +260,7 @@ int vm_run(struct vm *vm, const struct vm_program *program, const struct vm_inpu
 		return -EINVAL;
 	const uint64_t args[5] = {vm_address(VM_REGION_CONTEXT, 0)};
 	result->value = vm_execute(vm, program->entry, args);
+	end_reservations(vm);
 	if (!*program->context) {
 		result->context_len = input->context_len;
 	} else {

@@ -60,7 +60,9 @@ const struct vm_program *vm_find_program(const struct vm *vm, const char *name);
 /* ---- running ---- */
 
 struct vm_input {
-	const void *packet; // of xdp_md and __sk_buff programs: from the Ethernet header on
+	/* Of xdp_md and __sk_buff programs: from the Ethernet header on, which only XDP programs and
+	 * classifiers get to see. */
+	const void *packet;
 	uint32_t packet_len;
 	const void *context; // UAPI struct whose scalar fields are taken over; or the plain memory
 	uint32_t context_len;

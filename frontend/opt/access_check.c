@@ -60,12 +60,31 @@ static const char *limit_text(struct check *c, const struct access *access)
 	return is_meta ? "data" : "data_end";
 }
 
+/* The call need not look like one: ctx.at() of a classifier makes a far offset linear first. */
+static void report_stale(struct check *c, const struct access *access)
+{
+	struct diags *diags = &c->ctx->compile->diags;
+	struct diag *d =
+		diag_report(diags, D_STALE_PACKET_POINTER, c->fn->spans.data[access->insn]);
+	ir_ref mover = packet_last_mover(&c->packets, access->insn);
+	if (!mover)
+		return;
+	const struct ir_insn *in = ir_get(c->fn, mover);
+	symbol name = in->op == IR_CALL_EXTERN ? c->ctx->module->externs.data[in->index].name : 0;
+	bool is_pull =
+		name && !strcmp(intern_text(&c->ctx->compile->names, name), "bpf_skb_pull_data");
+	diag_note(diags, d, c->fn->spans.data[mover],
+		  is_pull ? "here; `ctx.at` with an offset that is below a known number does not "
+			    "move it"
+			  : "here");
+}
+
 static void report(struct check *c, const struct access *access, enum diag_id id)
 {
 	struct diags *diags = &c->ctx->compile->diags;
 	span where = c->fn->spans.data[access->insn];
 	if (id == D_STALE_PACKET_POINTER)
-		diag_report(diags, id, where);
+		report_stale(c, access);
 	else if (id == D_PACKET_OFFSET)
 		diag_report(diags, id, where, bytes_text(c, access->size));
 	else

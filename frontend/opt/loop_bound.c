@@ -29,8 +29,10 @@ enum {
 	 * a million. Where there is another way the lower number decides. */
 	AFFORDABLE = 50000,
 	LAST_RESORT = 500000,
-	MOST_STATES = 256,  // that a forking loop is taken to leave behind
-	GUARDED_ROUNDS = 4, // after about as many the states of a guarded loop are alike
+	MOST_STATES = 256,   // that a forking loop is taken to leave behind
+	GUARDED_ROUNDS = 4,  // after about as many the states of a guarded loop are alike
+	MOST_DOUBLINGS = 10, // forks on a computed number that the verifier is left to walk
+	FORKS_OF_CALL = 8,   // that a function with branches is taken to have
 };
 #define MAY_GOTO_KERNEL (6u << 16 | 9u << 8)
 #define UNBOUNDED UINT64_MAX
@@ -43,6 +45,7 @@ struct loop_exit {
 struct loop_facts {
 	uint64_t bound;        // most iterations
 	uint64_t cost;         // of one iteration, in instructions
+	uint64_t doublings;    // see find_doublings()
 	bool forks;            // a branch goes on inside of the loop on both ways
 	struct loop_exit exit; // that the bound comes from, or any
 	bool needs_guard;
@@ -53,8 +56,16 @@ struct bounder {
 	struct ir_fn *fn;
 	struct packets numbers; // ranges of numbers
 	struct loop_facts *facts;
-	uint32_t *uses; // of each instruction
+	uint32_t *uses;  // of each instruction
+	uint8_t *origin; // of each instruction, for one loop: enum origin
 	bool good;
+};
+
+/* What a value of a loop has to do with the numbers that the loop carries along from constants. */
+enum origin {
+	ORIGIN_OTHER,
+	ORIGIN_CARRIED,  // is one of them
+	ORIGIN_COMPUTED, // is computed from one
 };
 
 /* ---- shape ---- */
@@ -279,6 +290,136 @@ static void measure(struct bounder *s)
 	}
 }
 
+/* ---- doubling ---- */
+
+static uint64_t multiply(uint64_t a, uint64_t b);
+
+static enum origin origin_of(const struct bounder *s, ir_ref r)
+{
+	return r && !ir_is_const(r) ? (enum origin)s->origin[r] : ORIGIN_OTHER;
+}
+
+/* May the verifier know the value exactly? The parameters of a subprogram are what its caller gives. */
+static bool may_be_known(const struct bounder *s, ir_ref r)
+{
+	return ir_is_const(r) || (ir_get(s->fn, r)->op == IR_PARAM && !s->fn->program);
+}
+
+static bool is_carried(const struct bounder *s, ir_ref phi, uint32_t loop)
+{
+	const struct ir_block *header = &s->fn->blocks.data[s->ctx->loops.loops[loop].header];
+	struct counter c;
+	if (ir_get(s->fn, phi)->type == IR_PTR || read_counter(s, phi, loop, &c))
+		return false;
+	for (uint32_t i = 0; i < header->preds.len; i++)
+		if (may_be_known(s, ir_args(s->fn, phi)[i]) &&
+		    !is_in_loop(s, header->preds.data[i], loop))
+			return true;
+	return false;
+}
+
+/* One walk over the blocks of a loop; true when something new was found. */
+static bool spread_origins(struct bounder *s, uint32_t loop)
+{
+	bool is_new = false;
+	for (uint32_t i = 0; i < s->ctx->doms.rpo_count; i++) {
+		uint32_t b = s->ctx->doms.rpo[i];
+		if (!is_in_loop(s, b, loop))
+			continue;
+		for (ir_ref r = s->fn->blocks.data[b].first; r; r = s->fn->next.data[r]) {
+			const struct ir_insn *in = ir_get(s->fn, r);
+			enum origin most = origin_of(s, r);
+			bool is_copy = in->op == IR_PHI || in->op == IR_SELECT;
+			if (!is_copy && in->op != IR_CALL && ir_ops[in->op].effect != IR_EFF_PURE)
+				continue;
+			for (uint32_t k = 0; k < ir_operand_count(s->fn, r); k++) {
+				enum origin of = origin_of(s, *ir_operand(s->fn, r, k));
+				if (of && !is_copy)
+					of = ORIGIN_COMPUTED;
+				most = of > most ? of : most;
+			}
+			is_new |= most != s->origin[r];
+			s->origin[r] = (uint8_t)most;
+		}
+	}
+	return is_new;
+}
+
+static bool computes_itself(const struct bounder *s, uint32_t loop)
+{
+	const struct ir_block *header = &s->fn->blocks.data[s->ctx->loops.loops[loop].header];
+	for (ir_ref phi = header->first; ir_get(s->fn, phi)->op == IR_PHI;
+	     phi = s->fn->next.data[phi])
+		for (uint32_t i = 0; is_carried(s, phi, loop) && i < header->preds.len; i++)
+			if (is_in_loop(s, header->preds.data[i], loop) &&
+			    origin_of(s, ir_args(s->fn, phi)[i]) == ORIGIN_COMPUTED)
+				return true;
+	return false;
+}
+
+/* Rounds of the loops from the innermost one around b out to `loop`. */
+static uint64_t rounds_around(const struct bounder *s, uint32_t b, uint32_t loop)
+{
+	uint64_t product = 1;
+	for (uint32_t l = s->ctx->loops.loop_of[b];; l = s->ctx->loops.loops[l].parent) {
+		product = multiply(product, s->facts[l].bound);
+		if (l == loop)
+			return product;
+	}
+}
+
+/* Forks of a block on a carried number: its own, and functions that get one and may fork on it. */
+static uint64_t forks_of(const struct bounder *s, uint32_t b)
+{
+	const struct ir_block *block = &s->fn->blocks.data[b];
+	uint32_t forks = 0, staying = 0;
+	for (ir_ref r = block->first; r; r = s->fn->next.data[r]) {
+		const struct ir_insn *in = ir_get(s->fn, r);
+		if (in->op == IR_CALL && origin_of(s, r))
+			forks += s->ctx->module->fns.data[in->index]->blocks.len > 1 ? FORKS_OF_CALL
+										     : 0;
+	}
+	const struct ir_insn *end = ir_get(s->fn, block->last);
+	for (uint32_t k = 0; k < block->succ_count; k++)
+		staying += is_in_loop(s, block->succs[k], s->ctx->loops.loop_of[b]);
+	return forks + (end->op == IR_BRANCH && origin_of(s, end->a) && staying > 1);
+}
+
+/* How many forks the verifier meets whose condition comes from a number that the loop computes from
+ * round to round, beginning with a constant (a checksum, a count that is compared): it tells the
+ * values apart that the ways of each fork give, so its states can double every time. */
+static void find_doublings(struct bounder *s, uint32_t loop)
+{
+	const struct ir_block *header = &s->fn->blocks.data[s->ctx->loops.loops[loop].header];
+	bool has_carried = false;
+	for (ir_ref phi = header->first; ir_get(s->fn, phi)->op == IR_PHI;
+	     phi = s->fn->next.data[phi])
+		has_carried |= is_carried(s, phi, loop);
+	if (!has_carried)
+		return;
+	memset(s->origin, 0, s->fn->insns.len);
+	for (ir_ref phi = header->first; ir_get(s->fn, phi)->op == IR_PHI;
+	     phi = s->fn->next.data[phi])
+		if (is_carried(s, phi, loop))
+			s->origin[phi] = ORIGIN_CARRIED;
+	while (spread_origins(s, loop))
+		;
+	if (!computes_itself(s, loop))
+		return;
+	for (uint32_t i = 0; i < s->ctx->doms.rpo_count; i++) {
+		uint32_t b = s->ctx->doms.rpo[i];
+		if (!is_in_loop(s, b, loop))
+			continue;
+		uint64_t forks = forks_of(s, b);
+		uint64_t more = forks ? multiply(forks, rounds_around(s, b, loop)) : 0;
+		if (__builtin_add_overflow(s->facts[loop].doublings, more,
+					   &s->facts[loop].doublings))
+			s->facts[loop].doublings = UNBOUNDED;
+	}
+}
+
+/* ---- costs ---- */
+
 static uint64_t multiply(uint64_t a, uint64_t b)
 {
 	uint64_t product;
@@ -325,7 +466,10 @@ static void decide(struct bounder *s)
 		if (facts->bound <= UINT32_MAX)
 			s->fn->blocks.data[loops->loops[l].header].loop_bound =
 				(uint32_t)facts->bound;
-		if (total > (has_guards ? AFFORDABLE : LAST_RESORT)) {
+		if (has_guards)
+			find_doublings(s, l);
+		if (facts->doublings > MOST_DOUBLINGS ||
+		    total > (has_guards ? AFFORDABLE : LAST_RESORT)) {
 			facts->needs_guard = true;
 			total = multiply(facts->cost, GUARDED_ROUNDS);
 			if (!has_guards)
@@ -406,10 +550,13 @@ static uint32_t zero_global(struct bounder *s)
 						   .dtype = dtype});
 }
 
-static ir_ref hide_constant(struct bounder *s, ir_ref value, ir_ref before)
+/* The verifier still gets to know that the value is at most `most`: checks may have been left out for
+ * that. */
+static ir_ref hide_begin(struct bounder *s, ir_ref value, uint64_t most, ir_ref before)
 {
 	struct ir_fn *fn = s->fn;
 	enum ir_type type = ir_type_of(fn, value);
+	uint64_t mask = most ? UINT64_MAX >> __builtin_clzll(most) : 0;
 	uint32_t global = zero_global(s);
 	ir_ref address = ir_insert_before(
 		fn, before, (struct ir_insn){.op = IR_GLOBAL, .type = IR_PTR, .index = global});
@@ -419,11 +566,19 @@ static ir_ref hide_constant(struct bounder *s, ir_ref value, ir_ref before)
 				 .type = (uint8_t)type,
 				 .aux = ir_mem_aux(type == IR_I32 ? 4 : 8, false, IR_SPACE_GLOBAL),
 				 .a = address});
-	if (!ir_get_const(fn, value)->bits)
-		return zero;
-	return ir_insert_before(
-		fn, before,
-		(struct ir_insn){.op = IR_ADD, .type = (uint8_t)type, .a = zero, .b = value});
+	ir_ref hidden = zero;
+	if (!ir_is_const(value) || ir_get_const(fn, value)->bits)
+		hidden = ir_insert_before(
+			fn, before,
+			(struct ir_insn){
+				.op = IR_ADD, .type = (uint8_t)type, .a = zero, .b = value});
+	if (mask >= all_ones(type))
+		return hidden;
+	return ir_insert_before(fn, before,
+				(struct ir_insn){.op = IR_AND,
+						 .type = (uint8_t)type,
+						 .a = hidden,
+						 .b = ir_const(fn, type, mask)});
 }
 
 /* A number that some way round adds to or subtracts from. */
@@ -448,14 +603,19 @@ static void hide_begins(struct bounder *s, uint32_t loop)
 	uint32_t header = s->ctx->loops.loops[loop].header;
 	for (ir_ref phi = fn->blocks.data[header].first; ir_get(fn, phi)->op == IR_PHI;
 	     phi = fn->next.data[phi]) {
-		if (ir_get(fn, phi)->type == IR_PTR || !is_stepped(s, phi, loop))
+		struct counter c;
+		bool is_number = ir_get(fn, phi)->type != IR_PTR;
+		bool is_counter = is_number && read_counter(s, phi, loop, &c);
+		if (!is_number || !(is_stepped(s, phi, loop) || is_carried(s, phi, loop)))
 			continue;
 		for (uint32_t i = 0; i < fn->blocks.data[header].preds.len; i++) {
 			uint32_t pred = fn->blocks.data[header].preds.data[i];
 			ir_ref value = ir_args(fn, phi)[i];
-			if (!ir_is_const(value) || is_in_loop(s, pred, loop))
+			if (!may_be_known(s, value) || is_in_loop(s, pred, loop))
 				continue;
-			value = hide_constant(s, value, fn->blocks.data[pred].last);
+			uint64_t most = is_counter ? UINT64_MAX
+						   : packet_upper_bound(&s->numbers, phi, header);
+			value = hide_begin(s, value, most, fn->blocks.data[pred].last);
 			ir_args(fn, phi)[i] = value;
 		}
 	}
@@ -468,15 +628,19 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	struct bounder s = {.ctx = ctx, .fn = fn, .good = true};
 	s.facts = ARENA_ARRAY(ctx->scratch, struct loop_facts, ctx->loops.count);
 	s.uses = ir_count_uses(fn, ctx->scratch);
+	s.origin = ARENA_ARRAY(ctx->scratch, uint8_t, fn->insns.len);
 	packet_analyse(&s.numbers, ctx, fn);
 	measure(&s);
 	decide(&s);
 	if (!s.good)
 		return false;
+	for (uint32_t l = 0; l < ctx->loops.count; l++)
+		if (s.facts[l].needs_guard)
+			hide_begins(&s, l);
+	/* From here on there are blocks that the analyses do not know. */
 	for (uint32_t l = 0; l < ctx->loops.count; l++) {
 		if (!s.facts[l].needs_guard)
 			continue;
-		hide_begins(&s, l);
 		if (s.facts[l].exit.block != UINT32_MAX)
 			guard_exit(&s, &s.facts[l].exit);
 		else

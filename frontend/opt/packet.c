@@ -79,6 +79,27 @@ static uint32_t meet_epochs(const struct packets *p, uint32_t b)
 	return epoch;
 }
 
+ir_ref packet_last_mover(const struct packets *p, ir_ref at)
+{
+	uint32_t epoch = p->now[at];
+	/* Where ways meet, one of them; each step goes to a block that comes earlier or round a loop, so
+	 * that the number of blocks is enough. */
+	for (uint32_t i = 0; i < p->fn->blocks.len && epoch & MEETING_EPOCH; i++) {
+		const struct ir_block *block = &p->fn->blocks.data[epoch & ~MEETING_EPOCH];
+		uint32_t from = epoch;
+		for (uint32_t k = 0; k < block->preds.len; k++) {
+			uint32_t out = p->epoch_out[block->preds.data[k]];
+			if (out && out != UNKNOWN_EPOCH && out != epoch &&
+			    (from == epoch || !(out & MEETING_EPOCH)))
+				from = out;
+		}
+		if (from == epoch)
+			return IR_REF_NONE;
+		epoch = from;
+	}
+	return epoch & MEETING_EPOCH ? IR_REF_NONE : epoch;
+}
+
 void packet_find_epochs(struct packets *p, struct opt_context *ctx, struct ir_fn *fn)
 {
 	*p = (struct packets){.fn = fn,
@@ -484,7 +505,8 @@ static uint64_t bound_of(const struct packets *p, ir_ref r, uint32_t b, uint32_t
 	bool forgets = ir_get(p->fn, r)->op >= IR_BE16 && ir_get(p->fn, r)->op <= IR_BE64;
 	if (!forgets && most > type_limit(p, r))
 		most = type_limit(p, r);
-	for (uint32_t f = p->first_fact[r]; f; f = p->facts.data[f].next) {
+	uint32_t first = r < p->count ? p->first_fact[r] : 0; // none of what was made since
+	for (uint32_t f = first; f; f = p->facts.data[f].next) {
 		if (holds(p, &p->facts.data[f], b, UINT32_MAX))
 			most = smaller(most, (uint64_t)p->facts.data[f].range);
 	}

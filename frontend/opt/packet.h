@@ -61,6 +61,8 @@ struct packets {
 
 /* The epochs alone. */
 void packet_find_epochs(struct packets *p, struct opt_context *ctx, struct ir_fn *fn);
+/* A call that may have moved the packet before `at`, IR_REF_NONE when none is found. */
+ir_ref packet_last_mover(const struct packets *p, ir_ref at);
 /* Everything; equal packet pointers have been made one value by packet_share() before. */
 void packet_analyse(struct packets *p, struct opt_context *ctx, struct ir_fn *fn);
 /* Brings comparisons with the end of the packet into the verifier's form. Goes first. */

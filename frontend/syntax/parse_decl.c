@@ -157,8 +157,8 @@ static struct decl *parse_enum_constant(struct parser *p, struct decl *parent)
 	return d;
 }
 
-/* Members of a struct, config or enum: "{" [ member { "," member } [","] ] "}". A broken member is
- * left out; the next line goes on. */
+/* Members of a struct, config or enum; a broken member is left out, and the next line goes on.
+ * members = "{" [ member { "," member } [","] ] "}"      member = field | cfield | enumerator */
 static void parse_members(struct parser *p, struct decl *d, decl_list *out)
 {
 	span open = parser_peek(p, 0)->where;
@@ -182,7 +182,7 @@ static void parse_members(struct parser *p, struct decl *d, decl_list *out)
 	parser_expect_close(p, TOK_RBRACE, open);
 }
 
-/* struct = "struct" ID members     enum = "enum" ID members     config = "config" ID members */
+/* struct = { attr } "struct" ID members     enum = "enum" ID members     config = "config" ID members */
 static void parse_braced(struct parser *p, struct decl *d, decl_list *members)
 {
 	parser_advance(p);
@@ -267,7 +267,7 @@ static struct decl *parse_param(struct parser *p, bool names_optional, uint32_t 
 	return d;
 }
 
-/* "(" [ param { "," param } [","] ] ")" */
+/* params = "(" [ param { "," param } [","] ] ")" */
 void parse_params(struct parser *p, decl_list *out, bool names_optional)
 {
 	span open = parser_peek(p, 0)->where;
@@ -374,7 +374,7 @@ static void parse_impl_member(struct parser *p, struct decl *d)
 	vec_push(p->arena, &d->impl.fields, f);
 }
 
-/* impl = attr { attr } "impl" ID "{" { function | ID ":" expr [","] } "}" */
+/* impl = attr { attr } "impl" ID "{" { function | name ":" expr [","] } "}" */
 static void parse_impl(struct parser *p, struct decl *d)
 {
 	parser_advance(p);

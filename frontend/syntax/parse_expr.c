@@ -248,7 +248,7 @@ static struct type_node *type_of_name(struct parser *p, const struct expr *e)
 	return arena_copy(p->arena, &node, sizeof node);
 }
 
-/* sizeof(T) | offsetof(T, f), at the parenthesis after the word */
+/* sizeof = "sizeof" "(" type ")"     offsetof = "offsetof" "(" type "," name ")"; at the parenthesis */
 static struct expr *parse_type_query(struct parser *p, enum expr_kind kind, span begin)
 {
 	struct expr *e = parser_new_expr(p, kind, begin);
@@ -267,7 +267,7 @@ static struct expr *parse_type_query(struct parser *p, enum expr_kind kind, span
 	return e;
 }
 
-/* "new" type "(" [ expr ] ")" */
+/* new = "new" type "(" [ expr ] ")" */
 static struct expr *parse_new(struct parser *p)
 {
 	struct expr *e = parser_new_expr(p, EXPR_NEW, parser_advance(p).where);
@@ -366,7 +366,7 @@ static void parse_arm_statement(struct parser *p, struct match_arm *arm)
 		p->tallest = saved;
 }
 
-/* arm = patterns ":" ( expr | block | statement ) */
+/* arm = pattern ":" ( expr | block | stmt ) */
 static struct match_arm parse_arm(struct parser *p)
 {
 	struct match_arm arm = {.where = parser_peek(p, 0)->where};
@@ -475,7 +475,7 @@ static struct expr *parse_name_or_literal(struct parser *p)
 }
 
 /* primary = INT | CHAR | STRING | "true" | "false" | "null" | ID | literal | array | "(" expr ")"
- *         | match | if-expression | "new" ... | "sizeof" ... | "offsetof" ... | type */
+ *         | match | if-expression | new | sizeof | offsetof | type */
 static struct expr *parse_primary(struct parser *p)
 {
 	const struct token *t = parser_peek(p, 0);
@@ -663,7 +663,9 @@ static struct expr *parse_cast(struct parser *p)
 	return e;
 }
 
-/* Precedence of the binary operator at the current token; 0 when the expression ends here. */
+/* Precedence of the binary operator at the current token; 0 when the expression ends here.
+ * operator = "*" | "/" | "%" | "+" | "-" | "<<" | ">>" | "&" | "^" | "|" | "<" | "<=" | ">" | ">="
+ *          | "in" | "==" | "!=" | "&&" | "||" */
 static unsigned binary_precedence(struct parser *p)
 {
 	const struct token *t = parser_peek(p, 0);

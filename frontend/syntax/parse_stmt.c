@@ -108,7 +108,7 @@ struct block *parse_block(struct parser *p)
 	return b;
 }
 
-/* body = block | stmt on the same line */
+/* body = block | stmt; the statement on the same line */
 struct block *parse_body(struct parser *p)
 {
 	if (parser_at(p, TOK_LBRACE) || parser_peek(p, 0)->newline || p->panic)
@@ -134,7 +134,7 @@ void parse_variable_rest(struct parser *p, struct decl *decl, enum type_place pl
 	decl->where = parser_from(p, decl->where);
 }
 
-/* ( "var" | "const" ) ID [ ":" type ] [ "=" expr ], as a declaration */
+/* variable = ( "var" | "const" ) ID [ ":" type ] [ "=" expr ] */
 static struct decl *parse_local(struct parser *p)
 {
 	struct token word = parser_advance(p);
@@ -248,8 +248,8 @@ static struct decl *parse_loop_variable(struct parser *p)
 	return d;
 }
 
-/* What stands between the parentheses of `for`: ID "in" expr ".." expr [ "step" expr ]
- *                                             | ID "," ID "in" expr */
+/* What stands between the parentheses of `for`:
+ * head = ID "in" expr ".." expr [ "step" expr ] | ID "," ID "in" expr */
 static void parse_for_head(struct parser *p, struct stmt *s)
 {
 	struct decl *first = parse_loop_variable(p), *second = NULL;
@@ -320,7 +320,7 @@ static void parse_try(struct parser *p, struct stmt *s)
 		parser_report(p, D_TRY_WITHOUT_CATCH, word, "");
 }
 
-/* "defer" ( block | call ) */
+/* defer = "defer" ( block | expr ); the expression is a call */
 static void parse_defer(struct parser *p, struct stmt *s)
 {
 	parser_advance(p);
@@ -334,7 +334,7 @@ static void parse_defer(struct parser *p, struct stmt *s)
 	s->block = parser_wrap(p, call);
 }
 
-/* "return" [ expr ]; the end of the line ends it */
+/* return = "return" [ expr ]; the end of the line ends it */
 static void parse_return(struct parser *p, struct stmt *s)
 {
 	parser_advance(p);
@@ -344,7 +344,8 @@ static void parse_return(struct parser *p, struct stmt *s)
 		s->expr = parse_expr(p);
 }
 
-/* expr [ ( "=" | op "=" ) expr ] */
+/* assignment = expr [ assign expr ]
+ * assign = "=" | "+=" | "-=" | "*=" | "/=" | "%=" | "&=" | "|=" | "^=" | "<<=" | ">>=" */
 static void parse_simple(struct parser *p, struct stmt *s)
 {
 	struct expr *e = parse_expr(p);
@@ -362,8 +363,8 @@ static void parse_simple(struct parser *p, struct stmt *s)
 	}
 }
 
-/* stmt = var | const | if | while | for | "break" | "continue" | return | "delete" expr | try
- *      | "throw" expr | defer | match | block | expr [ ( "=" | op "=" ) expr ] */
+/* stmt = variable | if | while | for | "break" | "continue" | return | "delete" expr | try
+ *      | "throw" expr | defer | match | block | assignment */
 struct stmt *parse_stmt(struct parser *p)
 {
 	struct stmt *s = parser_new_stmt(p, STMT_EXPR, parser_peek(p, 0)->where);

@@ -31,7 +31,7 @@ static struct expr *parse_size(struct parser *p, enum token_kind close, span ope
 	return e;
 }
 
-/* maptype = ID "<" type { "," type } ">" [ "(" constexpr ")" ] */
+/* maptype = ID "<" type { "," type } ">" [ "(" expr ")" ] */
 static struct type_node *parse_map_type(struct parser *p, enum type_place place)
 {
 	struct token kind = parser_advance(p);
@@ -96,7 +96,8 @@ static struct type_node *parse_prefix_array(struct parser *p)
 	return t;
 }
 
-/* ID [ "." ID ] | prim */
+/* ID [ "." ID ], or a primitive type:
+ * prim = "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" | "bool" | "char" | "void" */
 static struct type_node *parse_named_type(struct parser *p)
 {
 	struct token name = parser_advance(p);
@@ -112,8 +113,8 @@ static struct type_node *parse_named_type(struct parser *p)
 	return t;
 }
 
-/* base = prim | "str" "(" INT ")" | ID [ "." ID ] | maptype | "*" type | "fn" "(" ... ")" "->" type
- *      | "[" type [ ";" ] constexpr "]" */
+/* base = prim | "str" "(" expr ")" | ID [ "." ID ] | maptype | "fn" params [ "->" type ]
+ *      | "[" type [ ";" ] expr "]" */
 static struct type_node *parse_base_type(struct parser *p, enum type_place place)
 {
 	const struct token *t = parser_peek(p, 0);
@@ -133,7 +134,7 @@ static struct type_node *parse_base_type(struct parser *p, enum type_place place
 	return new_type(p, TYPE_NODE_ERROR, where);
 }
 
-/* { "[" constexpr "]" } after a base type; the dimension written last is the innermost. */
+/* { "[" expr "]" } after a base type; the dimension written last is the innermost. */
 static struct type_node *parse_dimensions(struct parser *p, struct type_node *base)
 {
 	struct type_node *outermost = base, **inner = &outermost;
@@ -155,7 +156,7 @@ static struct type_node *parse_dimensions(struct parser *p, struct type_node *ba
 	return outermost;
 }
 
-/* type = base { "[" constexpr "]" } | "*" type */
+/* type = base { "[" expr "]" } | "*" type */
 struct type_node *parse_type(struct parser *p, enum type_place place)
 {
 	span begin = parser_peek(p, 0)->where;

@@ -65,7 +65,7 @@ check_examples() {
 }
 
 test_examples_of_the_language_reference() {
-	check_examples docs/language.md 60
+	check_examples docs/language.md 40
 }
 
 test_examples_of_the_readme() {
@@ -105,7 +105,7 @@ test_grammar_has_every_word() {
 	for word in $(sed -n 's/^KEYWORD(KW_[A-Z0-9]*, "\([a-z0-9]*\)".*/\1/p' "$ROOT/frontend/syntax/tokens.def"); do
 		grep -q "\"$word\"" page || fail "the grammar does not mention \"$word\"" || true
 	done
-	for word in $(sed 's/"[^"]*"//g; s/^[a-z-]* = //' page | grep -o '[a-z][a-z-]*' | sort -u); do
+	for word in $(sed 's/"[^"]*"//g; s/^[a-z-]* = //' page | grep -o '[a-z][a-z-]*' | grep -vx name | sort -u); do
 		grep -q "^$word = " page || fail "the grammar does not define $word" || true
 	done
 }
@@ -152,7 +152,7 @@ test_what_is_missing_is_in_the_table() {
 
 # In a network namespace whose eth0 leads nowhere.
 in_namespace() {
-	unshare --net sh -c 'ip link set lo up; ip link add eth0 type dummy; ip link set eth0 up; "$@"' sh "$@"
+	unshare --net sh -c 'ip link set lo up; ip link add eth0 type veth peer name eth1; ip link set eth0 up; "$@"' sh "$@"
 }
 
 test_commands_of_the_readme() {
@@ -166,7 +166,7 @@ test_commands_of_the_readme() {
 		case "$command" in
 		*"ks run"*)
 			[ "$(id -u)" = 0 ] || continue
-			command="in_namespace timeout -s INT 1 $command"
+			command="in_namespace ${command/--seconds 5/--seconds 1}"
 			;;
 		*"x.o") "$KS" build --emit=bpf -o x.o x.ks ;;
 		*"ks detach"*) command="$command || [ \$? = 1 ]" ;;

@@ -286,6 +286,15 @@ static void add_ring_program(struct made *m)
 	EMIT(m, f, I(MOV64_IMM, R0, 0, 0, 0), EXIT);
 }
 
+/* Reserves and forgets. */
+static void add_forgetful_program(struct made *m)
+{
+	struct bpf_func *f = add_func(m, "forgets", "xdp");
+	emit_reference(m, f, R1, BPF_RELO_MAP, MAP_RING);
+	EMIT(m, f, I(MOV64_IMM, R2, 0, 0, 16), I(MOV64_IMM, R3, 0, 0, 0),
+	     I(CALL_HELPER, 0, 0, 0, 131), I(MOV64_IMM, R0, 0, 0, 0), EXIT);
+}
+
 /* Counts its tail calls to itself in the global. */
 static void add_tail_program(struct made *m)
 {
@@ -322,6 +331,7 @@ static struct vm *open_object(struct made *m, const struct vm_options *options)
 	begin_object(m);
 	add_value_program(m);
 	add_ring_program(m);
+	add_forgetful_program(m);
 	add_tail_program(m);
 	add_print_program(m);
 	object_write(&m->compile, &m->object, &m->file);
@@ -401,6 +411,11 @@ Test(vm, records_prints_and_tail_calls)
 	cr_assert(record && size == 16);
 	cr_expect_eq(record[8], 5);
 	cr_expect_null(vm_map_record(ring, 3, &size));
+	struct vm_result result = run_program(vm, "forgets");
+	cr_expect_str_eq(
+		result.fault.text,
+		"a record of `ring` is neither submitted nor discarded when the program ends");
+	cr_expect_eq(result.fault.record, 4);
 	vm_map_drop_records(ring);
 	cr_expect_null(vm_map_record(ring, 0, &size));
 	for (unsigned i = 0; i < 300; i++) // 4096 bytes are room for 170 records

@@ -246,6 +246,11 @@ int head(struct __sk_buff *skb)
 {
 	note(103, bpf_skb_change_head(skb, skb->len % 50, 0));
 	note(104, skb->len);
+	__u8 some[8] = {};
+	note(105, bpf_skb_load_bytes_relative(skb, 12, some, 8, 0));
+	note(106, *(__u64 *)some);
+	note(107, bpf_skb_load_bytes_relative(skb, 0, some, 8, 1));
+	note(108, *(__u64 *)some);
 	return TC_ACT_OK;
 }
 
@@ -266,6 +271,25 @@ int sums(struct __sk_buff *skb)
 	note(118, bpf_l3_csum_replace(skb, 24, 1, to[1], 0x10));
 	note(119, bpf_redirect(2, size & 1));
 	return TC_ACT_OK;
+}
+
+SEC("cgroup_skb/egress")
+int group(struct __sk_buff *skb)
+{
+	__u32 size = skb->len;
+	__u8 some[8] = {};
+	note(120, bpf_skb_load_bytes(skb, size % 90, some, 8));
+	note(121, *(__u64 *)some);
+	note(122, bpf_skb_load_bytes_relative(skb, size % 60, some, 8, size & 1));
+	note(123, *(__u64 *)some);
+	note(124, size);
+	return 1;
+}
+
+SEC("socket")
+int filter(struct __sk_buff *skb)
+{
+	return bpf_skb_load_bytes(skb, 0, &(__u32){0}, 4) + skb->len;
 }
 
 char _license[] SEC("license") = "GPL";
