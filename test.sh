@@ -37,7 +37,7 @@ unit_tests() {
 	local test log p=0 f=0 line
 	log=$(mktemp /tmp/ks-unit-XXXXXX)
 	for test in "$1"/tests/unit/*_test; do
-		timeout 300 "$test" >"$log" 2>&1 || true
+		timeout 300 "$test" --jobs 6 >"$log" 2>&1 || true
 		line=$(sed -En 's/.*Tested: ([0-9]+) \| Passing: ([0-9]+) .*/\1 \2/p' "$log" | tail -1)
 		[ -n "$line" ] || line="1 0"
 		[ "${line% *}" = "${line#* }" ] || { echo "FAIL $(basename "$test")"; tail -30 "$log"; }
@@ -53,6 +53,8 @@ compiler_suites() {
 	suite "Unit tests ($1)" unit_tests "$build"
 	suite "Golden tests and diagnostics ($1)" $SUDO "$build/tests/golden" --ks "$build/bin/ks" --tests tests
 	suite "The command line ($1)" $SUDO env KS="$build/bin/ks" tests/command/run.sh
+	suite "Documentation ($1)" $SUDO env KS="$build/bin/ks" tests/docs/run.sh
+	suite "The language server ($1)" $SUDO env KS="$build/bin/ks" tests/lsp/run.sh
 	suite "Broken input ($1)" $SUDO env KS="$build/bin/ks" tests/broken/run.sh
 	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
 		$SUDO env KS="$build/bin/ks" tests/diff/run.sh

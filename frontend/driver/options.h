@@ -50,6 +50,7 @@ struct options {
 	int error_format, colour; // enums
 	bool write, check;        // fmt
 	bool list;                // detach
+	bool stdio;               // lsp
 	bool help;
 	char **program_args; // after `--`; NULL-terminated
 	int program_arg_count;
