@@ -14,6 +14,8 @@ enum completes { COMPLETES_FILE, COMPLETES_FOLDER, COMPLETES_WORDS, COMPLETES_NO
 
 static enum completes operand_of(const struct command_row *c)
 {
+	if (c->inputs == INPUT_NONE)
+		return COMPLETES_NOTHING;
 	if (!strcmp(c->noun, "file"))
 		return COMPLETES_FILE;
 	return strcmp(c->noun, "project") ? COMPLETES_WORDS : COMPLETES_NOTHING;
@@ -227,6 +229,10 @@ static void print_zsh_command(int c)
 	for (int i = 0; i < option_row_count; i++)
 		if (option_rows[i].commands & 1u << c)
 			print_zsh_option(&option_rows[i]);
+	if (row->inputs == INPUT_NONE) {
+		puts("\t\t\t&& return\n\t\t;;");
+		return;
+	}
 	printf("\t\t\t'%s:%s:", row->inputs == INPUT_SOME ? "*" : "1", row->noun);
 	if (operand_of(row) == COMPLETES_WORDS) {
 		putchar('(');

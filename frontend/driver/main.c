@@ -10,10 +10,12 @@
 #include "frontend/driver/dump.h"
 #include "frontend/driver/explain.h"
 #include "frontend/driver/format.h"
+#include "frontend/driver/list.h"
 #include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
 #include "frontend/driver/pipeline.h"
+#include "frontend/lsp/lsp.h"
 #include "ks/loader.h"
 
 static int run_program(struct compile *compile, const struct options *o, const struct product *p)
@@ -35,6 +37,14 @@ static int run_program(struct compile *compile, const struct options *o, const s
 	return ks_run_program(&program, o->program_arg_count + 1, argv);
 }
 
+static int serve(const struct options *o)
+{
+	struct lsp_options lsp = {.folders = o->folders.data, .folder_count = o->folders.len};
+	int status = pipeline_read_kernel(o, &lsp.kernel);
+
+	return status ? status : lsp_run(&lsp);
+}
+
 static int run_command(struct compile *compile, const struct options *o)
 {
 	struct product product = {0};
@@ -46,10 +56,14 @@ static int run_command(struct compile *compile, const struct options *o)
 		return explain_run(o);
 	if (o->command == COMMAND_FMT)
 		return format_run(o);
+	if (o->command == COMMAND_LSP)
+		return serve(o);
 	if (o->command == COMMAND_DETACH)
 		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)
 		status = dump_run(compile, o);
+	else if (o->command == COMMAND_LIST)
+		status = list_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

@@ -231,6 +231,11 @@ static bool parse_argument(struct options *o, struct cursor *in)
 		const struct option_row *row = find_row(o->command, arg, &value);
 		return row ? set_option(o, row, value, in) : wrong_option(o, arg);
 	}
+	if (option_commands[o->command].inputs == INPUT_NONE) {
+		options_wrong(o, "`ks %s` takes no %s: `%s`", option_commands[o->command].name,
+			      option_commands[o->command].noun, arg);
+		return false;
+	}
 	if (o->input && option_commands[o->command].inputs != INPUT_SOME) {
 		options_wrong(o, "one at a time: `%s` or `%s`%s", o->input, arg,
 			      o->command == COMMAND_RUN
@@ -305,7 +310,7 @@ bool options_parse(struct options *options, struct arena *arena, int argc, char 
 		return false;
 	}
 	if (options->input || options->list ||
-	    option_commands[options->command].inputs == INPUT_OPTIONAL)
+	    option_commands[options->command].inputs >= INPUT_OPTIONAL)
 		return true;
 	options_wrong(options, "`ks %s` needs a %s", option_commands[options->command].name,
 		      option_commands[options->command].noun);

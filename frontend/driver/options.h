@@ -45,10 +45,12 @@ struct options {
 	VEC(const char *) level; // the last one counts
 	VEC(const char *) warnings;
 	const char *kernel; // NULL: running
+	const char *btf;    // NULL: of the running kernel
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
 	bool write, check;        // fmt
 	bool list;                // detach
+	bool stdio;               // lsp
 	bool help;
 	char **program_args; // after `--`; NULL-terminated
 	int program_arg_count;

@@ -8,7 +8,7 @@
 #include "frontend/driver/options.h"
 
 enum form { OPT_FLAG, OPT_TEXT, OPT_JOINED, OPT_CHOICE };
-enum inputs { INPUT_ONE, INPUT_SOME, INPUT_OPTIONAL };
+enum inputs { INPUT_ONE, INPUT_SOME, INPUT_OPTIONAL, INPUT_NONE };
 
 struct command_row {
 	const char *name, *operands;

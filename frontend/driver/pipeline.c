@@ -18,6 +18,7 @@
 #include "bpf-backend/codegen/bpf_gen.h"
 #include "bpf-backend/kernel/kernel.h"
 #include "bpf-backend/object/object.h"
+#include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/output.h"
 #include "frontend/lower/lower.h"
 #include "frontend/opt/pass.h"
@@ -61,22 +62,21 @@ static bool is_clean(const struct session *s)
 
 /* ---- options that need the stages' own tables ---- */
 
-static int read_kernel(struct session *s)
+int pipeline_read_kernel(const struct options *options, uint32_t *kernel)
 {
-	const char *text = s->options->kernel ? s->options->kernel : "running";
+	const char *text = options->kernel ? options->kernel : "running";
 	char oldest[16];
 
-	if (!kernel_parse_version(text, &s->target.kernel))
+	if (!kernel_parse_version(text, kernel))
 		return options_wrong(
-			s->options, "`--kernel` takes a version such as 6.12, or running; not `%s`",
+			options, "`--kernel` takes a version such as 6.12, or running; not `%s`",
 			text);
-	if (s->target.kernel < KERNEL_OLDEST) {
+	if (*kernel < KERNEL_OLDEST) {
 		kernel_format_version(KERNEL_OLDEST, oldest);
-		return options_wrong(
-			s->options, "kernel %s is too old: the oldest that ks knows is %s%s", text,
-			oldest, s->options->kernel ? "" : " (choose one with --kernel)");
+		return options_wrong(options,
+				     "kernel %s is too old: the oldest that ks knows is %s%s", text,
+				     oldest, options->kernel ? "" : " (choose one with --kernel)");
 	}
-	s->passes.kernel = s->target.kernel;
 	return STATUS_OK;
 }
 
@@ -152,10 +152,18 @@ static int read_warning(struct session *s, const char *text)
 			     nearest ? "`?" : "");
 }
 
+static const struct btf *open_btf(void *owner)
+{
+	struct session *s = owner;
+
+	return kernel_btf_open(s->compile, s->options);
+}
+
 static int read_options(struct session *s)
 {
-	int status = read_kernel(s);
+	int status = pipeline_read_kernel(s->options, &s->target.kernel);
 
+	s->passes.kernel = s->target.kernel;
 	if (!status)
 		status = read_passes(s);
 	for (uint32_t i = 0; !status && i < s->options->warnings.len; i++)
@@ -165,6 +173,8 @@ static int read_options(struct session *s)
 	s->target.map_kind_at = kernel_map_kind_at;
 	s->target.ctx_field_at = kernel_ctx_field_at;
 	s->target.find_helper = kernel_find_helper;
+	s->target.open_btf = open_btf;
+	s->target.btf_owner = s;
 	return status;
 }
 

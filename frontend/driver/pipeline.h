@@ -19,5 +19,7 @@ struct product {
 /* Runs the stages that the options ask for. Problems are diagnostics in `compile`, except mistakes
  * of the command line, which are printed. Gives an exit status. */
 int pipeline_run(struct compile *compile, const struct options *options, struct product *product);
+/* Release of the kernel that --kernel names; an exit status after a mistake. */
+int pipeline_read_kernel(const struct options *options, uint32_t *kernel);
 
 #endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ks lsp`: the language server, on standard input and output. */
+#ifndef KS_LSP_LSP_H
+#define KS_LSP_LSP_H
+
+#include <stdint.h>
+
+struct lsp_options {
+	const char *const *folders; // searched for included files
+	uint32_t folder_count;
+	uint32_t kernel; // release that eBPF code is checked for
+};
+
+/* Serves until the client says `exit` or its end closes. 0 after an orderly shutdown, else 1. */
+int lsp_run(const struct lsp_options *options);
+
+#endif
