@@ -3,6 +3,7 @@
 # Installs what is missing on Debian 12, builds, and runs all tests: as root, or with sudo.
 #   ./test.sh            everything: a debug build, and the same suites under ASan and UBSan
 #   ./test.sh --quick    the debug build only
+#   ./test.sh --guests   also Debian's kernels in qemu, some minutes; skipped where these cannot be had
 # The last line gives the totals; the exit status is 0 when nothing failed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -36,7 +37,7 @@ unit_tests() {
 	local test log p=0 f=0 line
 	log=$(mktemp /tmp/ks-unit-XXXXXX)
 	for test in "$1"/tests/unit/*_test; do
-		timeout 300 "$test" >"$log" 2>&1 || true
+		timeout 300 "$test" --jobs 6 >"$log" 2>&1 || true
 		line=$(sed -En 's/.*Tested: ([0-9]+) \| Passing: ([0-9]+) .*/\1 \2/p' "$log" | tail -1)
 		[ -n "$line" ] || line="1 0"
 		[ "${line% *}" = "${line#* }" ] || { echo "FAIL $(basename "$test")"; tail -30 "$log"; }
@@ -52,6 +53,7 @@ compiler_suites() {
 	suite "Unit tests ($1)" unit_tests "$build"
 	suite "Golden tests and diagnostics ($1)" $SUDO "$build/tests/golden" --ks "$build/bin/ks" --tests tests
 	suite "The command line ($1)" $SUDO env KS="$build/bin/ks" tests/command/run.sh
+	suite "Documentation ($1)" $SUDO env KS="$build/bin/ks" tests/docs/run.sh
 	suite "The language server ($1)" $SUDO env KS="$build/bin/ks" tests/lsp/run.sh
 	suite "Broken input ($1)" $SUDO env KS="$build/bin/ks" tests/broken/run.sh
 	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
@@ -68,6 +70,10 @@ suite "Built programs on this kernel, with traffic" $SUDO env KS="$PWD/build/deb
 if [ "${1:-}" != --quick ]; then
 	build_preset asan
 	compiler_suites asan
+fi
+if [ "${1:-}" = --guests ]; then
+	install_packages qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod || true
+	suite "Other kernels, in guests" $SUDO env KS="$PWD/build/debug/bin/ks" tests/guest/run.sh
 fi
 
 step "All suites"

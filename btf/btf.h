@@ -120,15 +120,33 @@ struct btf_item {
 /* Checks a .BTF section: header, every type's extent, every type id and string offset. 0, or
  * -EINVAL and *why (static text). The index comes from `arena`. */
 int btf_open(struct btf *btf, const void *data, size_t len, struct arena *arena, const char **why);
+/* The same without looking at each type: extents only. A type is to be checked with btf_check_type()
+ * before the functions below see it; what it refers to, and so on, likewise. btf_find*() need no check. */
+int btf_open_lazily(struct btf *btf, const void *data, size_t len, struct arena *arena,
+		    const char **why);
+/* 0 when the type exists and its names and the ids in it do. */
+int btf_check_type(const struct btf *btf, uint32_t id, const char **why);
+/* The BTF in a file: all of it, or the section .BTF of a little-endian 64-bit ELF file. False when there
+ * is none. */
+bool btf_find_section(const void *file, size_t len, const void **data, size_t *data_len);
 /* id from 1 to type_count. */
 struct btf_type btf_get_type(const struct btf *btf, uint32_t id);
 /* Item `index` below type->count of a struct, union, enum, prototype or section. */
 struct btf_item btf_get_item(const struct btf *btf, const struct btf_type *type, uint32_t index);
+/* Bits of enum btf_int_encoding of an integer. */
+uint32_t btf_int_encoding(const struct btf_type *type);
 /* Element type, index type and count of an array. */
 void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *index_type,
 		   uint32_t *count);
+/* Kind of the type with that id, from 1 to type_count. */
+uint32_t btf_kind_of(const struct btf *btf, uint32_t id);
 /* First type of that kind and name; 0 when there is none. */
 uint32_t btf_find(const struct btf *btf, enum btf_kind kind, const char *name);
+/* First type after id `after` with that name and a kind in the set (bit 1 << kind); 0: none. */
+uint32_t btf_find_next(const struct btf *btf, uint32_t kinds_wanted, const char *name,
+		       uint32_t after);
+/* First enum that has a constant of that name; 0 when there is none. */
+uint32_t btf_find_enumerator(const struct btf *btf, const char *name);
 /* Text at an offset of the string table; NULL when out of bounds. */
 const char *btf_find_string(const struct btf *btf, uint32_t offset);
 /* "struct", "int" …; NULL for a number that is no kind. */

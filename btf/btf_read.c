@@ -77,17 +77,20 @@ static int open_header(struct btf *btf, const uint8_t *data, size_t len, uint32_
 static int index_types(struct btf *btf, uint32_t type_bytes, struct arena *arena, const char **why)
 {
 	VEC(uint32_t) offsets = {0};
-	vec_push(arena, &offsets, 0);
 	uint64_t at = 0;
+
+	vec_reserve(arena, &offsets,
+		    type_bytes / 24 + 8); // a type of a kernel takes about 29 bytes
+	vec_push(arena, &offsets, 0);
 	while (at < type_bytes) {
-		uint32_t fixed, each, info;
 		if (type_bytes - at < TYPE_HEADER_BYTES)
 			return fail(why, "BTF type is cut off");
-		info = read_u32(btf->types + at + 4);
-		if (!btf_kind_extent(info >> 24 & 31, &fixed, &each))
+		uint32_t info = read_u32(btf->types + at + 4), kind = info >> 24 & 31;
+		if (kind >= KIND_COUNT || !kinds[kind].name)
 			return fail(why, "BTF type of an unknown kind");
 		vec_push(arena, &offsets, (uint32_t)at);
-		at += TYPE_HEADER_BYTES + fixed + (uint64_t)(info & 0xffff) * each;
+		at += TYPE_HEADER_BYTES + kinds[kind].fixed +
+		      (uint64_t)(info & 0xffff) * kinds[kind].each;
 		if (at > type_bytes)
 			return fail(why, "BTF type is cut off");
 	}
@@ -107,8 +110,10 @@ static bool is_valid_item(const struct btf *btf, const struct btf_type *type, co
 	return !has_type || second <= btf->type_count;
 }
 
-static int check_type(const struct btf *btf, uint32_t id, const char **why)
+int btf_check_type(const struct btf *btf, uint32_t id, const char **why)
 {
+	if (!id || id > btf->type_count)
+		return fail(why, "BTF type id does not exist");
 	const uint8_t *p = btf->types + btf->offsets[id];
 	uint32_t kind = read_u32(p + 4) >> 24 & 31;
 	if (read_u32(p) >= btf->string_bytes)
@@ -126,16 +131,27 @@ static int check_type(const struct btf *btf, uint32_t id, const char **why)
 	return 0;
 }
 
-int btf_open(struct btf *btf, const void *data, size_t len, struct arena *arena, const char **why)
+int btf_open_lazily(struct btf *btf, const void *data, size_t len, struct arena *arena,
+		    const char **why)
 {
 	uint32_t type_bytes;
 	int err = open_header(btf, data, len, &type_bytes, why);
-	if (err)
-		return err;
-	err = index_types(btf, type_bytes, arena, why);
+
+	return err ? err : index_types(btf, type_bytes, arena, why);
+}
+
+int btf_open(struct btf *btf, const void *data, size_t len, struct arena *arena, const char **why)
+{
+	int err = btf_open_lazily(btf, data, len, arena, why);
+
 	for (uint32_t id = 1; !err && id <= btf->type_count; id++)
-		err = check_type(btf, id, why);
+		err = btf_check_type(btf, id, why);
 	return err;
+}
+
+uint32_t btf_kind_of(const struct btf *btf, uint32_t id)
+{
+	return read_u32(btf->types + btf->offsets[id] + 4) >> 24 & 31;
 }
 
 struct btf_type btf_get_type(const struct btf *btf, uint32_t id)
@@ -196,6 +212,12 @@ struct btf_item btf_get_item(const struct btf *btf, const struct btf_type *type,
 	return item;
 }
 
+uint32_t btf_int_encoding(const struct btf_type *type)
+{
+	assert(type->kind == BTF_KIND_INT && "an integer");
+	return read_u32(type->data) >> 24 & 15;
+}
+
 void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *index_type,
 		   uint32_t *count)
 {
@@ -205,13 +227,74 @@ void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *ind
 	*count = read_u32(type->data + 8);
 }
 
+/* A name to look for: most others differ in the first four bytes, which are compared at once. */
+struct wanted {
+	const char *text;
+	size_t len; // with the NUL
+	uint32_t head;
+};
+
+static uint32_t head_of(const char *text, size_t len)
+{
+	uint32_t head = 0;
+
+	memcpy(&head, text, len < sizeof head ? len : sizeof head);
+	return head;
+}
+
+static struct wanted make_wanted(const char *text)
+{
+	size_t len = strlen(text) + 1;
+
+	return (struct wanted){text, len, head_of(text, len)};
+}
+
+static bool has_name(const struct btf *btf, uint32_t offset, const struct wanted *wanted)
+{
+	if (offset >= btf->string_bytes || btf->string_bytes - offset < wanted->len)
+		return false;
+	const char *name = btf->strings + offset;
+	uint32_t head;
+	if (wanted->len >= sizeof head) {
+		memcpy(&head, name, sizeof head);
+		if (head != wanted->head)
+			return false;
+	}
+	return !memcmp(name, wanted->text, wanted->len);
+}
+
+uint32_t btf_find_next(const struct btf *btf, uint32_t kinds_wanted, const char *name,
+		       uint32_t after)
+{
+	struct wanted wanted = make_wanted(name);
+
+	for (uint32_t id = after + 1; id <= btf->type_count; id++) {
+		const uint8_t *p = btf->types + btf->offsets[id];
+		if (kinds_wanted >> (read_u32(p + 4) >> 24 & 31) & 1 &&
+		    has_name(btf, read_u32(p), &wanted))
+			return id;
+	}
+	return 0;
+}
+
 uint32_t btf_find(const struct btf *btf, enum btf_kind kind, const char *name)
 {
+	return btf_find_next(btf, 1u << kind, name, 0);
+}
+
+uint32_t btf_find_enumerator(const struct btf *btf, const char *name)
+{
+	struct wanted wanted = make_wanted(name);
+
 	for (uint32_t id = 1; id <= btf->type_count; id++) {
 		const uint8_t *p = btf->types + btf->offsets[id];
-		if ((read_u32(p + 4) >> 24 & 31) == kind &&
-		    !strcmp(btf->strings + read_u32(p), name))
-			return id;
+		uint32_t info = read_u32(p + 4), kind = info >> 24 & 31;
+		if (kind != BTF_KIND_ENUM && kind != BTF_KIND_ENUM64)
+			continue;
+		p += TYPE_HEADER_BYTES;
+		for (uint32_t i = 0; i < (info & 0xffff); i++, p += kinds[kind].each)
+			if (has_name(btf, read_u32(p), &wanted))
+				return id;
 	}
 	return 0;
 }

@@ -82,12 +82,16 @@ void select_call(struct select *s, ir_ref r)
 	} else {
 		const struct ir_extern *callee = &s->module->externs.data[in->index];
 		const char *name = intern_text(&s->compile->names, callee->name);
-		const struct helper_info *helper =
-			callee->kind == IR_EXTERN_HELPER
-				? kernel_find_helper(name, s->context->options->kernel)
-				: NULL;
+		const struct kernel_helper *helper =
+			callee->kind == IR_EXTERN_HELPER ? kernel_find_helper_row(name) : NULL;
 		if (!helper) {
 			report(s, D_UNKNOWN_BPF_FUNCTION, name, NULL);
+			return;
+		}
+		if (helper->kernel > s->context->options->kernel) {
+			char since[16];
+			kernel_format_version(helper->kernel, since);
+			report(s, D_KERNEL_LACKS_HELPER, name, since);
 			return;
 		}
 		if (count > MAX_ARGS) {
@@ -95,7 +99,7 @@ void select_call(struct select *s, ir_ref r)
 			return;
 		}
 		call.op = BPF_OP_CALL_HELPER;
-		call.imm = (int32_t)helper->id;
+		call.imm = (int32_t)helper->info.id;
 	}
 	place_args(s, ir_args(s->ir, r), count);
 	emit_call(s, call, r);

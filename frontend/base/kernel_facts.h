@@ -60,6 +60,7 @@ struct helper_info {
 	const char *result; // type as the author writes it
 	bool moves_packet;  // packet pointers are invalid after the call (IR_EFFECT_PACKET)
 	bool may_give_null; // the pointer that it gives must be tested
+	bool gives_object;  // it gives a pointer to an object of the kernel, whose layout varies
 };
 
 #endif

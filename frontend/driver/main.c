@@ -10,6 +10,7 @@
 #include "frontend/driver/dump.h"
 #include "frontend/driver/explain.h"
 #include "frontend/driver/format.h"
+#include "frontend/driver/list.h"
 #include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
@@ -61,6 +62,8 @@ static int run_command(struct compile *compile, const struct options *o)
 		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)
 		status = dump_run(compile, o);
+	else if (o->command == COMMAND_LIST)
+		status = list_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

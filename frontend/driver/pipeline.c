@@ -18,6 +18,7 @@
 #include "bpf-backend/codegen/bpf_gen.h"
 #include "bpf-backend/kernel/kernel.h"
 #include "bpf-backend/object/object.h"
+#include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/output.h"
 #include "frontend/lower/lower.h"
 #include "frontend/opt/pass.h"
@@ -151,6 +152,13 @@ static int read_warning(struct session *s, const char *text)
 			     nearest ? "`?" : "");
 }
 
+static const struct btf *open_btf(void *owner)
+{
+	struct session *s = owner;
+
+	return kernel_btf_open(s->compile, s->options);
+}
+
 static int read_options(struct session *s)
 {
 	int status = pipeline_read_kernel(s->options, &s->target.kernel);
@@ -165,6 +173,8 @@ static int read_options(struct session *s)
 	s->target.map_kind_at = kernel_map_kind_at;
 	s->target.ctx_field_at = kernel_ctx_field_at;
 	s->target.find_helper = kernel_find_helper;
+	s->target.open_btf = open_btf;
+	s->target.btf_owner = s;
 	return status;
 }
 

@@ -161,14 +161,19 @@ void lower_match(struct body *f, struct expr *expr, const struct sink *sink)
 
 void lower_if_value(struct body *f, struct expr *expr, const struct sink *sink)
 {
-	uint32_t yes = new_block(f), no = new_block(f), done = new_block(f);
+	const struct expr *condition = expr->conditional.condition;
+	uint32_t yes = new_block(f), no = new_block(f), done = new_block(f), known = f->facts.len;
 	lower_condition(f, expr->conditional.condition, yes, no);
 	start_block(f, yes);
+	assume(f, condition, true);
 	sink_block(f, sink, expr->conditional.then);
+	f->facts.len = known;
 	jump_to(f, done);
 	start_block(f, no);
+	assume(f, condition, false);
 	if (expr->conditional.otherwise)
 		sink_block(f, sink, expr->conditional.otherwise);
+	f->facts.len = known;
 	jump_to(f, done);
 	start_block(f, done);
 }

@@ -634,10 +634,13 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	decide(&s);
 	if (!s.good)
 		return false;
+	for (uint32_t l = 0; l < ctx->loops.count; l++)
+		if (s.facts[l].needs_guard)
+			hide_begins(&s, l);
+	/* From here on there are blocks that the analyses do not know. */
 	for (uint32_t l = 0; l < ctx->loops.count; l++) {
 		if (!s.facts[l].needs_guard)
 			continue;
-		hide_begins(&s, l);
 		if (s.facts[l].exit.block != UINT32_MAX)
 			guard_exit(&s, &s.facts[l].exit);
 		else

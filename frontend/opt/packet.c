@@ -505,7 +505,8 @@ static uint64_t bound_of(const struct packets *p, ir_ref r, uint32_t b, uint32_t
 	bool forgets = ir_get(p->fn, r)->op >= IR_BE16 && ir_get(p->fn, r)->op <= IR_BE64;
 	if (!forgets && most > type_limit(p, r))
 		most = type_limit(p, r);
-	for (uint32_t f = p->first_fact[r]; f; f = p->facts.data[f].next) {
+	uint32_t first = r < p->count ? p->first_fact[r] : 0; // none of what was made since
+	for (uint32_t f = first; f; f = p->facts.data[f].next) {
 		if (holds(p, &p->facts.data[f], b, UINT32_MAX))
 			most = smaller(most, (uint64_t)p->facts.data[f].range);
 	}

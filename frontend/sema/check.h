@@ -90,6 +90,16 @@ struct redeclaration {
 	struct decl *first, *second;
 };
 
+/* What has been taken from the kernel's BTF so far. */
+struct kernel_names {
+	const struct btf *btf; // NULL when there is none
+	bool is_opened;
+	bool is_broken;     // what was to be opened could not; that was reported
+	struct map types;   // BTF id to type
+	struct map ids;     // DECL_STRUCT or DECL_ENUM to BTF id
+	struct map missing; // names that the kernel does not have
+};
+
 struct checker {
 	struct compile *compile;
 	struct diags *diags;
@@ -101,6 +111,7 @@ struct checker {
 	struct scope top;     // the program, all included files
 	decl_list all;        // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
+	struct kernel_names kernel;
 	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
 	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
 	struct map func_index; // DECL_FUNC to index + 1 into funcs
@@ -164,6 +175,19 @@ struct type *resolve_type_text(struct checker *c, const char *text);
 void resolve_check_redeclarations(struct checker *c);
 /* Makes a declaration without source text. */
 struct decl *make_decl(struct checker *c, enum decl_kind kind, symbol name);
+
+/* ---- names from the kernel's BTF (kernel_types.c); NULL when it has none such ---- */
+
+struct decl *kernel_find_type(struct checker *c, symbol name);
+/* Enum constants in capitals. */
+struct decl *kernel_find_constant(struct checker *c, symbol name);
+struct decl *kernel_find_function(struct checker *c, symbol name);
+/* Gives a struct of the kernel its fields; false for other structs. */
+bool kernel_complete(struct checker *c, struct decl *d);
+/* True for a struct that the kernel only declares. */
+bool kernel_is_opaque(struct checker *c, const struct decl *d);
+/* True for a struct or enum that comes from the kernel. */
+bool kernel_declares(const struct checker *c, const struct decl *d);
 
 /* ---- types (check_type.c) ---- */
 

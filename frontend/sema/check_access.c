@@ -65,6 +65,11 @@ struct decl *find_field(struct checker *c, const struct type *record, symbol nam
 	struct decl *f = type_find_field(record, name);
 	const char *text = NAME(c, name);
 
+	if (f && f->field.bit_width) {
+		report_unavailable(c, where,
+				   arena_printf(c->arena, "an access to the bit-field `%s`", text));
+		return NULL;
+	}
 	if (f)
 		return f;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_FIELD, where, TEXT(c, record), text);
@@ -83,6 +88,8 @@ static struct expr *check_qualified(struct checker *c, struct expr *e)
 	struct expr *base = e->field.base;
 	struct decl *d = base->kind == EXPR_NAME ? find_name(c, base->name.name) : NULL;
 
+	if (base->kind == EXPR_NAME && !d && base->name.name)
+		d = kernel_find_type(c, base->name.name);
 	if (d && d->kind == DECL_ALIAS) {
 		check_decl(c, d);
 		d = d->type->kind == TYPE_ENUM ? d->type->decl : NULL;
@@ -121,7 +128,7 @@ static struct type *accessed_record(struct checker *c, struct expr *e)
 		t = type_entry_value(t);
 	else if (is_pointer)
 		t = t->element;
-	if (t->kind != TYPE_STRUCT)
+	if (t->kind != TYPE_STRUCT && t->kind != TYPE_UNION)
 		return NULL;
 	if (e->field.base->type->kind != TYPE_ENTRY && is_pointer != e->field.arrow) {
 		const char *right = is_pointer ? "->" : ".";

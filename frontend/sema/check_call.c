@@ -383,6 +383,9 @@ struct expr *check_call(struct checker *c, struct expr *e)
 				 local->type->kind == TYPE_FUNC;
 	if (callee->kind != EXPR_NAME || is_function_value)
 		return check_value_call(c, e);
+	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
+	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
+		kernel_find_function(c, callee->name.name);
 	struct decl *d = resolve_name(c, callee->name.name, callee->where);
 	if (!d) {
 		callee->type = c->types->error;

@@ -113,6 +113,8 @@ static void check_field_names(struct checker *c, const decl_list *fields)
 
 static void check_struct(struct checker *c, struct decl *d)
 {
+	if (kernel_complete(c, d))
+		return;
 	uint32_t align = check_struct_attributes(c, d);
 
 	check_field_names(c, &d->record.fields);

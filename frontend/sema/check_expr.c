@@ -243,7 +243,7 @@ static struct expr *check_offsetof(struct checker *c, struct expr *e)
 
 	if (t->kind == TYPE_ERROR)
 		return fail(c, e);
-	if (t->kind != TYPE_STRUCT) {
+	if (t->kind != TYPE_STRUCT && t->kind != TYPE_UNION) {
 		diag_report(c->diags, D_NOT_A_STRUCT, e->type_arg.node->where, TEXT(c, t));
 		return fail(c, e);
 	}

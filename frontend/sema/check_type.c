@@ -29,7 +29,12 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 		report_unavailable(c, where, what);
 		return c->types->error;
 	}
+	if (c->kernel.is_broken)
+		return c->types->error;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_TYPE, where, text);
+	if (!c->kernel.btf)
+		diag_hint(c->diags, d,
+			  "the kernel's types were not looked at: there is no BTF (see `--btf`)");
 	if (!c->diags->too_many) {
 		struct suggestion s = suggestion_begin(text);
 		offer_type_names(c, &s, &c->top);
@@ -52,6 +57,8 @@ static struct type *check_named_type(struct checker *c, struct type_node *node)
 	if (t)
 		return t;
 	struct decl *d = scope_find(&c->top, name);
+	if (!d && !find_unavailable(TYPE_NAME, NAME(c, name)))
+		d = kernel_find_type(c, name);
 	if (!d)
 		return report_unknown_type(c, name, node->where);
 	d->use_count++;
@@ -184,6 +191,8 @@ bool complete_type(struct checker *c, struct type *type, span where)
 			report_declared(c, d, type->decl);
 			return false;
 		}
+		if (kernel_is_opaque(c, type->decl))
+			break;
 		check_decl(c, type->decl);
 		return true;
 	case TYPE_ENUM:
@@ -211,7 +220,7 @@ bool complete_type(struct checker *c, struct type *type, span where)
 		return true;
 	}
 	d = diag_report(c->diags, D_INCOMPLETE_TYPE, where, TEXT(c, type));
-	if (type->kind == TYPE_STRUCT)
+	if (type->kind == TYPE_STRUCT && type->record.is_ctx)
 		diag_hint(c->diags, d, "a program context is used through a pointer: `*%s`",
 			  TEXT(c, type));
 	return false;

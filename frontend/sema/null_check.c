@@ -140,7 +140,14 @@ static void report_null(struct nulls *n, const struct expr *e, struct fact fact,
 		diag_hint(c->diags, diag, "test it first: `if (%s) { … }`", name);
 	else if (!is_null)
 		diag_hint(c->diags, diag, "bind and test it first: `if (var p = …) { … }`");
-	assign(n, d, (struct fact){NOT_NULL}, flow); // said once
+	assign(n, d, (struct fact){.is_object = fact.is_object}, flow); // said once
+}
+
+static bool runs_in_bpf(const struct nulls *n)
+{
+	const struct decl *d = n->c->funcs.data[n->number].decl;
+
+	return d->func.target == TARGET_BPF || d->func.used_from[TARGET_BPF];
 }
 
 /* A read or write through `pointer`. */
@@ -150,6 +157,10 @@ static void walk_access(struct nulls *n, struct expr *pointer, struct flow *flow
 
 	if (fact.state != NOT_NULL && flow->is_live)
 		report_null(n, pointer, fact, flow);
+	if (fact.is_object && flow->is_live && runs_in_bpf(n))
+		report_unavailable(n->c, pointer->where,
+				   arena_printf(n->c->arena, "an access to a kernel object (`%s`)",
+						TEXT(n->c, pointer->type->element)));
 }
 
 /* ---- calls ---- */
@@ -169,10 +180,15 @@ static void pass_argument(struct nulls *n, uint32_t callee, uint32_t index, cons
 {
 	struct fact *known = &n->summaries[callee].params[index];
 
-	if (fact.state == NOT_NULL || known->state != NOT_NULL)
+	bool is_new_object = fact.is_object && !known->is_object;
+	bool is_new_null = fact.state != NOT_NULL && known->state == NOT_NULL;
+	if (!is_new_object && !is_new_null)
 		return;
-	*known = make_fact(n, MAY_BE_NULL, arg->where,
-			   "this call passes a pointer that may be null", fact.origin);
+	bool is_object = fact.is_object || known->is_object;
+	if (is_new_null)
+		*known = make_fact(n, MAY_BE_NULL, arg->where,
+				   "this call passes a pointer that may be null", fact.origin);
+	known->is_object = is_object;
 	enqueue(n, callee);
 }
 
@@ -188,10 +204,12 @@ static struct fact outside_result(struct nulls *n, const struct expr *e)
 				 "`ctx.at` gives null when the packet is too short", NULL);
 	const struct helper_info *h =
 		d && d->kind == DECL_EXTERN ? c->info->find_helper(name, c->info->kernel) : NULL;
+	struct fact fact = {NOT_NULL};
 	if (h && h->may_give_null)
-		return make_fact(n, MAY_BE_NULL, e->where,
+		fact = make_fact(n, MAY_BE_NULL, e->where,
 				 arena_printf(c->arena, "`%s` may give null", name), NULL);
-	return (struct fact){NOT_NULL};
+	fact.is_object = h && h->gives_object;
+	return fact;
 }
 
 static struct fact walk_call(struct nulls *n, struct expr *e, struct flow *flow)
@@ -215,9 +233,12 @@ static struct fact walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 	struct fact result = n->summaries[*place - 1].result;
 	if (result.state == NOT_NULL)
 		return result;
-	return make_fact(n, MAY_BE_NULL, e->where,
-			 arena_printf(n->c->arena, "`%s` may return null", NAME(n->c, d->name)),
-			 result.origin);
+	struct fact fact =
+		make_fact(n, MAY_BE_NULL, e->where,
+			  arena_printf(n->c->arena, "`%s` may return null", NAME(n->c, d->name)),
+			  result.origin);
+	fact.is_object = result.is_object;
+	return fact;
 }
 
 /* ---- expressions ---- */
@@ -312,6 +333,18 @@ static void walk_base(struct nulls *n, struct expr *base, struct flow *flow)
 		walk_expr(n, base, flow);
 }
 
+/* A pointer kept in a struct of the kernel leads to another object of the kernel. */
+static bool is_kernel_field(struct nulls *n, const struct expr *e)
+{
+	const struct type *t = e->field.base->type;
+
+	if (t->kind == TYPE_ENTRY)
+		t = type_entry_value(t);
+	else if (t->kind == TYPE_POINTER)
+		t = t->element;
+	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && kernel_declares(n->c, t->decl);
+}
+
 static void walk_parts(struct nulls *n, struct expr *e, struct flow *flow)
 {
 	if (e->kind == EXPR_STRUCT)
@@ -358,6 +391,7 @@ static struct fact walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 		return fine;
 	case EXPR_FIELD:
 		walk_base(n, e->field.base, flow);
+		fine.is_object = e->type->kind == TYPE_POINTER && is_kernel_field(n, e);
 		return fine;
 	case EXPR_CAST:
 		fact = walk_expr(n, e->cast.operand, flow);
@@ -508,10 +542,10 @@ static void walk_if(struct nulls *n, struct stmt *s, struct flow *flow)
 	struct flow *no;
 
 	if (d) {
-		walk_expr(n, tested, flow);
+		struct fact bound = walk_expr(n, tested, flow);
 		no = flow_copy(&n->pool, flow);
 		narrow(n, tested, flow, no);
-		declare(n, d, (struct fact){NOT_NULL}, flow);
+		declare(n, d, (struct fact){.is_object = bound.is_object}, flow);
 	} else {
 		walk_condition(n, tested, flow, &no);
 	}
@@ -588,9 +622,14 @@ static void note_result(struct nulls *n, struct fact fact)
 {
 	struct summary *s = &n->summaries[n->number];
 
-	if (fact.state == NOT_NULL || s->result.state != NOT_NULL)
+	bool is_new_object = fact.is_object && !s->result.is_object;
+	bool is_new_null = fact.state != NOT_NULL && s->result.state == NOT_NULL;
+	if (!is_new_object && !is_new_null)
 		return;
-	s->result = fact;
+	bool is_object = fact.is_object || s->result.is_object;
+	if (is_new_null)
+		s->result = fact;
+	s->result.is_object = is_object;
 	for (uint32_t i = 0; i < s->callers.len; i++)
 		enqueue(n, s->callers.data[i]);
 }

@@ -52,6 +52,7 @@ void flow_close(struct flow *flow, uint32_t count)
 struct fact fact_join(struct fact a, struct null_path a_path, struct fact b,
 		      struct null_path b_path)
 {
+	a.is_object = b.is_object = a.is_object || b.is_object;
 	if (a.state == b.state)
 		return a;
 	bool from_b = a.state == NOT_NULL;
@@ -75,7 +76,8 @@ bool flow_join(struct flow *into, struct null_path into_path, const struct flow 
 		struct fact joined = from->facts[i];
 		if (into->is_live)
 			joined = fact_join(into->facts[i], into_path, from->facts[i], from_path);
-		changed = changed || joined.state != into->facts[i].state;
+		changed = changed || joined.state != into->facts[i].state ||
+			  joined.is_object != into->facts[i].is_object;
 		into->facts[i] = joined;
 	}
 	changed = changed || !into->is_live;

@@ -30,6 +30,7 @@ struct null_path {
 
 struct fact {
 	enum null_state state;
+	bool is_object;                   // points to an object of the kernel, whose layout varies
 	const struct null_origin *origin; // NULL when NOT_NULL
 	enum null_state path_state;       // state on the way that `path` tells
 	struct null_path path;

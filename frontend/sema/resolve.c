@@ -231,6 +231,9 @@ void resolve_program(struct checker *c, const struct program *program)
 	scope_init(&c->top, &c->prelude, c->arena);
 	map_init(&c->helpers, c->arena);
 	map_init(&c->methods, c->arena);
+	map_init(&c->kernel.types, c->arena);
+	map_init(&c->kernel.ids, c->arena);
+	map_init(&c->kernel.missing, c->arena);
 	add_prelude(c);
 	map_init(&seen, c->arena);
 	if (program->modules.len)
@@ -361,6 +364,8 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	if (map_find(&c->fn.unknown, name))
 		return NULL;
 	*map_insert(&c->fn.unknown, name) = 1;
+	if (c->kernel.is_broken)
+		return NULL;
 	if (what) {
 		report_unavailable(c, where, what);
 		return NULL;
@@ -396,6 +401,8 @@ struct decl *resolve_name(struct checker *c, symbol name, span where)
 			d->use_count++;
 		d = helper ? helper : d;
 	}
+	if (!d && name && !find_unavailable(FUNCTION, NAME(c, name)))
+		d = kernel_find_constant(c, name);
 	if (!d)
 		return report_unknown(c, name, where);
 	d->use_count++;

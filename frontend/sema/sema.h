@@ -142,7 +142,12 @@
  * only used in eBPF code. DECL_MAP: type->map, map.flag_bits. The key type of an array-shaped map may be narrower
  * than the 32 bits that the kernel stores.
  *
- * Layout: type->size and align, field.offset. Bit-fields do not occur.
+ * Layout: type->size and align, field.offset. Bit-fields are never accessed. What a program names and does
+ * not declare comes from the kernel's BTF: TYPE_UNION, structs whose fields overlap (members of anonymous
+ * unions) or are bit-fields, arrays of 0 elements at the end of a struct, structs that are only pointed at and
+ * have a size but no fields yet. eBPF code never reads or writes through a pointer to a kernel object.
+ *
+ * Null: no pointer that may be null is read or written through (null_check.c).
  */
 #ifndef KS_SEMA_SEMA_H
 #define KS_SEMA_SEMA_H

@@ -12,6 +12,8 @@
 
 #include "frontend/base/kernel_facts.h"
 
+struct btf; // btf/btf.h
+
 struct target_info {
 	uint32_t kernel; // version asked for: major << 16 | minor << 8
 	/* Text of the declarations that every program sees without an include (shipped header
@@ -22,6 +24,10 @@ struct target_info {
 	const struct map_kind *(*map_kind_at)(uint32_t index);
 	const struct ctx_field *(*ctx_field_at)(const char *context, uint32_t index);
 	const struct helper_info *(*find_helper)(const char *name, uint32_t kernel);
+	/* The target kernel's types, opened with btf_open_lazily(); called at most once, when a program
+	 * first needs them. NULL when there are none; open_btf may be NULL too. */
+	const struct btf *(*open_btf)(void *owner);
+	void *btf_owner;
 };
 
 #endif

@@ -227,6 +227,44 @@ test_fmt_prints_checks_and_writes() {
 	refuses 2 fmt
 }
 
+test_list_shows_kernel_types_as_source() {
+	local small=$ROOT/tests/sema/data/small.btf kind
+	for kind in types funcs kfuncs tracepoints structs-ops; do
+		echo "== $kind"
+		"$KS" list --btf "$small" $kind
+	done >out
+	diff -u "$ROOT/tests/command/list_small.out" out
+	"$KS" list --btf "$small" types 'ks_*e' | grep -c '^[a-z]' >out
+	expect_equal "types that match" "$(cat out)" 2
+	refuses 1 list --btf "$small" types nosuch
+	refuses 2 list --btf "$small" typs
+	refuses 1 list --btf /nosuchfile types
+	refuses 1 list --btf "$quota" types
+}
+
+test_list_knows_the_running_kernel() {
+	[ -e /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
+	"$KS" list types task_struct >out
+	expect_line "pid" out '^	pid: i32, // offset [0-9]+$'
+	"$KS" list kfuncs 'bpf_task_*' >out
+	expect_line "kfunc" out '^extern bpf_task_release\(p: \*task_struct\)$'
+	"$KS" list structs-ops tcp_congestion_ops >out
+	expect_line "operation" out '^	ssthresh: fn\(\*sock\) -> u32, // offset'
+}
+
+test_naming_a_kernel_type_costs_little() {
+	[ -e /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
+	printf 'fn main() -> i32 { return sizeof(task_struct) as i32 }\n' >one.ks
+	local i begin end best=1000000000
+	for i in 1 2 3 4 5 6 7 8; do
+		begin=$(date +%s%N)
+		"$KS" check one.ks
+		end=$(date +%s%N)
+		[ $((end - begin)) -ge $best ] || best=$((end - begin))
+	done
+	[ $best -lt 60000000 ] || fail "ks check took $((best / 1000)) us"
+}
+
 diagnostic_names() {
 	sed -n 's/^DIAG(D_[A-Z0-9_]*, "\([^"]*\)".*/\1/p' "$ROOT/frontend/base/diags.def"
 }

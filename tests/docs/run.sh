@@ -169,6 +169,7 @@ test_commands_of_the_readme() {
 			command="in_namespace ${command/--seconds 5/--seconds 1}"
 			;;
 		*"x.o") "$KS" build --emit=bpf -o x.o x.ks ;;
+		*NAME*) command=${command/NAME/narrowing} ;;
 		*"ks detach"*) command="$command || [ \$? = 1 ]" ;;
 		esac
 		PATH=$SCRATCH/bin:$PATH

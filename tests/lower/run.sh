@@ -26,5 +26,17 @@ test_packet_by_pointer() { expect_result packets by_pointer 17; }
 test_packet_in_a_classifier() { expect_result packets in_classifier 70; }
 test_packet_at_an_unbounded_offset() { expect_result packets unbounded_offset 69; }
 test_throw_from_a_helper() { expect_result packets thrower 2; }
+test_strings() { expect_result strings_matched_and_joined strs 12; }
+test_nested_arrays() { expect_result nested_arrays_of_structs nested 39; }
+test_structs_returned() { expect_result structs_returned_by_helpers structs 89; }
+test_defers() { expect_result defers_in_nested_blocks defers 388; }
+test_vlan_stack() { expect_result vlan_stack vlans 53; }
+test_throws_with_structs() { expect_result throws_with_structs throwing 571; }
+test_strings_as_keys() { expect_result strings_as_keys_and_fields words 3141; }
+test_table_on_the_stack() { expect_result table_on_the_stack near 3; }
+test_structs_by_value_and_pointer() { expect_result structs_by_value_and_pointer boxes 304; }
+test_packet_rewriting() { expect_result packet_rewriting stamp 4669; }
+test_sorting() { expect_result sorting_and_many_arguments sorts 117; }
+test_prefix_lookup() { expect_result prefix_lookup firewall 78; }
 
 run_cases lower "$@"

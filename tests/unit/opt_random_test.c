@@ -453,9 +453,9 @@ static void generate(struct ir_module *m, struct compile *compile, uint64_t seed
 
 struct machine {
 	const struct ir_module *m;
-	uint8_t globals[2][GLOBAL_SIZE];
-	uint64_t trace; // hash of what was observed
-	uint32_t steps; // left
+	uint8_t globals[3][GLOBAL_SIZE]; // the third is for a pass: loop_bound wants a zero
+	uint64_t trace;                  // hash of what was observed
+	uint32_t steps;                  // left
 };
 
 struct frame {

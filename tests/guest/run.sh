@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What `ks build --kernel K` accepts must pass the verifier of K and of every later kernel: builds all programs of
+# the tree for each of Debian's kernels, and loads and runs them in guests with that kernel and the later ones.
+# One boot loads everything. What K cannot express must be a diagnostic that says which kernel it takes.
+#   tests/guest/run.sh [KERNEL…]      default: all of fetch.sh's
+. "$(dirname "$0")/../cases.sh"
+
+ALL_KERNELS=(5.10 6.1 6.12 6.18 7.3)
+GUEST_PACKAGES=(qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod)
+CACHE=${KS_KERNELS:-$HOME/.cache/ks-kernels}
+LEVELS=(-O1 -O0)
+DIFF_SEEDS=(1 2) DIFF_COUNT=60
+# Ethernet, IPv4 from 10.0.0.1 to 10.0.0.2, UDP to port 53, 64 bytes
+PACKET=001122334455aabbccddeeff08004500002e000000004011f96e0a0000010a000002c0000035001a0000$(printf '00%.0s' {1..22})
+
+kernels=("$@")
+[ ${#kernels[@]} != 0 ] || kernels=("${ALL_KERNELS[@]}")
+work=$(mktemp -d /tmp/ks-guest-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+
+# Why guests cannot run here, if so.
+find_obstacle() {
+	local tool k
+	for tool in qemu-system-x86_64 busybox cpio; do
+		command -v $tool >/dev/null || { echo "$tool is missing (packages: ${GUEST_PACKAGES[*]})"; return; }
+	done
+	for k in "${kernels[@]}"; do
+		KS_KERNELS=$CACHE "$ROOT/tests/guest/fetch.sh" "$k" >"$work/fetched" 2>&1 ||
+			{ echo "Debian's kernel $k cannot be fetched: $(tail -1 "$work/fetched")"; return; }
+	done
+}
+
+sources() {
+	ls "$ROOT"/examples/*.ks "$ROOT"/tests/lower/*.ks "$ROOT"/tests/exec/*.ks "$ROOT"/tests/guest/*.ks
+	local seed
+	for seed in "${DIFF_SEEDS[@]}"; do ls "$work/difference$seed.ks"; done
+}
+
+# build_all K FOLDER [BEFORE]: objects and a list "OBJECT SEED": seed 0 is run on a packet, others by difftest. An
+# object that is the same as in BEFORE, which goes to all guests that FOLDER goes to, is not listed again. Prints a
+# line for each source that is neither built nor refused for its kernel.
+build_all() {
+	local level source object seed
+	: >"$2/list"
+	while read -r source; do
+		for level in "${LEVELS[@]}"; do
+			object=$(basename "$source" .ks)$level.o
+			if "$KS" build $level --kernel "$1" --emit=bpf -o "$2/$object" "$source" 2>"$work/said"; then
+				seed=$(sed -En 's/^difference([0-9]+)-.*/\1/p' <<<"$object")
+				[ -z "${3:-}" ] || ! cmp -s "$2/$object" "$3/$object" || continue
+				# Only what contains programs is an object to load.
+				"$KS" dump "$2/$object" 2>/dev/null | grep -Eq '^[A-Za-z_0-9]+:' &&
+					echo "$object ${seed:-0}" >>"$2/list"
+			elif ! grep -Eq '(error|hint): .*Linux [0-9]+\.[0-9]+' "$work/said"; then
+				echo "$1: $(basename "$source") $level: $(grep -m1 error "$work/said")"
+			fi
+		done
+	done < <(sources)
+}
+
+# Tools with their libraries, as they are here.
+add_tools() {
+	local tool library
+	mkdir -p "$1/lib"
+	for tool in prog_run difftest; do
+		cp "$TOOLS/$tool" "$1/"
+		ldd "$TOOLS/$tool" | grep -o '/[^ ]*' | while read -r library; do cp -Lu "$library" "$1/lib/"; done
+	done
+}
+
+# The script that runs inside: a line "ok OBJECT" or "bad OBJECT" and what was said for each.
+write_job() {
+	cat >"$1/run.sh" <<-J
+		export LD_LIBRARY_PATH=/job/lib
+		start=/job/lib/ld-linux-x86-64.so.2
+		for folder in [0-9]*; do
+			while read -r object seed; do
+				if [ "\$seed" = 0 ]; then
+					\$start /job/prog_run \$folder/\$object --packet $PACKET --repeat 1 >/tmp/said 2>&1
+				else
+					\$start /job/difftest bpf \$seed $DIFF_COUNT \$folder/\$object >/tmp/said 2>&1
+				fi && echo "ok \$folder/\$object" || { echo "bad \$folder/\$object"; tail -25 /tmp/said; }
+			done <\$folder/list
+		done
+	J
+}
+
+# boot K JOB: the output of the job; once more when the guest dies
+boot() {
+	local try
+	(cd "$(dirname "$2")" && find "$(basename "$2")" | cpio -o -H newc --quiet) | cat "$CACHE/guest-$1.cpio" - >"$work/initrd"
+	for try in 1 2; do
+		: >"$work/output"
+		timeout 400 qemu-system-x86_64 -M q35 -cpu max -m 1024 -nodefaults -nographic -no-reboot \
+			-kernel "$CACHE/vmlinux-$1" -initrd "$work/initrd" -serial "file:$work/console" -serial "file:$work/output" \
+			-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests" \
+			</dev/null || true
+		grep -q job-status= "$work/console" && return
+	done
+	echo "bad the guest with kernel $1 did not finish:"
+	tail -5 "$work/console"
+}
+
+# Objects made for K go to guests with K and later kernels.
+load_in_guest() {
+	local k=$1 made
+	rm -rf "$work/job"
+	mkdir "$work/job"
+	add_tools "$work/job"
+	write_job "$work/job"
+	for made in "${kernels[@]}"; do
+		printf '%s\n' "$made" "$k" | sort -CV && cp -r "$work/$made" "$work/job/$made"
+	done
+	boot "$k" "$work/job"
+	cat "$work/output" | tr -d '\r' >"$work/result-$k"
+	awk -v k="$k" '
+		$1 == "ok" { ok++; shown = 0; next }
+		$1 == "bad" { bad++; print "FAIL in Linux " k ": made for " $2; shown = 1; next }
+		shown { print "    " $0 }
+		END { printf "guest with Linux %s: %d passed, %d failed, 0 skipped\n", k, ok, bad }' "$work/result-$k"
+}
+
+why=$(find_obstacle)
+if [ -n "$why" ]; then
+	echo "SKIP guests: $why"
+	echo "guests: 0 passed, 0 failed, 1 skipped"
+	exit 0
+fi
+for seed in "${DIFF_SEEDS[@]}"; do "$TOOLS/difftest" generate "$seed" $DIFF_COUNT >"$work/difference$seed.ks"; done
+built=0 wrong=0
+before=
+for k in "${kernels[@]}"; do
+	mkdir "$work/$k"
+	build_all "$k" "$work/$k" "$before" >"$work/wrong"
+	before=$work/$k
+	sed 's/^/FAIL built for /' "$work/wrong"
+	built=$((built + $(wc -l <"$work/$k/list"))) wrong=$((wrong + $(wc -l <"$work/wrong")))
+done
+echo "builds for guests: $built passed, $wrong failed, 0 skipped"
+for k in "${kernels[@]}"; do load_in_guest "$k"; done | tee "$work/all"
+[ $wrong = 0 ] && ! grep -q '^FAIL' "$work/all"
