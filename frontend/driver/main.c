@@ -10,6 +10,7 @@
 #include "frontend/driver/dump.h"
 #include "frontend/driver/explain.h"
 #include "frontend/driver/format.h"
+#include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/list.h"
 #include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
@@ -37,12 +38,38 @@ static int run_program(struct compile *compile, const struct options *o, const s
 	return ks_run_program(&program, o->program_arg_count + 1, argv);
 }
 
-static int serve(const struct options *o)
+/* The kernel's types for the language server: opened once, on first need. */
+struct server_btf {
+	struct compile *compile;
+	const struct options *options;
+	const struct btf *btf;
+	bool is_tried;
+};
+
+static const struct btf *open_server_btf(void *owner)
 {
-	struct lsp_options lsp = {.folders = o->folders.data, .folder_count = o->folders.len};
+	struct server_btf *s = owner;
+
+	if (!s->is_tried)
+		s->btf = kernel_btf_open(s->compile, s->options);
+	s->is_tried = true;
+	return s->btf;
+}
+
+static int serve(struct compile *compile, const struct options *o)
+{
+	struct server_btf btf = {.compile = compile, .options = o};
+	struct lsp_options lsp = {.folders = o->folders.data,
+				  .folder_count = o->folders.len,
+				  .open_btf = open_server_btf,
+				  .btf_owner = &btf};
 	int status = pipeline_read_kernel(o, &lsp.kernel);
 
-	return status ? status : lsp_run(&lsp);
+	if (status)
+		return status;
+	status = lsp_run(&lsp);
+	output_print_diagnostics(compile, o);
+	return status;
 }
 
 static int run_command(struct compile *compile, const struct options *o)
@@ -57,7 +84,7 @@ static int run_command(struct compile *compile, const struct options *o)
 	if (o->command == COMMAND_FMT)
 		return format_run(o);
 	if (o->command == COMMAND_LSP)
-		return serve(o);
+		return serve(compile, o);
 	if (o->command == COMMAND_DETACH)
 		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)

@@ -11,9 +11,11 @@
 #include "frontend/opt/pass.h"
 #include "frontend/std/std.h"
 
-static void fill_target(struct target_info *target, uint32_t kernel)
+static void fill_target(struct target_info *target, const struct lsp_options *options)
 {
-	target->kernel = kernel;
+	target->kernel = options->kernel;
+	target->open_btf = options->open_btf;
+	target->btf_owner = options->btf_owner;
 	target->prelude = ks_find_shipped_text("prelude.kh");
 	target->program_kind_at = kernel_program_kind_at;
 	target->map_kind_at = kernel_map_kind_at;
@@ -83,7 +85,7 @@ struct analysis *analysis_make(const struct lsp_options *options, const char *pa
 	if (!a)
 		die_out_of_memory();
 	compile_init(&a->compile);
-	fill_target(&a->target, options->kernel);
+	fill_target(&a->target, options);
 	a->prelude = parse_prelude(a);
 	if (len < SOURCE_MAX_BYTES)
 		a->file = source_add(&a->compile.sources, path, text, (uint32_t)len);

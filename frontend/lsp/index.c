@@ -308,6 +308,16 @@ static void walk_fields(struct index *x, decl_list *fields)
 	}
 }
 
+/* Arguments of flags such as numa_node(n); the flags themselves are words of the attribute. */
+static void walk_flags(struct index *x, struct decl *d)
+{
+	for (uint32_t i = 0; i < d->map.flags.len; i++) {
+		struct expr *flag = d->map.flags.data[i];
+		for (uint32_t j = 0; flag->kind == EXPR_CALL && j < flag->call.args.len; j++)
+			walk_expr(x, flag->call.args.data[j]);
+	}
+}
+
 static void walk_decl(struct index *x, struct decl *d)
 {
 	add_ref(x, d->name_where, d, d->type, true);
@@ -335,6 +345,7 @@ static void walk_decl(struct index *x, struct decl *d)
 		break;
 	case DECL_MAP:
 		walk_type(x, d->map.node);
+		walk_flags(x, d);
 		break;
 	case DECL_FUNC:
 	case DECL_EXTERN:

@@ -5,10 +5,15 @@
 
 #include <stdint.h>
 
+struct btf; // btf/btf.h
+
 struct lsp_options {
 	const char *const *folders; // searched for included files
 	uint32_t folder_count;
 	uint32_t kernel; // release that eBPF code is checked for
+	/* The kernel's types, as in struct target_info; may be called often and gives the same always. */
+	const struct btf *(*open_btf)(void *owner);
+	void *btf_owner;
 };
 
 /* Serves until the client says `exit` or its end closes. 0 after an orderly shutdown, else 1. */

@@ -29,6 +29,34 @@ static bool put_included(struct server *s, const struct document *doc, uint32_t 
 	return false;
 }
 
+/* A declaration for a type that only the kernel's BTF has, in a file made for it. */
+static void put_kernel_type(struct server *s, struct analysis *a, const struct decl *d,
+			    struct buf *out)
+{
+	const char *name = intern_text(&a->compile.names, d->name);
+	const struct type *t = d->type;
+	struct buf text;
+
+	if (d->kind != DECL_STRUCT || !t || t->kind != TYPE_STRUCT || !*name)
+		return;
+	buf_init(&text);
+	buf_printf(&text, "// %u bytes, from the kernel's BTF.\nstruct %s {\n", t->size, name);
+	for (uint32_t i = 0; i < t->record.fields.len; i++) {
+		struct decl *f = t->record.fields.data[i];
+		buf_printf(&text, "    %s, // offset %u\n", server_detail(a, f), f->field.offset);
+	}
+	buf_add_text(&text, "}\n");
+	const char *path = server_cache(s, arena_printf(&s->scratch, "kernel/%s.kh", name),
+					text.data, text.len);
+	if (path) {
+		buf_add_text(out, "{\"uri\":");
+		text_put_uri(out, path);
+		buf_add_text(out, ",\"range\":{\"start\":{\"line\":1,\"character\":7},\"end\":"
+				  "{\"line\":1,\"character\":7}}}");
+	}
+	buf_fini(&text);
+}
+
 void server_definition(struct server *s, const struct json *params, struct buf *out)
 {
 	uint32_t offset;
@@ -37,8 +65,8 @@ void server_definition(struct server *s, const struct json *params, struct buf *
 	if (!doc || put_included(s, doc, offset, out))
 		return;
 	const struct index_ref *r = index_at(&doc->analysis->index, offset);
-	if (r)
-		server_put_location(s, doc, definition_of(doc->analysis, r), out);
+	if (r && !server_put_location(s, doc, definition_of(doc->analysis, r), out) && r->decl)
+		put_kernel_type(s, doc->analysis, r->decl, out);
 }
 
 /* Whether two names mean the same thing. */

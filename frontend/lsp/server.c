@@ -79,29 +79,34 @@ static void make_folders(char *path)
 	}
 }
 
-/* Writes a shipped header where the editor can open it. NULL when that is not possible. */
-static const char *copy_shipped(struct server *s, const struct source_file *file)
+const char *server_cache(struct server *s, const char *name, const char *text, size_t len)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	const char *slash = strrchr(file->path, '/');
 	struct stat st;
-	struct buf text;
+	struct buf out;
 
 	cache = cache && *cache == '/' ? cache
 		: home && *home == '/' ? arena_printf(&s->scratch, "%s/.cache", home)
 				       : NULL;
 	if (!cache)
 		return NULL;
-	char *path = arena_printf(&s->scratch, "%s/ks/headers/%s", cache,
-				  slash ? slash + 1 : file->path);
-	if (!stat(path, &st) && (size_t)st.st_size == file->len)
+	char *path = arena_printf(&s->scratch, "%s/ks/headers/%s", cache, name);
+	if (!stat(path, &st) && (size_t)st.st_size == len)
 		return path;
 	make_folders(path);
-	buf_init(&text);
-	buf_add(&text, file->text, file->len);
-	int err = buf_write_file(&text, path, 0444);
-	buf_fini(&text);
+	buf_init(&out);
+	buf_add(&out, text, len);
+	int err = buf_write_file(&out, path, 0444);
+	buf_fini(&out);
 	return err ? NULL : path;
+}
+
+/* A copy of a shipped header. */
+static const char *copy_shipped(struct server *s, const struct source_file *file)
+{
+	const char *slash = strrchr(file->path, '/');
+
+	return server_cache(s, slash ? slash + 1 : file->path, file->text, file->len);
 }
 
 bool server_put_uri(struct server *s, const struct document *doc, const struct source_file *file,

@@ -40,6 +40,10 @@ bool server_put_uri(struct server *s, const struct document *doc, const struct s
 /* {"uri": …, "range": …}; false, and nothing written, when the place is in no file. */
 bool server_put_location(struct server *s, const struct document *doc, span where, struct buf *out);
 
+/* Writes text under that name into the user's cache folder, where the editor can open it. NULL when that
+ * is not possible. */
+const char *server_cache(struct server *s, const char *name, const char *text, size_t len);
+
 typedef void server_answer(struct server *s, const struct json *params, struct buf *out);
 
 /* diagnostics.c */
