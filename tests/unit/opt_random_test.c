@@ -453,9 +453,10 @@ static void generate(struct ir_module *m, struct compile *compile, uint64_t seed
 
 struct machine {
 	const struct ir_module *m;
-	uint8_t globals[2][GLOBAL_SIZE];
-	uint64_t trace; // hash of what was observed
-	uint32_t steps; // left
+	uint8_t globals[3]
+		       [GLOBAL_SIZE]; // the two of the program, and the zero that loop_bound adds
+	uint64_t trace;               // hash of what was observed
+	uint32_t steps;               // left
 };
 
 struct frame {
