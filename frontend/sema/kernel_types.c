@@ -22,10 +22,13 @@ enum {
 
 static struct type *type_of(struct checker *c, uint32_t id, uint32_t depth);
 
+/* NULL also after too many errors: each name that is not found costs a walk over all types. */
 static const struct btf *get_btf(struct checker *c)
 {
 	uint32_t errors = c->diags->errors;
 
+	if (c->diags->too_many)
+		return NULL;
 	if (!c->kernel.is_opened && c->info->open_btf)
 		c->kernel.btf = c->info->open_btf(c->info->btf_owner);
 	c->kernel.is_broken = c->kernel.is_broken || c->diags->errors > errors;
@@ -344,17 +347,35 @@ static struct decl *note_missing(struct checker *c, symbol name, uint32_t what)
 
 enum { A_TYPE, A_CONSTANT, A_FUNCTION };
 
-struct decl *kernel_find_type(struct checker *c, symbol name)
+/* A struct or union before an enum, a typedef and a forward declaration of the same name. */
+static uint32_t find_type_id(const struct btf *btf, const char *name)
 {
 	static const uint32_t kinds[] = {RECORD_KINDS, ENUM_KINDS, KIND_BIT(BTF_KIND_TYPEDEF),
 					 KIND_BIT(BTF_KIND_FWD)};
+	enum { KINDS = sizeof kinds / sizeof *kinds };
+	uint32_t all = 0, found = 0, rank = KINDS;
+
+	for (uint32_t i = 0; i < KINDS; i++)
+		all |= kinds[i];
+	for (uint32_t id = 0; rank && (id = btf_find_next(btf, all, name, id));) {
+		uint32_t kind = KIND_BIT(btf_kind_of(btf, id)), i = 0;
+		while (!(kinds[i] & kind))
+			i++;
+		if (i < rank) {
+			rank = i;
+			found = id;
+		}
+	}
+	return found;
+}
+
+struct decl *kernel_find_type(struct checker *c, symbol name)
+{
 	const struct btf *btf = get_btf(c);
-	uint32_t id = 0;
 
 	if (!btf || is_missing(c, name, A_TYPE))
 		return NULL;
-	for (size_t i = 0; !id && i < sizeof kinds / sizeof *kinds; i++)
-		id = btf_find_next(btf, kinds[i], NAME(c, name), 0);
+	uint32_t id = find_type_id(btf, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_TYPE);
 	struct type *t = type_of(c, id, 0);
