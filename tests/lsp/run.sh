@@ -62,7 +62,7 @@ serve() {
 }
 serve_raw() {
 	status=0
-	XDG_CACHE_HOME=$PWD/cache timeout 60 "$KS" lsp --kernel 6.12 <in >raw 2>err || status=$?
+	XDG_CACHE_HOME=$PWD/cache timeout 60 "$KS" lsp --kernel 6.12 --btf "$ROOT/tests/sema/data/small.btf" <in >raw 2>err || status=$?
 	sed -e 's/\(.\)Content-Length: [0-9]*\r*$/\1/' -e '/^Content-Length/d' -e '/^\r*$/d' raw >out
 }
 
@@ -219,6 +219,21 @@ test_completion_in_unfinished_text() {
 	completes 'return x|' xdp_action
 	completes '@|' xdp
 	completes '// si|' ''
+}
+
+test_types_of_the_kernel() {
+	printf 'fn main() -> i32 {\n    return offsetof(ks_object, whole) as i32\n}\n' >kernel.ks
+	begin
+	open_file kernel.ks
+	at hover kernel.ks 2 whole
+	at definition kernel.ks 2 ks_object
+	at rename kernel.ks 2 ks_object '"newName":"other"'
+	serve
+	expect_line "no mistake" out '"diagnostics":\[\]'
+	answers 2 'whole: '
+	answers 3 '/cache/ks/headers/kernel/ks_object.kh"'
+	expect_line "declaration" cache/ks/headers/kernel/ks_object.kh 'whole: .*offset 16'
+	answers 4 '"error"'
 }
 
 test_rename_over_files_and_its_refusals() {
