@@ -99,7 +99,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	if (size > SIZE_MAX / 2)
 		die_out_of_memory();
 	size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-	if (size > (size_t)(arena->end - arena->next))
+	if (!arena->chunk || size > (size_t)(arena->end - arena->next))
 		add_chunk(arena, size);
 	void *p = arena->next;
 	arena->next += size;

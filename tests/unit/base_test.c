@@ -10,6 +10,16 @@
 #include "frontend/base/intern.h"
 #include "frontend/base/map.h"
 
+Test(base, nothing_from_an_empty_arena_is_a_place_too)
+{
+	struct arena arena;
+
+	arena_init(&arena);
+	cr_assert_not_null(arena_alloc(&arena, 0));
+	cr_assert_not_null(arena_copy(&arena, NULL, 0));
+	arena_fini(&arena);
+}
+
 Test(base, diagnostic_names_are_unique_and_found_by_name)
 {
 	for (int id = 0; id < DIAG_COUNT; id++)
