@@ -87,7 +87,7 @@ static struct mir_reg_list *find_live_in(const struct mir_fn *fn, struct arena *
 	}
 
 	struct mir_reg_list *in = ARENA_ARRAY(arena, struct mir_reg_list, fn->blocks.len);
-	mir_reg *defined = ARENA_ARRAY(arena, mir_reg, fn->blocks.len); // register walked for now
+	mir_reg *defined = ARENA_ARRAY(arena, mir_reg, fn->blocks.len); // last of each block
 	mir_reg *visited = ARENA_ARRAY(arena, mir_reg, fn->blocks.len);
 	VEC(uint32_t) work = {0};
 	for (mir_reg r = MIR_FIRST_VREG; r < count; r++) {
