@@ -56,6 +56,7 @@ struct func_info {
 	struct user_reason user_only;
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
+	VEC(const struct decl *) named; // functions that it calls or whose value it takes
 	bool is_skipped; // attribute that this version cannot compile: body not checked
 };
 
@@ -133,7 +134,11 @@ struct checker {
 void report_suggestion(struct checker *c, struct diag *d, span where, const struct suggestion *s);
 /* Note at the declaration, when it has a place. */
 void report_declared(struct checker *c, struct diag *d, const struct decl *decl);
+/* A form that cannot be compiled, and not even checked. */
 void report_unavailable(struct checker *c, span where, const char *what);
+/* A form that is checked in full but cannot be compiled: nothing is said before an output needs it. Marks the
+ * function being checked. */
+void note_unavailable(struct checker *c, span where, const char *what);
 /* "expected `want`, found `got`". */
 struct diag *report_mismatch(struct checker *c, span where, const struct type *want,
 			     const struct type *got);
@@ -331,6 +336,8 @@ void check_nulls(struct checker *c);
 void report_attribute(struct checker *c, const struct attribute *a, const char *what);
 /* Target, program kind and signature of a function from its attributes. */
 void check_function_signature(struct checker *c, struct decl *d);
+/* Remembers that the function being checked needs another one. */
+void note_named(struct checker *c, const struct decl *d);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
 

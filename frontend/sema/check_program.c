@@ -225,10 +225,17 @@ bool use_bpf_only(struct checker *c, span where, const char *what)
 	return report_target(c, where, what, TARGET_BPF);
 }
 
+void note_named(struct checker *c, const struct decl *d)
+{
+	if (c->fn.decl)
+		vec_push(c->arena, &c->funcs.data[c->fn.number].named, d);
+}
+
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee)
 {
 	const struct decl *f = c->fn.decl;
 
+	note_named(c, callee);
 	if (callee->func.program)
 		return check_tail_call(c, call, callee);
 	if (!f)
@@ -373,8 +380,33 @@ static void find_unused(struct checker *c)
 	}
 }
 
+static bool names_unavailable(const struct func_info *f)
+{
+	for (uint32_t i = 0; i < f->named.len; i++)
+		if (f->named.data[i]->func.is_unavailable)
+			return true;
+	return false;
+}
+
+/* A function that needs one that cannot be compiled cannot be compiled. */
+static void spread_unavailable(struct checker *c)
+{
+	bool changed = c->out->unavailable.len > 0;
+
+	while (changed) {
+		changed = false;
+		for (uint32_t i = 0; i < c->funcs.len; i++) {
+			struct func_info *f = &c->funcs.data[i];
+			if (f->decl->func.is_unavailable || !names_unavailable(f))
+				continue;
+			f->decl->func.is_unavailable = changed = true;
+		}
+	}
+}
+
 void check_call_graph(struct checker *c)
 {
+	spread_unavailable(c);
 	find_uses(c);
 	find_recursion(c);
 	find_unused(c);
