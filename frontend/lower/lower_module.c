@@ -248,7 +248,8 @@ static void request_roots(struct lower *lw)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
 		struct decl *decl = functions->data[i];
-		if (decl->func.target != TARGET_USER || decl->func.is_unavailable)
+		if (decl->func.target != TARGET_USER || decl->func.role == ROLE_TEST ||
+		    decl->func.is_unavailable)
 			continue;
 		uint32_t index = request_fn(lw, decl, IR_TARGET_HOST); // may move fns.data
 		lw->m->fns.data[index]->is_exported = true;

@@ -115,6 +115,7 @@ struct checker {
 	struct kernel_names kernel;
 	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
 	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
+	struct map module_functions; // symbol to DECL_EXTERN that module code calls
 	struct map func_index; // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
@@ -341,6 +342,23 @@ void note_named(struct checker *c, const struct decl *d);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
 
+/* ---- helpers, kernel-module functions, tests (check_role.c) ---- */
+
+bool is_role_attribute(const char *name);
+void offer_roles(struct suggestion *s);
+/* Gives the function the role and target that a role attribute names. */
+void apply_role(struct checker *c, struct decl *d, const struct attribute *a);
+void check_role_signature(struct checker *c, const struct decl *d);
+/* Whether a function may call another one that is no program. */
+bool may_call(const struct decl *from, const struct decl *to);
+bool is_module_code(const struct checker *c);
+/* False after a diagnostic where kernel-module code uses a variable, config or map. */
+bool check_shared_use(struct checker *c, span where, const struct decl *d);
+/* The function of the kernel that module code means by a name, or NULL. */
+struct decl *find_module_function(struct checker *c, symbol name);
+/* A call of it. */
+struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
+
 /* ---- tail calls (check_tail.c) ---- */
 
 /* Marks the calls whose value is the value of e, which a program returns. */
@@ -352,5 +370,7 @@ bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);
 /* After all bodies: reach of eBPF, recursion, unused functions. */
 void check_call_graph(struct checker *c);
+/* Last of all: marks the functions that need one that cannot be compiled. */
+void spread_unavailable(struct checker *c);
 
 #endif

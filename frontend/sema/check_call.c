@@ -230,7 +230,7 @@ static bool check_builtin_target(struct checker *c, const struct expr *e,
 
 	if (!strchr(row->where, 'b'))
 		return use_user_only(c, e->where, what);
-	if (!strchr(row->where, 'u'))
+	if (!strchr(row->where, 'u') || (is_module_code(c) && !strchr(row->where, 'm')))
 		return use_bpf_only(c, e->where, what);
 	return true;
 }
@@ -350,6 +350,8 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 		return check_function_call(c, e, d);
 	if (d->kind == DECL_EXTERN) {
 		check_decl(c, d);
+		if (is_module_code(c) && d->type->kind == TYPE_FUNC)
+			return check_kernel_call(c, e, d);
 		return check_helper_call(c, e, d);
 	}
 	e->call.callee->type = c->types->error;
@@ -383,6 +385,11 @@ struct expr *check_call(struct checker *c, struct expr *e)
 				 local->type->kind == TYPE_FUNC;
 	if (callee->kind != EXPR_NAME || is_function_value)
 		return check_value_call(c, e);
+	if (!local && callee->name.name && is_module_code(c)) {
+		struct decl *kernel = find_module_function(c, callee->name.name);
+		if (kernel)
+			return check_named_call(c, e, kernel);
+	}
 	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
 	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
 		kernel_find_function(c, callee->name.name);
