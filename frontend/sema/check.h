@@ -297,8 +297,9 @@ struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
 /* Calls (check_call.c, check_print.c). */
-struct expr *check_call(struct checker *c, struct expr *e);
-void check_print(struct checker *c, struct expr *e);
+/* `first`: the argument where the format or the values begin. */
+struct expr *check_call(struct checker *c, struct expr *e, struct type *hint);
+void check_print(struct checker *c, struct expr *e, uint32_t first);
 /* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
 struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			 bool *falls);
@@ -358,6 +359,13 @@ bool check_shared_use(struct checker *c, span where, const struct decl *d);
 struct decl *find_module_function(struct checker *c, symbol name);
 /* A call of it. */
 struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
+
+/* ---- test() (check_test.c) ---- */
+
+/* Its second argument. */
+struct expr *check_test_context(struct checker *c, struct expr *e);
+/* False after a diagnostic outside of @test functions. */
+bool check_test_place(struct checker *c, const struct expr *e);
 
 /* ---- tail calls (check_tail.c) ---- */
 

@@ -308,7 +308,7 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_IN:
 		return check_in(c, e);
 	case EXPR_CALL:
-		return check_call(c, e);
+		return check_call(c, e, hint);
 	case EXPR_INDEX:
 		return check_index(c, e);
 	case EXPR_FIELD:
