@@ -86,9 +86,13 @@ struct decl *find_field(struct checker *c, const struct type *record, symbol nam
 static struct expr *check_qualified(struct checker *c, struct expr *e)
 {
 	struct expr *base = e->field.base;
-	struct decl *d = base->kind == EXPR_NAME ? find_name(c, base->name.name) : NULL;
+	take_imported(c, base);
+	bool is_imported = base->kind == EXPR_NAME && base->name.is_imported;
+	struct decl *d = is_imported               ? base->name.decl
+			 : base->kind == EXPR_NAME ? find_name(c, base->name.name)
+						   : NULL;
 
-	if (base->kind == EXPR_NAME && !d && base->name.name)
+	if (base->kind == EXPR_NAME && !d && base->name.name && !is_imported)
 		d = kernel_find_type(c, base->name.name);
 	if (d && d->kind == DECL_ALIAS) {
 		check_decl(c, d);

@@ -340,8 +340,9 @@ static void check_by_kind(struct checker *c, struct decl *d)
 		check_function_signature(c, d);
 		break;
 	case DECL_IMPORT:
-		d->type = c->types->error;
-		report_unavailable(c, d->where, "`import`");
+		d->type = c->types->void_;
+		if (d->import.is_python)
+			note_unavailable(c, d->where, "an `import` of Python");
 		break;
 	case DECL_IMPL:
 		d->type = c->types->error;
@@ -373,12 +374,15 @@ void check_decl(struct checker *c, struct decl *d)
 	if (!enter(c, d->name_where))
 		return;
 	struct fn_state saved = c->fn;
+	struct scope *top = c->top;
 	c->fn = (struct fn_state){0};
+	c->top = d->scope ? d->scope : top;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
 	d->check_state = 1;
 	check_by_kind(c, d);
 	d->check_state = 2;
 	c->fn = saved;
+	c->top = top;
 	leave(c);
 }

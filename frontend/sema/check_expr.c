@@ -39,7 +39,8 @@ static struct expr *check_enum_constant(struct checker *c, struct expr *e, struc
 
 static struct expr *check_name(struct checker *c, struct expr *e)
 {
-	struct decl *d = resolve_name(c, e->name.name, e->where);
+	struct decl *d = e->name.is_imported ? e->name.decl
+					     : resolve_name(c, e->name.name, e->where);
 
 	e->name.decl = d;
 	if (!d)
@@ -82,8 +83,6 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 		e->type = d->type;
 		return e;
 	case DECL_IMPORT:
-		check_decl(c, d);
-		return fail(c, e);
 	case DECL_INCLUDE:
 	case DECL_STRUCT:
 	case DECL_ENUM:
@@ -312,7 +311,7 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_INDEX:
 		return check_index(c, e);
 	case EXPR_FIELD:
-		return check_field(c, e);
+		return take_imported(c, e) ? check_name(c, e) : check_field(c, e);
 	case EXPR_CAST:
 		return check_cast(c, e);
 	case EXPR_STRUCT:

@@ -518,7 +518,9 @@ void check_function_body(struct checker *c, uint32_t number)
 	struct decl *d = c->funcs.data[number].decl;
 	struct decl *result_var = d->func.result_var.len ? d->func.result_var.data[0] : NULL;
 
+	struct scope *top = c->top;
 	c->fn = (struct fn_state){.decl = d, .number = number, .result_var = result_var};
+	c->top = d->scope;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
 	c->fn.result = d->type->kind == TYPE_FUNC ? d->type->func.result : c->types->error;
@@ -539,4 +541,5 @@ void check_function_body(struct checker *c, uint32_t number)
 			    TEXT(c, c->fn.result));
 	}
 	c->fn = (struct fn_state){0};
+	c->top = top;
 }
