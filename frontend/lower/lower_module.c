@@ -55,6 +55,11 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 	case EXPR_STRUCT:
 		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 			const struct field_init *init = &expr->literal.fields.data[i];
+			if (init->field->field.bit_width && init->value->is_const) {
+				put_bits(out + init->field->field.offset, init->field,
+					 init->value->value);
+				continue;
+			}
 			if (!constant_bytes(lw, init->value, init->field->type,
 					    out + init->field->field.offset))
 				return false;

@@ -102,7 +102,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 
 static bool is_shared(const struct place *place, const struct type *type)
 {
-	if (place_align(place) < type->size)
+	if (place_align(place) < type->size || place->bit_width)
 		return false;
 	return place->space == IR_SPACE_GLOBAL ||
 	       (place->space == IR_SPACE_MAP && !place->is_percpu);

@@ -268,6 +268,8 @@ bool retype_literal(struct expr *e, struct type *to);
 /* Gives a literal beside an operand of type `other` the type that it has there: that one when it fits, else
  * i32 beside a signed one when that fits, as in C; else it stays. Anything else stays. */
 struct expr *fit_literal(struct checker *c, struct expr *e, struct type *other);
+/* Reports a constant that a bit-field cannot hold, and warns about a value that may lose bits there. */
+void check_bit_value(struct checker *c, const struct expr *e, const struct decl *field);
 /* A condition: bool. */
 struct expr *to_condition(struct checker *c, struct expr *e);
 /* Brings two values to one type by the rules for operands; NULL when they have none in common (no
@@ -307,6 +309,8 @@ struct expr *to_index(struct checker *c, struct expr *e);
 bool is_place(const struct expr *e);
 /* Local or parameter that holds the object a place is part of; NULL for other objects. */
 struct decl *place_root(const struct expr *e);
+/* The bit-field that a place is, or NULL. */
+const struct decl *place_bit_field(const struct expr *e);
 /* The entry that a place is part of, or NULL. */
 struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */

@@ -111,6 +111,19 @@ static void check_field_names(struct checker *c, const decl_list *fields)
 	}
 }
 
+static void check_bit_field(struct checker *c, struct decl *f)
+{
+	const struct type *t = f->type;
+	uint32_t bits = t->kind == TYPE_BOOL ? 1 : t->size * 8;
+
+	if (!f->field.bit_width || t->kind == TYPE_ERROR ||
+	    ((type_is_integer(t) || t->kind == TYPE_BOOL) && f->field.bit_width <= bits))
+		return;
+	diag_report(c->diags, D_BIT_FIELD_TYPE, f->where, TEXT(c, t),
+		    arena_printf(c->arena, "%u", f->field.bit_width));
+	f->field.bit_width = 0;
+}
+
 static void check_struct(struct checker *c, struct decl *d)
 {
 	if (kernel_complete(c, d))
@@ -122,8 +135,11 @@ static void check_struct(struct checker *c, struct decl *d)
 		struct decl *f = d->record.fields.data[i];
 		f->check_state = 2;
 		f->type = check_value_type(c, f->field.node);
-		if (f->field.bit_width)
-			report_unavailable(c, f->where, "a bit-field");
+		check_bit_field(c, f);
+		if (f->field.init && f->type->kind != TYPE_ERROR) {
+			check_constant_init(c, &f->field.init, f->type, "the default of a field");
+			check_bit_value(c, f->field.init, f);
+		}
 	}
 	d->type->record.fields = d->record.fields;
 	if (!type_lay_out(d->type, d->record.is_packed, align)) {

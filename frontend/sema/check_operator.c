@@ -83,9 +83,13 @@ static struct expr *check_address(struct checker *c, struct expr *e)
 	const struct expr *entry = place_entry(o);
 	bool is_present = entry && entry != o && entry->kind == EXPR_NAME &&
 			  entry->name.decl->variable.is_present;
-	if (!is_place(o) || !o->is_lvalue || (entry && !is_present)) {
+	const struct decl *bits = place_bit_field(o);
+	if (!is_place(o) || !o->is_lvalue || bits || (entry && !is_present)) {
 		struct diag *d = diag_report(c->diags, D_ADDRESS, o->where);
-		if (entry)
+		if (bits)
+			diag_hint(c->diags, d, "`%s` is a bit-field: it shares its bytes",
+				  NAME(c, bits->name));
+		else if (entry)
 			diag_hint(c->diags, d,
 				  "bind the entry first: `if (var e = …) { … &e.field … }`");
 		return fail(c, e);

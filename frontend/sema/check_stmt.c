@@ -171,6 +171,9 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		s->assign.value = check_value(c, s->assign.value, NULL);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
+	const struct decl *bits = place_bit_field(s->assign.target);
+	if (bits && s->assign.op == ASSIGN_PLAIN)
+		check_bit_value(c, s->assign.value, bits);
 	return true;
 }
 

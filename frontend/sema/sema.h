@@ -89,7 +89,8 @@
  *            field.ctx is set when base points to a program context: the access is then row field.ctx, type *u8 for
  *            packet pointers. A ctx field is assigned only when its row has can_write.
  *   CAST     cast.conversion as for EXPR_CONVERT (a cast to the type it has: CONV_INT or CONV_POINTER).
- *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero.
+ *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero. Defaults
+ *            of fields that were not written stand at the end, with an empty span.
  *   ARRAY    type is T[N], items of type T. No item: all zero. One item: every element. Else the first ones; the
  *            rest is zero. Array literals nest.
  *   MATCH    subject is an integer, char, enum, bool, be or str value. Patterns are is_const of the subject's type
