@@ -333,6 +333,9 @@ ir_ref text_length(struct body *f, const struct text *text);                    
 /* A string into an object of `type`: cut to it, the rest zero, NUL-terminated if that is a str. */
 void lower_string_into(struct body *f, const struct place *to, struct expr *expr,
 		       const struct type *type);
+/* to += expr */
+void append_to_string(struct body *f, const struct place *to, struct expr *expr,
+		      const struct type *type);
 struct place literal_place(struct body *f, const struct expr *string);
 
 /* ---- lower_print.c ---- */

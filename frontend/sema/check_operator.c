@@ -264,6 +264,11 @@ static struct expr *check_concatenation(struct checker *c, struct expr *e, struc
 	return e;
 }
 
+static bool is_logic(enum binary_op op)
+{
+	return op == BINARY_AND || op == BINARY_OR || op == BINARY_XOR;
+}
+
 static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr **l = &e->binary.left, **r = &e->binary.right;
@@ -274,6 +279,8 @@ static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct t
 	if (e->binary.op == BINARY_ADD && (*l)->type->kind == TYPE_STR &&
 	    (*r)->type->kind == TYPE_STR)
 		return check_concatenation(c, e, hint);
+	if ((*l)->type->kind == TYPE_BOOL && (*r)->type->kind == TYPE_BOOL && is_logic(e->binary.op))
+		return finish_arithmetic(e, c->types->bool_);
 	if (!type_is_integer((*l)->type) || !type_is_integer((*r)->type))
 		return report_operands(c, e);
 	check_right_operand(c, e->binary.op, (*l)->type, *r);

@@ -141,7 +141,13 @@ static void check_compound(struct checker *c, struct stmt *s, struct type *t)
 		return;
 	}
 	if (t->kind == TYPE_STR && op == BINARY_ADD) {
-		report_unavailable(c, s->where, "joining strings with `+=`");
+		if (value->type->kind != TYPE_STR)
+			report_operand(c, value->where, spelling, value->type);
+		return;
+	}
+	bool is_logic = op == BINARY_AND || op == BINARY_OR || op == BINARY_XOR;
+	if (t->kind == TYPE_BOOL && is_logic) {
+		s->assign.value = convert_to(c, value, t);
 		return;
 	}
 	if (!type_is_integer(t)) {
