@@ -48,7 +48,7 @@ static void close_block(struct checker *c, uint32_t mark)
 /* Type and initialiser of a local that is declared with `var` or `const`. */
 static void check_local(struct checker *c, struct decl *d)
 {
-	struct type *t = d->variable.node ? check_variable_type(c, d->variable.node) : NULL;
+	struct type *t = d->variable.node ? check_value_type(c, d->variable.node) : NULL;
 	struct expr *init = d->variable.init;
 
 	if (t && t->kind == TYPE_FUNC && !init)

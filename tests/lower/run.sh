@@ -19,6 +19,14 @@ expect_result() {
 	done
 }
 
+# expect_both FILE RESULT: the program `both` gives what `main` prints
+expect_both() {
+	expect_result "$1" both "$2"
+	"$KS" run "$ROOT/tests/lower/$1.ks" >printed 2>messages || fail "$(cat messages)"
+	expect_equal "$1 in userspace" "$(cat printed)" "$2"
+}
+
+test_function_values() { expect_both function_values 1754; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
 test_packet_by_offset() { expect_result packets by_offset 53; }
