@@ -384,7 +384,8 @@ static void find_unused(struct checker *c)
 		const struct decl *d = c->funcs.data[i].decl;
 		bool is_root = d->func.program || d == c->out->main ||
 			       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
-		if (!d->use_count && !is_root && !d->func.is_public &&
+		bool is_own = d->scope == &c->spaces.data[0]->scope;
+		if (!d->use_count && !is_root && is_own && !d->func.is_public &&
 		    !c->funcs.data[i].is_skipped)
 			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
 	}

@@ -34,7 +34,7 @@ static void number_functions(struct checker *c)
 		*map_insert(&c->func_index, MAP_PTR(d)) = c->funcs.len;
 		if (d->name == main_name && d->func.target == TARGET_USER &&
 		    d->func.role == ROLE_PLAIN && !f.is_skipped &&
-		    scope_find_here(&c->top, main_name) == d)
+		    scope_find_here(c->top, main_name) == d)
 			c->out->main = d;
 	}
 }
