@@ -49,9 +49,18 @@ struct escape {
 	uint32_t event; // the first one found that lets it pass; index into throws
 };
 
+/* Something that only some kinds of program may do: use a field of the context, call a helper. */
+struct kind_use {
+	const struct ctx_field *field; // or
+	const struct helper_info *helper;
+	span where;
+	bool is_write, is_reported;
+};
+
 /* What the checker keeps about a function with a body. */
 struct func_info {
 	struct decl *decl;
+	VEC(struct kind_use) kind_uses;
 	VEC(struct call_edge) calls;
 	struct user_reason user_only;
 	VEC(struct throw_event) throws;
@@ -361,6 +370,22 @@ void check_function_signature(struct checker *c, struct decl *d);
 void note_named(struct checker *c, const struct decl *d);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
+
+/* ---- what kinds of program may do (check_kinds.c) ---- */
+
+/* An access to a field of a program context; of helpers it counts where programs call them. */
+void note_ctx_access(struct checker *c, const struct ctx_field *field, span where, bool is_write);
+/* The same when the place that is assigned is one. */
+void note_ctx_write(struct checker *c, const struct expr *target);
+void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+/* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
+void check_program_result(struct checker *c, const struct expr *e);
+/* After all bodies: judges what was noted, for each kind of program that does it. */
+void check_program_kinds(struct checker *c);
+/* "@cgroup("bind4")" */
+const char *kind_text(struct checker *c, const struct program_kind *kind);
+/* "6.12" */
+const char *release_text(struct checker *c, uint32_t release);
 
 /* ---- helpers, kernel-module functions, tests (check_role.c) ---- */
 

@@ -73,7 +73,7 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_is_ctx_pointer(arg->type) ? NULL : "the program's context";
+			want = type_has_rows(arg->type) ? NULL : "the program's context";
 		else
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
@@ -100,6 +100,7 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
 		return fail_call(c, e);
 	e->type = d->type->func.result;
+	note_helper_call(c, h, e->where);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
 	return e;

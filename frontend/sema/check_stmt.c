@@ -113,6 +113,7 @@ static struct type *check_target(struct checker *c, struct stmt *s)
 		report_not_assignable(c, target);
 		return c->types->error;
 	}
+	note_ctx_write(c, target);
 	struct decl *root = place_root(target);
 	if (root) {
 		root->variable.is_assigned = true;
@@ -407,6 +408,7 @@ static bool check_return(struct checker *c, struct stmt *s)
 		if (c->fn.decl->func.program)
 			mark_returned(s->expr);
 		s->expr = check_as(c, s->expr, t);
+		check_program_result(c, s->expr);
 		return false;
 	}
 	s->expr = check_expr(c, s->expr, NULL);

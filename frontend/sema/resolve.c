@@ -21,12 +21,24 @@ struct decl *make_decl(struct checker *c, enum decl_kind kind, symbol name)
 
 /* ---- the prelude ---- */
 
+/* Structs of the context table that programs get pointers to; before the contexts that have them. */
+static const char *const objects[] = {"bpf_sock", "bpf_sock_common", "bpf_tcp_sock"};
+
 static struct type *ctx_field_type(struct checker *c, const struct ctx_field *row)
 {
 	if (row->value != CTX_SCALAR)
 		return type_make_pointer(c->types, c->types->u8);
-	struct type *t = integer_type(c->types, row->width, false);
+	struct type *t = *row->type ? resolve_type_text(c, row->type + (*row->type == '?'))
+				    : integer_type(c->types, row->width, false);
 	return row->count > 1 ? type_make_array(c->types, t, row->count) : t;
+}
+
+static bool is_object(const char *context)
+{
+	for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+		if (!strcmp(objects[i], context))
+			return true;
+	return false;
 }
 
 static void add_context(struct checker *c, const char *context)
@@ -42,6 +54,7 @@ static void add_context(struct checker *c, const char *context)
 	t->name = name;
 	t->decl = d;
 	t->record.is_ctx = true;
+	t->record.is_object = is_object(context);
 	for (uint32_t i = 0;; i++) {
 		const struct ctx_field *row = c->info->ctx_field_at(context, i);
 		if (!row)
@@ -114,6 +127,8 @@ static void add_prelude(struct checker *c)
 {
 	const char *text = c->info->prelude;
 
+	for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+		add_context(c, objects[i]);
 	for (uint32_t i = 0;; i++) {
 		const struct program_kind *k = c->info->program_kind_at(i);
 		if (!k)
