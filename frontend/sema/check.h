@@ -56,13 +56,8 @@ struct func_info {
 	struct user_reason user_only;
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
+	bool has_effect; // it does something besides giving a result
 	bool is_skipped; // attribute that this version cannot compile: body not checked
-};
-
-/* A program handle given to attach or detach that no load() is seen to produce. */
-struct handle_use {
-	const struct decl *local; // NULL: `null` itself
-	span where;
 };
 
 struct loop {
@@ -78,8 +73,7 @@ struct fn_state {
 	struct decl *result_var; // named result, or NULL
 	struct loop *loop;       // innermost
 	struct locals locals;
-	struct map unknown; // symbols already reported as unknown
-	VEC(struct handle_use) handle_uses;
+	struct map unknown;       // symbols already reported as unknown
 	struct handler *handlers; // innermost
 	bool in_defer;
 	span first_defer; // empty when there is none so far
@@ -118,6 +112,7 @@ struct checker {
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
 	function_values;        // functions whose value is taken
+	expr_list dropped;      // calls whose result is not used
 	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
 	uint32_t depth;         // nesting of whatever is being checked
 
@@ -157,6 +152,13 @@ static inline struct expr *fail(struct checker *c, struct expr *e)
 	e->type = c->types->error;
 	e->is_const = e->is_literal = false;
 	return e;
+}
+
+/* The function being checked does something besides giving a result. */
+static inline void note_effect(struct checker *c)
+{
+	if (c->fn.decl)
+		c->funcs.data[c->fn.number].has_effect = true;
 }
 
 /* ---- names (resolve.c) ---- */
@@ -277,6 +279,8 @@ void report_operand(struct checker *c, span where, const char *op, const struct 
 /* Warns about a constant divisor 0 and a constant count that is not below the width. */
 void check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
 			 const struct expr *right);
+/* Warns about a checked comparison whose outcome the types and constants in it decide (check_range.c). */
+void check_comparison_range(struct checker *c, const struct expr *e);
 /* Places (check_access.c). */
 struct expr *check_field(struct checker *c, struct expr *e);
 struct expr *check_index(struct checker *c, struct expr *e);
@@ -290,6 +294,8 @@ struct decl *place_root(const struct expr *e);
 struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
+/* A built-in function that does nothing but give a result (check_unused.c). */
+bool is_pure_builtin(const struct decl *d);
 /* Calls (check_call.c, check_print.c). */
 struct expr *check_call(struct checker *c, struct expr *e);
 void check_print(struct checker *c, struct expr *e);
@@ -343,7 +349,12 @@ bool check_tail_call(struct checker *c, const struct expr *call, const struct de
 /* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
 bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);
-/* After all bodies: reach of eBPF, recursion, unused functions. */
+/* After all bodies: reach of eBPF, recursion. */
 void check_call_graph(struct checker *c);
+
+/* ---- what is not used (check_unused.c) ---- */
+
+/* After all bodies: functions, parameters and results. */
+void check_unused(struct checker *c);
 
 #endif

@@ -90,6 +90,7 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 
 	e->call.target = d;
 	e->call.callee->type = d->type;
+	note_effect(c);
 	if (!h) {
 		report_unavailable(
 			c, e->where,
@@ -143,24 +144,6 @@ static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 	return check_as(c, arg, c->types->program_ref);
 }
 
-/* Remembers a handle that may never have been loaded; judged when the function is known. */
-static struct expr *check_handle_arg(struct checker *c, struct expr *arg)
-{
-	arg = check_as(c, arg, c->types->program_handle);
-	const struct expr *source = arg->kind == EXPR_CONVERT ? arg->convert.operand : arg;
-	struct handle_use use = {NULL, arg->where};
-	if (source->kind == EXPR_NAME && source->name.decl &&
-	    source->name.decl->kind == DECL_LOCAL) {
-		const struct expr *init = source->name.decl->variable.init;
-		if (init && !init->is_const)
-			return arg;
-		use.local = source->name.decl;
-	} else if (source->kind != EXPR_NULL)
-		return arg;
-	vec_push(c->arena, &c->fn.handle_uses, use);
-	return arg;
-}
-
 /* An argument of ntoh*: be or unsigned of that size. hton*: unsigned. */
 static struct expr *check_order_arg(struct checker *c, struct expr *arg, uint32_t size,
 				    bool takes_be)
@@ -179,7 +162,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
-		return check_handle_arg(c, arg);
+		return check_as(c, arg, c->types->program_handle);
 	case 'T':
 		return check_type_arg(c, arg);
 	case 'i':
@@ -251,6 +234,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 
 	e->call.target = d;
 	e->call.callee->type = c->types->void_;
+	if (!is_pure_builtin(d))
+		note_effect(c);
 	if (!check_builtin_target(c, e, row))
 		return fail_call(c, e);
 	if (*params == '*') {
@@ -322,6 +307,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
 	const struct type *t = callee->type;
 
+	note_effect(c);
 	if (t->kind != TYPE_FUNC) {
 		if (t->kind != TYPE_ERROR)
 			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");

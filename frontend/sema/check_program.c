@@ -357,25 +357,8 @@ static void find_recursion(struct checker *c)
 	}
 }
 
-static void find_unused(struct checker *c)
-{
-	bool has_root = c->out->main != NULL;
-
-	for (uint32_t i = 0; i < c->funcs.len; i++)
-		has_root = has_root || c->funcs.data[i].decl->func.program;
-	if (!has_root || c->has_syntax_errors) // a module's functions are for others
-		return;
-	for (uint32_t i = 0; i < c->funcs.len; i++) {
-		const struct decl *d = c->funcs.data[i].decl;
-		if (!d->use_count && !d->func.program && d != c->out->main && !d->func.is_public &&
-		    !c->funcs.data[i].is_skipped)
-			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
-	}
-}
-
 void check_call_graph(struct checker *c)
 {
 	find_uses(c);
 	find_recursion(c);
-	find_unused(c);
 }

@@ -114,6 +114,8 @@ static struct type *check_target(struct checker *c, struct stmt *s)
 		return c->types->error;
 	}
 	struct decl *root = place_root(target);
+	if (!root)
+		note_effect(c);
 	if (root) {
 		root->variable.is_assigned = true;
 		/* A variable that is only written counts as unused. */
@@ -190,6 +192,8 @@ bool check_discarded(struct checker *c, struct expr **place)
 		return falls;
 	}
 	e = *place = check_expr(c, e, NULL);
+	if (e->kind == EXPR_CALL && e->type->kind != TYPE_VOID && e->type->kind != TYPE_ERROR)
+		vec_push(c->arena, &c->dropped, e);
 	if (e->type->kind == TYPE_ERROR || e->kind == EXPR_CALL)
 		return true;
 	diag_report(c->diags, D_UNUSED_VALUE, e->where);
@@ -413,6 +417,7 @@ static bool check_delete(struct checker *c, struct stmt *s)
 {
 	struct expr *e = s->expr = check_expr(c, s->expr, NULL);
 
+	note_effect(c);
 	if (e->type->kind == TYPE_POINTER)
 		report_unavailable(c, s->where, "`delete` of an object");
 	else if (e->type->kind != TYPE_ERROR &&
@@ -504,15 +509,6 @@ bool check_block(struct checker *c, struct block *b, struct type *hint, struct e
 
 /* ---- functions ---- */
 
-static void check_handle_uses(struct checker *c)
-{
-	for (uint32_t i = 0; i < c->fn.handle_uses.len; i++) {
-		struct handle_use use = c->fn.handle_uses.data[i];
-		if (!use.local || !use.local->variable.is_assigned)
-			diag_report(c->diags, D_ATTACH_BEFORE_LOAD, use.where);
-	}
-}
-
 void check_function_body(struct checker *c, uint32_t number)
 {
 	struct decl *d = c->funcs.data[number].decl;
@@ -531,7 +527,6 @@ void check_function_body(struct checker *c, uint32_t number)
 	}
 	bool falls = check_stmts(c, d->func.body, NULL, NULL);
 	close_block(c, mark);
-	check_handle_uses(c);
 	if (falls && !c->has_syntax_errors && c->fn.result->kind != TYPE_VOID &&
 	    c->fn.result->kind != TYPE_ERROR) {
 		span close = {d->func.body->where.end - 1, d->func.body->where.end};

@@ -64,6 +64,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 		if (!c.funcs.data[i].is_skipped)
 			check_function_body(&c, i);
 	check_call_graph(&c);
+	check_unused(&c);
 	check_throws(&c);
 	if (!c.has_syntax_errors)
 		check_nulls(&c);

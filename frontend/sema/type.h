@@ -116,6 +116,12 @@ static inline bool type_is_scalar(const struct type *t) // fits a register
 	       t->kind == TYPE_FUNC;
 }
 
+static inline bool type_holds_null(const struct type *t) // null is one of its values
+{
+	return t->kind == TYPE_POINTER || t->kind == TYPE_PROGRAM_HANDLE ||
+	       t->kind == TYPE_PERF_ATTACHMENT;
+}
+
 static inline bool type_is_ctx_pointer(const struct type *t) // to a program context
 {
 	return t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
