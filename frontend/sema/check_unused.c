@@ -9,9 +9,10 @@
 bool is_pure_builtin(const struct decl *d)
 {
 	static const enum builtin pure[] = {
-		BUILTIN_NOW_NS,  BUILTIN_NTOHS,   BUILTIN_NTOHL,   BUILTIN_NTOHLL,
-		BUILTIN_HTONS,   BUILTIN_HTONL,   BUILTIN_HTONLL,  BUILTIN_CTX_AT,
-		BUILTIN_CTX_LEN, BUILTIN_MAP_LEN, BUILTIN_STR_LEN,
+		BUILTIN_NOW_NS,   BUILTIN_NTOHS,   BUILTIN_NTOHL,   BUILTIN_NTOHLL,
+		BUILTIN_HTONS,    BUILTIN_HTONL,   BUILTIN_HTONLL,  BUILTIN_CTX_AT,
+		BUILTIN_CTX_LEN,  BUILTIN_MAP_LEN, BUILTIN_STR_LEN, BUILTIN_HAS_FIELD,
+		BUILTIN_HAS_TYPE,
 	};
 
 	for (size_t i = 0; i < sizeof pure / sizeof *pure; i++)
@@ -24,7 +25,8 @@ bool is_pure_builtin(const struct decl *d)
 
 static bool is_for_others(struct checker *c, const struct decl *d)
 {
-	return d->func.program || d == c->out->main || d->func.is_public;
+	return d->func.program || d == c->out->main || d->func.is_public ||
+	       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
 }
 
 static void check_function(struct checker *c, const struct func_info *f)
@@ -121,7 +123,8 @@ void check_unused(struct checker *c)
 	if (c->has_syntax_errors)
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++)
-		has_root = has_root || c->funcs.data[i].decl->func.program;
+		has_root = has_root || c->funcs.data[i].decl->func.program ||
+			   c->funcs.data[i].decl->func.role == ROLE_KFUNC;
 	for (uint32_t i = 0; i < c->function_values.len; i++) {
 		const struct call_edge *v = &c->function_values.data[i];
 		struct decl *d = c->funcs.data[v->callee].decl;

@@ -66,6 +66,28 @@ static struct fact function_result(struct nulls *n, const struct expr *e, uint32
 	return result;
 }
 
+/* panic, exit and assert with a false condition do not come back. */
+static void walk_end(struct nulls *n, const struct expr *e, struct flow *flow)
+{
+	struct fact nothing = {NOT_NULL};
+	struct flow *no = NULL;
+
+	if (e->call.target->builtin.id == BUILTIN_ASSERT)
+		null_walk_condition(n, e->call.args.data[0], flow, &no);
+	owned_exit(n, e->where, nothing, no ? no : flow);
+	if (no)
+		flow_give_back(&n->pool, no);
+	else
+		flow->is_live = false;
+}
+
+static bool ends(const struct decl *d)
+{
+	return d && d->kind == DECL_BUILTIN &&
+	       (d->builtin.id == BUILTIN_PANIC || d->builtin.id == BUILTIN_ASSERT ||
+		d->builtin.id == BUILTIN_EXIT);
+}
+
 struct fact null_walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 {
 	struct expr *callee = e->call.callee;
@@ -87,6 +109,8 @@ struct fact null_walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 	}
 	if (!flow->is_live)
 		return (struct fact){NOT_NULL};
+	if (ends(d))
+		walk_end(n, e, flow);
 	null_check_handles(n, e, args);
 	owned_call(n, e, args, flow);
 	owned_throwing_call(n, e, flow);
