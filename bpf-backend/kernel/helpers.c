@@ -62,7 +62,8 @@ static const struct kernel_helper helpers[] = {
 			     LETTER_##a LETTER_##b LETTER_##c LETTER_##d LETTER_##e, type,         \
 			     ((flag_set)&MOVES_PACKET) != 0, MAY_GIVE_NULL(KERNEL_RESULT_##out),   \
 			     KERNEL_RESULT_##out == KERNEL_RESULT_OBJECT ||                        \
-				     KERNEL_RESULT_##out == KERNEL_RESULT_OBJECT_OR_NULL},         \
+				     KERNEL_RESULT_##out == KERNEL_RESULT_OBJECT_OR_NULL,          \
+			     since},                                                               \
 		    .args = {KERNEL_ARG_##a, KERNEL_ARG_##b, KERNEL_ARG_##c, KERNEL_ARG_##d,       \
 			     KERNEL_ARG_##e},                                                      \
 		    .result = KERNEL_RESULT_##out,                                                 \

@@ -61,6 +61,7 @@ struct helper_info {
 	bool moves_packet;  // packet pointers are invalid after the call (IR_EFFECT_PACKET)
 	bool may_give_null; // the pointer that it gives must be tested
 	bool gives_object;  // it gives a pointer to an object of the kernel, whose layout varies
+	uint32_t since;     // first release that has it: major << 16 | minor << 8
 };
 
 #endif

@@ -57,6 +57,7 @@ struct func_info {
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
 	VEC(const struct decl *) named; // functions that it calls or whose value it takes
+	bool is_damaged;                // parts of the body did not parse
 	bool has_effect;                // it does something besides giving a result
 	bool is_skipped; // attribute that this version cannot compile: body not checked
 };
@@ -77,6 +78,7 @@ struct fn_state {
 	struct map unknown;       // symbols already reported as unknown
 	struct handler *handlers; // innermost
 	bool in_defer;
+	bool is_damaged;  // as of the func_info
 	span first_defer; // empty when there is none so far
 };
 
@@ -115,7 +117,7 @@ struct checker {
 	VEC(struct call_edge)
 	function_values;        // functions whose value is taken
 	expr_list dropped;      // calls whose result is not used
-	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
+	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
 
 	struct fn_state fn; // what is being checked now
@@ -190,6 +192,9 @@ struct decl *kernel_find_type(struct checker *c, symbol name);
 /* Enum constants in capitals. */
 struct decl *kernel_find_constant(struct checker *c, symbol name);
 struct decl *kernel_find_function(struct checker *c, symbol name);
+/* Names of the kernel that are near to one that was not found. */
+void kernel_offer_types(struct checker *c, struct suggestion *s);
+void kernel_offer_constants(struct checker *c, struct suggestion *s);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
 /* True for a struct that the kernel only declares. */

@@ -465,7 +465,8 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 			return check_named_call(c, e, kernel, hint);
 	}
 	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
-	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
+	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)) &&
+	    !c->info->find_helper(NAME(c, callee->name.name), UINT32_MAX))
 		kernel_find_function(c, callee->name.name);
 	struct decl *d = resolve_name(c, callee->name.name, callee->where);
 	if (!d) {

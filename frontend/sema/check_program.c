@@ -45,8 +45,11 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
 		suggestion_offer(&s, k->attribute);
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_ATTRIBUTE, a->where, name);
-	if (s.best)
-		diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	if (!s.best)
+		return;
+	diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	span word = {a->where.begin + 1, a->where.begin + 1 + (uint32_t)strlen(name)};
+	diag_fix(c->diags, d, word, s.best);
 }
 
 /* The program kind that an attribute with its argument names; NULL after a diagnostic. */

@@ -39,7 +39,7 @@ static void close_block(struct checker *c, uint32_t mark)
 		const char *name = NAME(c, d->name);
 		if (d->kind == DECL_LOCAL && !d->use_count && *name != '_' &&
 		    (d->variable.init || d->variable.node) && !d->variable.is_present &&
-		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->has_syntax_errors)
+		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->fn.is_damaged)
 			diag_report(c->diags, D_UNUSED_VARIABLE, d->name_where, name);
 	}
 	locals_close(l, mark);
@@ -515,6 +515,7 @@ void check_function_body(struct checker *c, uint32_t number)
 	struct decl *result_var = d->func.result_var.len ? d->func.result_var.data[0] : NULL;
 
 	c->fn = (struct fn_state){.decl = d, .number = number, .result_var = result_var};
+	c->fn.is_damaged = c->funcs.data[number].is_damaged;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
 	c->fn.result = d->type->kind == TYPE_FUNC ? d->type->func.result : c->types->error;
@@ -527,7 +528,7 @@ void check_function_body(struct checker *c, uint32_t number)
 	}
 	bool falls = check_stmts(c, d->func.body, NULL, NULL);
 	close_block(c, mark);
-	if (falls && !c->has_syntax_errors && c->fn.result->kind != TYPE_VOID &&
+	if (falls && !c->fn.is_damaged && c->fn.result->kind != TYPE_VOID &&
 	    c->fn.result->kind != TYPE_ERROR) {
 		span close = {d->func.body->where.end - 1, d->func.body->where.end};
 		diag_report(c->diags, D_MISSING_RETURN, close, NAME(c, d->name),

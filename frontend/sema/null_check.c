@@ -686,7 +686,8 @@ static void walk_queue(struct nulls *n)
 	for (uint32_t at = 0; at < n->queue.len; at++) {
 		uint32_t number = n->queue.data[at];
 		n->summaries[number].is_queued = false;
-		if (!n->c->funcs.data[number].is_skipped)
+		const struct func_info *f = &n->c->funcs.data[number];
+		if (!f->is_skipped && !f->is_damaged)
 			walk_function(n, number);
 	}
 	n->queue.len = 0;
@@ -715,7 +716,7 @@ void check_nulls(struct checker *c)
 		null_enqueue(&n, i);
 	}
 	walk_queue(&n);
-	if (!n.has_owned)
+	if (!n.has_owned || c->has_syntax_errors)
 		return;
 	n.judges_owned = true;
 	for (uint32_t i = 0; i < count; i++)
