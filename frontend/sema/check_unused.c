@@ -33,7 +33,9 @@ static void check_function(struct checker *c, const struct func_info *f)
 {
 	const struct decl *d = f->decl;
 
-	if (!d->use_count && !is_for_others(c, d) && !f->is_skipped)
+	bool is_own = d->scope == &c->spaces.data[0]->scope;
+
+	if (is_own && !d->use_count && !is_for_others(c, d) && !f->is_skipped)
 		diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
 }
 

@@ -50,6 +50,17 @@ static struct fact outside_result(struct nulls *n, const struct expr *e)
 	return fact;
 }
 
+/* A socket that a helper takes must be there, like one that is read. */
+static bool wants_object(struct nulls *n, const struct decl *d, uint32_t index)
+{
+	const struct helper_info *h =
+		d && d->kind == DECL_EXTERN
+			? n->c->info->find_helper(NAME(n->c, d->name), n->c->info->kernel)
+			: NULL;
+
+	return h && index < strlen(h->args) && h->args[index] == 's';
+}
+
 static struct fact function_result(struct nulls *n, const struct expr *e, uint32_t callee)
 {
 	struct fact result = n->summaries[callee].result;
@@ -102,6 +113,12 @@ struct fact null_walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 	for (uint32_t i = 0; i < e->call.args.len; i++) {
 		struct expr *arg = e->call.args.data[i];
 		struct fact fact = null_walk_expr(n, arg, flow);
+		if (fact.state != NOT_NULL && flow->is_live && wants_object(n, d, i)) {
+			const char *name = NAME(n->c, d->name);
+			null_report(n, arg, fact,
+				    arena_printf(n->c->arena, "`%s` is given", name), flow);
+			fact.state = NOT_NULL;
+		}
 		if (place && flow->is_live && i < d->func.params.len)
 			pass_argument(n, (uint32_t)*place - 1, i, arg, fact);
 		if (i < CALL_ARGS_MAX)

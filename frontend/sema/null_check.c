@@ -230,6 +230,15 @@ static bool is_kernel_field(struct nulls *n, const struct expr *e)
 	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && kernel_declares(n->c, t->decl);
 }
 
+static bool may_be_null_row(const struct expr *e)
+{
+	const struct ctx_field *row = e->field.decl && e->field.decl->kind == DECL_FIELD
+					      ? e->field.decl->field.ctx
+					      : NULL;
+
+	return row && *row->type == '?';
+}
+
 static void walk_parts(struct nulls *n, struct expr *e, struct flow *flow)
 {
 	if (e->kind == EXPR_STRUCT)
@@ -277,6 +286,9 @@ struct fact null_walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 		return known ? *known : fine;
 	case EXPR_FIELD:
 		walk_base(n, e->field.base, flow);
+		if (may_be_null_row(e))
+			return make_fact(n, MAY_BE_NULL, e->where,
+					 "this field of the context may be null", NULL);
 		fine.is_object = e->type->kind == TYPE_POINTER && is_kernel_field(n, e);
 		known = null_find_fact(n, e, flow);
 		return known ? *known : fine;

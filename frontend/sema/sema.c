@@ -49,7 +49,7 @@ static void number_functions(struct checker *c)
 		*map_insert(&c->func_index, MAP_PTR(d)) = c->funcs.len;
 		if (d->name == main_name && d->func.target == TARGET_USER &&
 		    d->func.role == ROLE_PLAIN && !f.is_skipped &&
-		    scope_find_here(&c->top, main_name) == d)
+		    scope_find_here(c->top, main_name) == d)
 			c->out->main = d;
 	}
 }
@@ -81,6 +81,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 			check_function_body(&c, i);
 	check_call_graph(&c);
 	check_unused(&c);
+	check_program_kinds(&c);
 	check_throws(&c);
 	check_nulls(&c);
 	spread_unavailable(&c);
