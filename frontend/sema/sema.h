@@ -152,7 +152,8 @@
  * unions) or are bit-fields, arrays of 0 elements at the end of a struct, structs that are only pointed at and
  * have a size but no fields yet. eBPF code never reads or writes through a pointer to a kernel object.
  *
- * Null: no pointer that may be null is read or written through (null_check.c).
+ * Null: no pointer that may be null is read or written through (null_check.c); in eBPF code, what is taken
+ * from the kernel is given back once on every way (owned_check.c).
  */
 #ifndef KS_SEMA_SEMA_H
 #define KS_SEMA_SEMA_H
