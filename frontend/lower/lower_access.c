@@ -253,7 +253,7 @@ ir_ref lower_guarded_address(struct body *f, const struct place *place)
 
 static ir_ref load_context(struct body *f, const struct place *place, const struct type *type)
 {
-	uint32_t width = place->ctx_kind == IR_CTX_SCALAR ? value_width(type) : place->align;
+	uint32_t width = place->align; // of the row; a narrower type still holds the whole value
 	uint16_t aux = ir_mem_aux(width, value_is_signed(type) && width < 4,
 				  (enum ir_space)place->ctx_kind);
 	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_CTX_LOAD,
@@ -277,7 +277,8 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
 		     ir_ref value)
 {
-	uint16_t aux = ir_mem_aux(value_width(type), false, place->is_ctx ? 0 : place->space);
+	uint32_t width = place->is_ctx ? place->align : value_width(type);
+	uint16_t aux = ir_mem_aux(width, false, place->is_ctx ? 0 : place->space);
 	if (place->is_ctx) {
 		ir_emit_full(&f->b, (struct ir_insn){.op = IR_CTX_STORE,
 						     .type = IR_VOID,

@@ -34,7 +34,7 @@ struct lower {
 	struct map panics;   // declaration -> 1 when a panic can
 	struct map tails;    // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
-	uint32_t error_count; // of the diagnostics at the beginning
+	uint32_t error_count;         // of the diagnostics at the beginning
 };
 
 /* An evaluated map entry. */

@@ -270,9 +270,9 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 static symbol bound_name(struct lower *lw, const struct decl *decl)
 {
 	for (uint32_t n = 1;; n++) {
-		const char *text = arena_printf(
-			lw->m->arena, "%s__%u", intern_text(&lw->compile->names, decl->link_name),
-			n);
+		const char *text =
+			arena_printf(lw->m->arena, "%s__%u",
+				     intern_text(&lw->compile->names, decl->link_name), n);
 		symbol name = intern_string(&lw->compile->names, text);
 		bool is_free = true;
 		for (uint32_t i = 0; i < lw->program->functions.len; i++)
@@ -289,8 +289,7 @@ uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
 	uint32_t count = decl->type->func.param_count;
 	for (uint32_t i = 0; i < lw->queue.len; i++) {
 		const struct pending_fn *p = &lw->queue.data[i];
-		if (p->decl == decl && p->bound &&
-		    !memcmp(p->bound, bound, count * sizeof *bound))
+		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
 			return p->index;
 	}
 	return add_fn(lw, decl, bound_name(lw, decl), IR_TARGET_BPF, bound);

@@ -86,8 +86,8 @@ static void find_panic(void *data, struct expr *expr)
 	    (target && target->kind == DECL_FUNC && fn_may_panic(search->lw, target)))
 		search->found = true;
 	if (expr->kind == EXPR_CALL && !target)
-		search->found |= any_of_type(search->lw, &search->lw->panics,
-					     expr->call.callee->type);
+		search->found |=
+			any_of_type(search->lw, &search->lw->panics, expr->call.callee->type);
 }
 
 static bool lets_panic_pass(struct lower *lw, const struct decl *decl)

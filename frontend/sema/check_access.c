@@ -27,7 +27,7 @@ bool is_place(const struct expr *e)
 		if (outer->type->kind == TYPE_ENTRY)
 			return true;
 	if (e->kind == EXPR_FIELD)
-		return !type_is_ctx_pointer(e->field.base->type);
+		return !type_has_rows(e->field.base->type);
 	if (e->kind == EXPR_INDEX)
 		return e->index.base->type->kind == TYPE_POINTER;
 	if (e->kind == EXPR_UNARY)
@@ -175,9 +175,10 @@ struct expr *check_field(struct checker *c, struct expr *e)
 			   (base->kind == EXPR_NAME && base->name.decl->kind == DECL_CONFIG);
 	e->is_lvalue = is_indirect || base->is_lvalue;
 	if (f->field.ctx) {
-		e->is_lvalue = f->field.ctx->can_write;
+		e->is_lvalue = f->field.ctx->writers != 0;
 		if (!use_bpf_only(c, e->where, "a program context"))
 			return fail(c, e);
+		note_ctx_access(c, f->field.ctx, e->field.name_where, false);
 	}
 	return e;
 }

@@ -237,8 +237,8 @@ static bool is_shared_type(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
-	return (type_is_aggregate(t) && !type_has_function(t)) || type_is_integer(t) || t->kind == TYPE_BOOL ||
-	       t->kind == TYPE_BE || t->kind == TYPE_ERROR;
+	return (type_is_aggregate(t) && !type_has_function(t)) || type_is_integer(t) ||
+	       t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_ERROR;
 }
 
 static void check_global(struct checker *c, struct decl *d)

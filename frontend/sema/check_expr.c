@@ -39,8 +39,8 @@ static struct expr *check_enum_constant(struct checker *c, struct expr *e, struc
 
 static struct expr *check_name(struct checker *c, struct expr *e)
 {
-	struct decl *d = e->name.is_imported ? e->name.decl
-					     : resolve_name(c, e->name.name, e->where);
+	struct decl *d =
+		e->name.is_imported ? e->name.decl : resolve_name(c, e->name.name, e->where);
 
 	e->name.decl = d;
 	if (!d)
@@ -133,8 +133,8 @@ static struct expr *check_cast(struct checker *c, struct expr *e)
 		return fail(c, e);
 	if (from == to && !type_is_scalar(from))
 		return e->cast.operand;
-	bool is_ctx = type_is_ctx_pointer(from) != type_is_ctx_pointer(to) ||
-		      (type_is_ctx_pointer(from) && from != to);
+	bool is_ctx =
+		type_has_rows(from) != type_has_rows(to) || (type_has_rows(from) && from != to);
 	if ((from != to && !cast_conversion(c->types, from, to, &e->cast.conversion)) || is_ctx) {
 		struct diag *d =
 			diag_report(c->diags, D_CAST, e->where, TEXT(c, from), TEXT(c, to));

@@ -68,7 +68,8 @@ static struct expr *function_to_value(struct checker *c, struct expr *e, struct 
 	}
 	if (d->kind != DECL_FUNC || d == c->out->main) {
 		diag_report(c->diags, D_NOT_A_VALUE, e->where, NAME(c, d->name),
-			    d->kind == DECL_FUNC ? "function that nobody calls" : "kernel function");
+			    d->kind == DECL_FUNC ? "function that nobody calls"
+						 : "kernel function");
 		return fail(c, e);
 	}
 	if (c->fn.decl && !check_value_target(c, e->where, d))

@@ -21,12 +21,24 @@ struct decl *make_decl(struct checker *c, enum decl_kind kind, symbol name)
 
 /* ---- the prelude ---- */
 
+/* Structs of the context table that programs get pointers to; before the contexts that have them. */
+static const char *const objects[] = {"bpf_sock", "bpf_sock_common", "bpf_tcp_sock"};
+
 static struct type *ctx_field_type(struct checker *c, const struct ctx_field *row)
 {
 	if (row->value != CTX_SCALAR)
 		return type_make_pointer(c->types, c->types->u8);
-	struct type *t = integer_type(c->types, row->width, false);
+	struct type *t = *row->type ? resolve_type_text(c, row->type + (*row->type == '?'))
+				    : integer_type(c->types, row->width, false);
 	return row->count > 1 ? type_make_array(c->types, t, row->count) : t;
+}
+
+static bool is_object(const char *context)
+{
+	for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+		if (!strcmp(objects[i], context))
+			return true;
+	return false;
 }
 
 static void add_context(struct checker *c, const char *context)
@@ -42,6 +54,7 @@ static void add_context(struct checker *c, const char *context)
 	t->name = name;
 	t->decl = d;
 	t->record.is_ctx = true;
+	t->record.is_object = is_object(context);
 	for (uint32_t i = 0;; i++) {
 		const struct ctx_field *row = c->info->ctx_field_at(context, i);
 		if (!row)
@@ -114,6 +127,8 @@ static void add_prelude(struct checker *c)
 {
 	const char *text = c->info->prelude;
 
+	for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+		add_context(c, objects[i]);
 	for (uint32_t i = 0;; i++) {
 		const struct program_kind *k = c->info->program_kind_at(i);
 		if (!k)
@@ -276,9 +291,8 @@ static void make_link_names(struct checker *c)
 		struct decl *d = c->all.data[i];
 		if (!has_link_name(d) || !d->name)
 			continue;
-		for (uint32_t n = 0; map_find(&taken, d->link_name) &&
-				     d->scope != &c->spaces.data[0]->scope;
-		     n++) {
+		for (uint32_t n = 0;
+		     map_find(&taken, d->link_name) && d->scope != &c->spaces.data[0]->scope; n++) {
 			const char *stem = file_stem(c, d->owner->file->path), *tail = "";
 			if (n)
 				tail = arena_printf(c->arena, "_%u", n);
@@ -323,8 +337,8 @@ static struct decl *report_not_imported(struct checker *c, const struct decl *im
 					span where, const struct scope *scope)
 {
 	struct suggestion s = suggestion_begin(NAME(c, name));
-	struct diag *d = diag_report(c->diags, D_NOT_IMPORTED, where, import->import.path,
-				     NAME(c, name));
+	struct diag *d =
+		diag_report(c->diags, D_NOT_IMPORTED, where, import->import.path, NAME(c, name));
 
 	for (uint32_t i = 0; i < scope->decls.len; i++)
 		suggestion_offer(&s, NAME(c, scope->decls.data[i]->name));
@@ -491,6 +505,30 @@ static void offer_names(struct checker *c, struct suggestion *s)
 			suggestion_offer(s, NAME(c, scope->decls.data[i]->name));
 }
 
+/* A helper that a later release brings. False when the name is none such. */
+static bool report_young_helper(struct checker *c, const char *name, span where)
+{
+	const struct helper_info *h = c->info->find_helper(name, UINT32_MAX);
+
+	if (!h)
+		return false;
+	const char *version =
+		arena_printf(c->arena, "%u.%u", h->kernel >> 16, h->kernel >> 8 & 255);
+	struct diag *d = diag_report(c->diags, D_KERNEL_LACKS_HELPER, where, name, version);
+	diag_hint(c->diags, d, "this program is made for Linux %u.%u; `--kernel %s` asks for more",
+		  c->info->kernel >> 16, c->info->kernel >> 8 & 255, version);
+	return true;
+}
+
+static void offer_helpers(struct checker *c, struct suggestion *s)
+{
+	const char *name;
+
+	for (uint32_t i = 0; c->info->helper_name && i < HELPER_NUMBERS; i++)
+		if ((name = c->info->helper_name(i)))
+			suggestion_offer(s, name);
+}
+
 /* Says once per function that a name is not known. */
 static struct decl *report_unknown(struct checker *c, symbol name, span where)
 {
@@ -506,6 +544,8 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 		report_unavailable(c, where, what);
 		return NULL;
 	}
+	if (report_young_helper(c, text, where))
+		return NULL;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_NAME, where, text);
 	if (type_find_named(c->types, name)) {
 		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
@@ -513,9 +553,15 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	} else if (!c->diags->too_many) {
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
+		struct decl *near =
+			s.best ? find_name(c, intern_string(&c->compile->names, s.best)) : NULL;
+		offer_helpers(c, &s);
+		kernel_offer_constants(c, &s);
 		report_suggestion(c, d, where, &s);
-		if (s.best) // not also reported as unused
-			find_name(c, intern_string(&c->compile->names, s.best))->use_count++;
+		if (near) // not also reported as unused
+			near->use_count++;
+		if (near && !strcmp(s.best, NAME(c, near->name)))
+			report_declared(c, d, near);
 	}
 	return NULL;
 }

@@ -152,7 +152,8 @@
  * unions) or are bit-fields, arrays of 0 elements at the end of a struct, structs that are only pointed at and
  * have a size but no fields yet. eBPF code never reads or writes through a pointer to a kernel object.
  *
- * Null: no pointer that may be null is read or written through (null_check.c).
+ * Null: no pointer that may be null is read or written through (null_check.c); in eBPF code, what is taken
+ * from the kernel is given back once on every way (owned_check.c).
  */
 #ifndef KS_SEMA_SEMA_H
 #define KS_SEMA_SEMA_H
@@ -173,12 +174,12 @@ struct unavailable_use {
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
-	decl_list functions; // DECL_FUNC with a body, every target; unused ones included
-	decl_list globals;   // DECL_GLOBAL
-	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
-	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
+	decl_list functions;       // DECL_FUNC with a body, every target; unused ones included
+	decl_list globals;         // DECL_GLOBAL
+	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
+	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
 	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
-	struct decl *main;   // userspace main(), NULL in a module without one
+	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also
 	 * through another function: they are never lowered. */
 	VEC(struct unavailable_use) unavailable;
