@@ -182,3 +182,13 @@ void ks_panic(void)
 	p->line.len = 0;
 	process_exit(p, EXIT_SIGNAL_BASE + SIGABRT);
 }
+
+void *ks_new(uint64_t size)
+{
+	return calloc(1, size ? size : 1);
+}
+
+void ks_delete(void *object)
+{
+	free(object);
+}

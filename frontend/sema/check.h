@@ -420,6 +420,14 @@ struct decl *find_module_function(struct checker *c, symbol name);
 /* A call of it. */
 struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
 
+/* ---- life of objects (check_alloc.c) ---- */
+
+struct expr *check_new(struct checker *c, struct expr *e);
+/* `delete` of what a pointer points at; false when it cannot be deleted. */
+bool check_delete_object(struct checker *c, const struct stmt *s);
+/* Reports a returned value that holds the address of a local. */
+void check_returned_address(struct checker *c, const struct expr *e);
+
 /* ---- test() (check_test.c) ---- */
 
 /* Its second argument. */
