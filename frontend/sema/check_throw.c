@@ -90,10 +90,6 @@ bool check_defer(struct checker *c, struct stmt *s)
 	struct loop *loop = c->fn.loop;
 	struct handler *outer = c->fn.handlers;
 
-	if (loop)
-		report_unavailable(c, s->where, "`defer` inside a loop");
-	else if (c->fn.in_defer)
-		report_unavailable(c, s->where, "`defer` inside a `defer`");
 	if (!c->fn.first_defer.end)
 		c->fn.first_defer = s->where;
 	struct handler *h = ARENA_NEW(c->arena, struct handler);
