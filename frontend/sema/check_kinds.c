@@ -154,7 +154,7 @@ static void check_result(struct checker *c, const struct program_kind *kind, con
 		    arena_printf(c->arena, "%lld", (long long)value));
 }
 
-void check_program_result(struct checker *c, const struct expr *e)
+static void check_result_range(struct checker *c, const struct expr *e)
 {
 	const struct program_kind *kind = c->fn.decl ? c->fn.decl->func.program : NULL;
 
@@ -165,9 +165,27 @@ void check_program_result(struct checker *c, const struct expr *e)
 		return;
 	}
 	if (e->kind == EXPR_CONVERT)
-		check_program_result(c, e->convert.operand);
+		check_result_range(c, e->convert.operand);
 	else if (e->kind == EXPR_MATCH)
 		for (uint32_t i = 0; i < e->match.arms.len; i++)
 			if (e->match.arms.data[i].value)
-				check_program_result(c, e->match.arms.data[i].value);
+				check_result_range(c, e->match.arms.data[i].value);
+}
+
+/* tcx knows TC_ACT_UNSPEC, OK, SHOT and REDIRECT; the others mean more to a filter of clsact
+ * (tcx_action_code(), include/net/tcx.h, Linux 6.12). */
+static bool is_tcx_verdict(const struct expr *e)
+{
+	int32_t value = (int32_t)e->value;
+
+	if (e->kind == EXPR_CONVERT && !e->is_const)
+		return is_tcx_verdict(e->convert.operand);
+	return e->is_const && (value == -1 || value == 0 || value == 2 || value == 7);
+}
+
+void check_program_result(struct checker *c, const struct expr *e)
+{
+	if (c->fn.decl && !is_tcx_verdict(e))
+		c->fn.decl->func.has_other_results = true;
+	check_result_range(c, e);
 }

@@ -245,8 +245,8 @@ test_detach_removes_only_what_is_its_own() {
 	here ./other 2>/dev/null
 	here "$KS" detach ./leaves >removed
 	expect_line "replaced by the other" removed '^`first` \(xdp\) was no longer attached to ks1$'
-	expect_line ingress removed '^removed `second` \(tc/ingress\) from ks1$'
-	expect_line egress removed '^removed `third` \(tc/egress\) from ks1$'
+	expect_line ingress removed '^removed `second` \(tcx?/ingress\) from ks1$'
+	expect_line egress removed '^removed `third` \(tcx?/egress\) from ks1$'
 	expect_equal "left of the other" "$(here bpftool net show dev ks1 | grep -cE 'second|third|generic|driver')" 3
 	here "$KS" detach other >removed
 	expect_equal removed "$(grep -c '^removed' removed)" 3
