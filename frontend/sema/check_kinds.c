@@ -46,6 +46,15 @@ void note_ctx_write(struct checker *c, const struct expr *target)
 	note_ctx_access(c, target->field.decl->field.ctx, target->field.name_where, true);
 }
 
+void note_packet_use(struct checker *c, const struct type *ctx, span where)
+{
+	for (uint32_t i = 0; i < ctx->record.fields.len; i++) {
+		const struct ctx_field *row = ctx->record.fields.data[i]->field.ctx;
+		if (row->value == CTX_PACKET)
+			note_ctx_access(c, row, where, false);
+	}
+}
+
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where)
 {
 	note(c, (struct kind_use){.helper = helper, .where = where});
@@ -114,6 +123,7 @@ static void judge_program(struct checker *c, uint32_t root, uint32_t *seen, uint
 	seen[root] = root + 1;
 	while (count) {
 		struct func_info *f = &c->funcs.data[work[--count]];
+		f->decl->func.reached_by |= c->funcs.data[root].decl->func.program->helpers;
 		for (uint32_t i = 0; i < f->kind_uses.len; i++)
 			judge(c, c->funcs.data[root].decl, f->decl, &f->kind_uses.data[i]);
 		for (uint32_t i = 0; i < f->calls.len; i++) {
