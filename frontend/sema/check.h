@@ -66,13 +66,9 @@ struct func_info {
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
 	VEC(const struct decl *) named; // functions that it calls or whose value it takes
+	bool is_damaged;                // parts of the body did not parse
+	bool has_effect;                // it does something besides giving a result
 	bool is_skipped; // attribute that this version cannot compile: body not checked
-};
-
-/* A program handle given to attach or detach that no load() is seen to produce. */
-struct handle_use {
-	const struct decl *local; // NULL: `null` itself
-	span where;
 };
 
 struct loop {
@@ -88,16 +84,23 @@ struct fn_state {
 	struct decl *result_var; // named result, or NULL
 	struct loop *loop;       // innermost
 	struct locals locals;
-	struct map unknown; // symbols already reported as unknown
-	VEC(struct handle_use) handle_uses;
+	struct map unknown;       // symbols already reported as unknown
 	struct handler *handlers; // innermost
 	bool in_defer;
+	bool is_damaged;  // as of the func_info
 	span first_defer; // empty when there is none so far
 };
 
 /* Two declarations of one name that must mean the same. */
 struct redeclaration {
 	struct decl *first, *second;
+};
+
+/* The names of a file and of those that it includes. */
+struct space {
+	struct scope scope;
+	struct module *root;
+	struct map seen; // modules whose names are in
 };
 
 /* What has been taken from the kernel's BTF so far. */
@@ -118,18 +121,20 @@ struct checker {
 	const struct target_info *info;
 	struct checked_program *out;
 	struct scope prelude; // built-in functions, contexts, prelude.kh
-	struct scope top;     // the program, all included files
+	struct scope *top;    // the file being checked, with what it includes
+	VEC(struct space *) spaces;  // the program first, then imported files
 	decl_list all;        // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
-	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
-	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
+	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
+	struct map methods;          // symbol of "ctx.at" to DECL_BUILTIN
 	struct map module_functions; // symbol to DECL_EXTERN that module code calls
-	struct map func_index; // DECL_FUNC to index + 1 into funcs
+	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
 	function_values;        // functions whose value is taken
-	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
+	expr_list dropped;      // calls whose result is not used
+	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
 
 	struct fn_state fn; // what is being checked now
@@ -174,6 +179,13 @@ static inline struct expr *fail(struct checker *c, struct expr *e)
 	return e;
 }
 
+/* The function being checked does something besides giving a result. */
+static inline void note_effect(struct checker *c)
+{
+	if (c->fn.decl)
+		c->funcs.data[c->fn.number].has_effect = true;
+}
+
 /* ---- names (resolve.c) ---- */
 
 /* Puts the top-level declarations of all included files into the scopes and lists. */
@@ -186,6 +198,13 @@ struct decl *find_name(struct checker *c, symbol name);
 struct decl *resolve_helper(struct checker *c, symbol name);
 /* Type from text such as "u32", "*u8", "xdp_action", as tables write it. */
 struct type *resolve_type_text(struct checker *c, const char *text);
+/* What `name` of an imported file means; counts the use. NULL after a diagnostic. */
+struct decl *resolve_imported(struct checker *c, struct decl *import, symbol name, span where);
+/* Makes `import.name` an EXPR_NAME with its declaration, NULL after a diagnostic. False when e is
+ * something else. */
+bool take_imported(struct checker *c, struct expr *e);
+/* The import of a Python file whose member e names, or NULL. */
+struct decl *find_python(struct checker *c, const struct expr *e);
 /* Compares the declarations that were given twice. */
 void resolve_check_redeclarations(struct checker *c);
 /* Makes a declaration without source text. */
@@ -197,6 +216,9 @@ struct decl *kernel_find_type(struct checker *c, symbol name);
 /* Enum constants in capitals. */
 struct decl *kernel_find_constant(struct checker *c, symbol name);
 struct decl *kernel_find_function(struct checker *c, symbol name);
+/* Names of the kernel that are near to one that was not found. */
+void kernel_offer_types(struct checker *c, struct suggestion *s);
+void kernel_offer_constants(struct checker *c, struct suggestion *s);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
 /* True for a struct that the kernel only declares. */
@@ -262,6 +284,8 @@ bool retype_literal(struct expr *e, struct type *to);
 /* Gives a literal beside an operand of type `other` the type that it has there: that one when it fits, else
  * i32 beside a signed one when that fits, as in C; else it stays. Anything else stays. */
 struct expr *fit_literal(struct checker *c, struct expr *e, struct type *other);
+/* Reports a constant that a bit-field cannot hold, and warns about a value that may lose bits there. */
+void check_bit_value(struct checker *c, const struct expr *e, const struct decl *field);
 /* A condition: bool. */
 struct expr *to_condition(struct checker *c, struct expr *e);
 /* Brings two values to one type by the rules for operands; NULL when they have none in common (no
@@ -292,6 +316,8 @@ void report_operand(struct checker *c, span where, const char *op, const struct 
 /* Warns about a constant divisor 0 and a constant count that is not below the width. */
 void check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
 			 const struct expr *right);
+/* Warns about a checked comparison whose outcome the types and constants in it decide (check_range.c). */
+void check_comparison_range(struct checker *c, const struct expr *e);
 /* Places (check_access.c). */
 struct expr *check_field(struct checker *c, struct expr *e);
 struct expr *check_index(struct checker *c, struct expr *e);
@@ -301,14 +327,20 @@ struct expr *to_index(struct checker *c, struct expr *e);
 bool is_place(const struct expr *e);
 /* Local or parameter that holds the object a place is part of; NULL for other objects. */
 struct decl *place_root(const struct expr *e);
+/* The bit-field that a place is, or NULL. */
+const struct decl *place_bit_field(const struct expr *e);
 /* The entry that a place is part of, or NULL. */
 struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
+/* A built-in function that does nothing but give a result (check_unused.c). */
+bool is_pure_builtin(const struct decl *d);
 /* Calls (check_call.c, check_print.c). */
 /* `first`: the argument where the format or the values begin. */
 struct expr *check_call(struct checker *c, struct expr *e, struct type *hint);
 void check_print(struct checker *c, struct expr *e, uint32_t first);
+/* A call of exit or panic, checked or not. */
+bool never_returns(struct checker *c, const struct expr *e);
 /* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
 struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			 bool *falls);
@@ -403,9 +435,14 @@ bool check_tail_call(struct checker *c, const struct expr *call, const struct de
 /* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
 bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);
-/* After all bodies: reach of eBPF, recursion, unused functions. */
+/* After all bodies: reach of eBPF, recursion. */
 void check_call_graph(struct checker *c);
 /* Last of all: marks the functions that need one that cannot be compiled. */
 void spread_unavailable(struct checker *c);
+
+/* ---- what is not used (check_unused.c) ---- */
+
+/* After all bodies: functions, parameters and results. */
+void check_unused(struct checker *c);
 
 #endif

@@ -90,6 +90,7 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 
 	e->call.target = d;
 	e->call.callee->type = d->type;
+	note_effect(c);
 	if (!h) {
 		report_unavailable(
 			c, e->where,
@@ -129,7 +130,10 @@ static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 
 static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 {
-	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+	take_imported(c, arg);
+	struct decl *d = arg->kind != EXPR_NAME    ? NULL
+			 : arg->name.is_imported ? arg->name.decl
+						 : find_name(c, arg->name.name);
 
 	if (d && d->kind == DECL_FUNC) {
 		check_decl(c, d);
@@ -142,24 +146,6 @@ static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 		}
 	}
 	return check_as(c, arg, c->types->program_ref);
-}
-
-/* Remembers a handle that may never have been loaded; judged when the function is known. */
-static struct expr *check_handle_arg(struct checker *c, struct expr *arg)
-{
-	arg = check_as(c, arg, c->types->program_handle);
-	const struct expr *source = arg->kind == EXPR_CONVERT ? arg->convert.operand : arg;
-	struct handle_use use = {NULL, arg->where};
-	if (source->kind == EXPR_NAME && source->name.decl &&
-	    source->name.decl->kind == DECL_LOCAL) {
-		const struct expr *init = source->name.decl->variable.init;
-		if (init && !init->is_const)
-			return arg;
-		use.local = source->name.decl;
-	} else if (source->kind != EXPR_NULL)
-		return arg;
-	vec_push(c->arena, &c->fn.handle_uses, use);
-	return arg;
 }
 
 /* An argument of ntoh*: be or unsigned of that size. hton*: unsigned. */
@@ -207,7 +193,7 @@ static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
 static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
 {
 	if (arg->kind == EXPR_NAME && !type_find_named(c->types, arg->name.name) &&
-	    !scope_find(&c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
+	    !scope_find(c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
 		arg->type = c->types->void_;
 		return arg;
 	}
@@ -229,7 +215,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
-		return check_handle_arg(c, arg);
+		return check_as(c, arg, c->types->program_handle);
 	case 'T':
 		return check_type_arg(c, arg);
 	case 'K':
@@ -343,6 +329,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 
 	e->call.target = d;
 	e->call.callee->type = c->types->void_;
+	if (!is_pure_builtin(d))
+		note_effect(c);
 	if (!check_builtin_target(c, e, row) ||
 	    (d->builtin.id == BUILTIN_TEST && !check_test_place(c, e)))
 		return fail_call(c, e);
@@ -417,6 +405,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
 	const struct type *t = callee->type;
 
+	note_effect(c);
 	if (t->kind != TYPE_FUNC) {
 		if (t->kind != TYPE_ERROR)
 			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
@@ -431,6 +420,31 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
 	e->type = t->func.result;
+	return e;
+}
+
+/* A function of a Python file: takes and gives numbers, bools and strings. Its result is what the place of
+ * the call wants, else i64. */
+static struct expr *check_python_call(struct checker *c, struct expr *e, struct type *hint)
+{
+	struct decl *import = find_python(c, e->call.callee);
+
+	import->use_count++;
+	e->call.callee->type = c->types->void_;
+	if (!use_user_only(c, e->where, "Python"))
+		return fail_call(c, e);
+	for (uint32_t i = 0; i < e->call.args.len; i++) {
+		struct expr *arg = e->call.args.data[i] =
+			check_value(c, e->call.args.data[i], NULL);
+		const struct type *t = arg->type;
+		if (!type_is_integer(t) && t->kind != TYPE_BOOL && t->kind != TYPE_STR &&
+		    t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_PYTHON_VALUE, arg->where, TEXT(c, t));
+	}
+	note_unavailable(c, e->where, "a call of Python");
+	bool is_wanted = hint && (type_is_integer(hint) || hint->kind == TYPE_BOOL ||
+				  hint->kind == TYPE_STR);
+	e->type = is_wanted ? hint : c->types->i64;
 	return e;
 }
 
@@ -465,12 +479,30 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 	return fail_call(c, e);
 }
 
+bool never_returns(struct checker *c, const struct expr *e)
+{
+	const struct expr *callee = e->kind == EXPR_CALL ? e->call.callee : NULL;
+	const struct decl *d =
+		callee && callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+
+	return d && d->kind == DECL_BUILTIN &&
+	       (d->builtin.id == BUILTIN_EXIT || d->builtin.id == BUILTIN_PANIC);
+}
+
 struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 
 	if (e->call.arg_names.len) {
 		report_unavailable(c, e->where, "a named argument");
+		return fail_call(c, e);
+	}
+	if (callee->kind == EXPR_FIELD && find_python(c, callee))
+		return check_python_call(c, e, hint);
+	if (take_imported(c, callee)) {
+		if (callee->name.decl)
+			return check_named_call(c, e, callee->name.decl, hint);
+		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD)
@@ -487,7 +519,8 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 			return check_named_call(c, e, kernel, hint);
 	}
 	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
-	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
+	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)) &&
+	    !c->info->find_helper(NAME(c, callee->name.name), UINT32_MAX))
 		kernel_find_function(c, callee->name.name);
 	struct decl *d = resolve_name(c, callee->name.name, callee->where);
 	if (!d) {
