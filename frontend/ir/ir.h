@@ -212,6 +212,7 @@ struct ir_extern {
 	enum ir_extern_kind kind;
 	uint8_t result; // enum ir_type
 	uint8_t effects;
+	uint32_t dtype; // of a kfunc: IR_DTYPE_FUNC, its signature in the kernel; 0 when not known
 };
 
 enum ir_target {

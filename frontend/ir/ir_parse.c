@@ -214,15 +214,17 @@ static void parse_map(struct ir_parser *p)
 
 static void parse_extern(struct ir_parser *p)
 {
-	uint32_t effects = 0;
+	uint32_t effects = 0, dtype = 0;
 	int kind, type;
 	symbol name = need_declared_name(p, '!');
 
 	if (!ir_lex_need_one_of(p, ir_extern_words, "`helper`, `kfunc` or `runtime`", &kind) ||
 	    !ir_lex_need_one_of(p, ir_type_words, "a type", &type))
 		return;
-	parse_attributes(p, (struct attribute[]){{"effects", &effects, NULL}, {0}});
-	struct ir_extern e = {name, (enum ir_extern_kind)kind, (uint8_t)type, (uint8_t)effects};
+	parse_attributes(
+		p, (struct attribute[]){{"effects", &effects, NULL}, {"dtype", &dtype, NULL}, {0}});
+	struct ir_extern e = {name, (enum ir_extern_kind)kind, (uint8_t)type, (uint8_t)effects,
+			      dtype};
 	vec_push(p->m->arena, &p->m->externs, e);
 	if (name)
 		name_first(&p->externs, name, p->m->externs.len - 1);

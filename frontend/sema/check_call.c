@@ -91,12 +91,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	e->call.target = d;
 	e->call.callee->type = d->type;
 	note_effect(c);
-	if (!h) {
-		report_unavailable(
-			c, e->where,
-			arena_printf(c->arena, "a call of the kernel function `%s`", name));
-		return fail_call(c, e);
-	}
+	if (!h)
+		return check_kfunc_call(c, e, d);
 	if (!use_bpf_only(c, e->where, arena_printf(c->arena, "the BPF helper `%s`", name)) ||
 	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
 		return fail_call(c, e);
@@ -131,7 +127,7 @@ static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 {
 	take_imported(c, arg);
-	struct decl *d = arg->kind != EXPR_NAME    ? NULL
+	struct decl *d = arg->kind != EXPR_NAME  ? NULL
 			 : arg->name.is_imported ? arg->name.decl
 						 : find_name(c, arg->name.name);
 

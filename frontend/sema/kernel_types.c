@@ -420,11 +420,44 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	return note_missing(c, name, A_CONSTANT);
 }
 
+/* Kernels mark their kfuncs in BTF, if pahole 1.26 or later made it. */
+static bool is_tagged(const struct btf *btf, uint32_t id)
+{
+	const char *why;
+
+	for (uint32_t tag = 0;
+	     (tag = btf_find_next(btf, KIND_BIT(BTF_KIND_DECL_TAG), "bpf_kfunc", tag));)
+		if (!btf_check_type(btf, tag, &why) && btf_get_type(btf, tag).type == id)
+			return true;
+	return false;
+}
+
+/* A parameter that is a function, which a program would have to make one of. */
+static bool has_callback(struct checker *c, const struct btf_type *proto)
+{
+	struct btf_type t, target;
+
+	for (uint32_t i = 0; i < proto->count; i++) {
+		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;
+		for (uint32_t depth = 0;
+		     id && depth < MAX_DEPTH && get_type(c, id, &t) && is_reference(t.kind);
+		     depth++)
+			id = t.type;
+		if (id && t.kind == BTF_KIND_PTR && t.type && get_type(c, t.type, &target) &&
+		    target.kind == BTF_KIND_FUNC_PROTO)
+			return true;
+	}
+	return false;
+}
+
 struct decl *kernel_find_function(struct checker *c, symbol name)
 {
 	const struct btf *btf = get_btf(c);
 	struct btf_type func, proto;
+	struct decl *known = scope_find_here(&c->prelude, name);
 
+	if (known && known->kind == DECL_EXTERN)
+		return known;
 	if (!btf || is_missing(c, name, A_FUNCTION))
 		return NULL;
 	uint32_t id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
@@ -437,8 +470,17 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	for (uint32_t i = 0; i < proto.count; i++)
 		params[i] = type_of(c, btf_get_item(btf, &proto, i).type, 0);
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
+	for (uint32_t i = 0; i < proto.count; i++) {
+		struct decl *p =
+			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
+		p->type = params[i];
+		vec_push(c->arena, &d->func.params, p);
+	}
 	d->type = type_make_func(c->types, params, proto.count, type_of(c, proto.type, 0));
 	d->func.target = TARGET_BPF;
+	d->func.kfunc = c->info->find_kfunc ? c->info->find_kfunc(NAME(c, name)) : NULL;
+	d->func.has_callback = has_callback(c, &proto);
+	d->func.is_kfunc = d->func.kfunc || is_tagged(btf, id);
 	scope_add(&c->prelude, name, d);
 	return d;
 }

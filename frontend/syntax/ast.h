@@ -359,6 +359,9 @@ struct decl {
 			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
 						 // programs that call it, or of its own
 			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
+			const struct kfunc_info *kfunc;
+			bool is_kfunc, has_callback; // has_callback: it takes a function
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
@@ -367,7 +370,8 @@ struct decl {
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field or, in a literal, of a struct's
+			struct expr
+				*init; // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
