@@ -352,12 +352,13 @@ static void add_main(struct gen *g, struct chunks *c)
 
 static void make_action(struct gen *g)
 {
-	static const char *const names[] = {"XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX"};
+	static const char *const names[] = {"XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX",
+					    "XDP_REDIRECT"};
 	struct gen_type *t = ARENA_NEW(&g->arena, struct gen_type);
 
 	*t = (struct gen_type){
 		.kind = G_ENUM, .text = "xdp_action", .bits = 32, .size = 4, .align = 4};
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		vec_push(&g->arena, &t->constants, names[i]);
 	g->action = t;
 	vec_push(&g->arena, &g->types, t);

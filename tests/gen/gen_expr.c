@@ -213,7 +213,7 @@ static bool form_swap(struct gen *g, struct gen_type *t, unsigned depth)
 		return false;
 	unsigned width = t->bits == 16 ? 0 : t->bits == 32 ? 1 : 2;
 	put(g, "%s(", names[width]);
-	put_expr(g, g->be[width], depth + 1);
+	put_varying(g, g->be[width], depth + 1);
 	put(g, ")");
 	return true;
 }
@@ -312,10 +312,28 @@ static void put_int(struct gen *g, struct gen_type *t, unsigned depth)
 		put_literal(g, t, false);
 }
 
+/* A number of network byte order that the compiler cannot compute. */
+static void put_varying_be(struct gen *g, struct gen_type *t, unsigned depth)
+{
+	unsigned width = t->size == 2 ? 0 : t->size == 4 ? 1 : 2;
+	static const char *const names[] = {"htons", "htonl", "htonll"};
+	static const unsigned numbers[] = {U16, U32, U64};
+
+	if (put_place(g, t, false, depth))
+		return;
+	put(g, "%s(", names[width]);
+	put_varying(g, g->ints[numbers[width]], depth + 1);
+	put(g, ")");
+}
+
 void put_varying(struct gen *g, struct gen_type *t, unsigned depth)
 {
 	struct buf text, *out = g->out;
 
+	if (t->kind == G_BE) {
+		put_varying_be(g, t, depth);
+		return;
+	}
 	if (depth < MAX_DEPTH && chance(g, 40)) {
 		static form *const forms[] = {form_call, form_map, form_if, form_swap, form_binary};
 		if (form_pick(g, t, depth, forms, 5))

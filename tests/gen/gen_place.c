@@ -148,7 +148,7 @@ void put_key(struct gen *g, const struct gen_map *m, unsigned depth)
 		if (m->key->kind == G_INT)
 			put(g, "%u", below(g, m->entries));
 		else
-			put_literal(g, m->key, true);
+			put_varying(g, m->key, depth + 1);
 	} else {
 		put_varying(g, m->key, depth + 1);
 		if (chance(g, 70) && m->key->bits > 7)

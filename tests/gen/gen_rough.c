@@ -49,7 +49,7 @@ static void put_line_end(struct roughener *r, const char *text, size_t len)
 	else if (choice == 1)
 		buf_add_text(r->out, "\n\n\n");
 	else if (choice == 2)
-		buf_add_text(r->out, "\n// a line of its own");
+		buf_add_text(r->out, "\n// a line of its own\n");
 	buf_add(r->out, text, len);
 }
 

@@ -75,15 +75,14 @@ static bool form_inferred(struct gen *g)
 {
 	struct gen_type *t = random_type(g, aggregate_limit(g));
 
-	if (t->kind == G_STR || t->kind == G_ARRAY || !take_stack(g, t))
+	// A bare entry would make the variable an entry.
+	if (t->kind != G_INT || !take_stack(g, t))
 		return false;
 	const char *name = new_name(g, "v");
 	line(g);
-	put(g, "var %s = ", name);
-	if (is_scalar(t))
-		put_varying(g, t, 0);
-	else
-		put_expr(g, t, 0);
+	put(g, "var %s = (", name);
+	put_varying(g, t, 0);
+	put(g, " as %s)", t->text);
 	declare_local(g, name, t);
 	return true;
 }
@@ -317,7 +316,7 @@ static bool form_for(struct gen *g)
 	if (!may_loop(g))
 		return false;
 	struct gen_type *t = g->ints[chance(g, 60) ? U32 : below(g, 8)];
-	const char *name = new_name(g, "i");
+	const char *name = new_name(g, "at");
 	unsigned from = below(g, 3);
 	uint32_t visible = g->vars.len;
 
@@ -517,12 +516,22 @@ static bool form_entry(struct gen *g)
 
 /* ---- packets ---- */
 
+/* What `ctx.at` takes by a name alone. */
+static struct gen_type *random_seen(struct gen *g)
+{
+	for (;;) {
+		struct gen_type *t = random_type(g, 64);
+		if (t->kind != G_ARRAY && t->kind != G_STR)
+			return t;
+	}
+}
+
 static bool form_at(struct gen *g)
 {
 	if (!g->body.ctx || !g->headers.len)
 		return false;
 	bool own = chance(g, 30);
-	struct gen_type *t = own ? random_type(g, 64) : g->headers.data[below(g, g->headers.len)];
+	struct gen_type *t = own ? random_seen(g) : g->headers.data[below(g, g->headers.len)];
 	const char *name = new_name(g, "h");
 	uint32_t visible = g->vars.len;
 

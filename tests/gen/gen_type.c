@@ -109,7 +109,7 @@ static void put_enum_value(struct gen *g, unsigned shape, uint64_t *next)
 		*next = (1ull << 40) + below(g, 1000);
 		put(g, " = %#" PRIx64, *next);
 	} else {
-		put(g, " = %" PRIu64, *next);
+		put(g, (int64_t)*next < 0 ? " = %" PRId64 : " = %" PRIu64, *next);
 	}
 }
 

@@ -7,7 +7,7 @@
  *	                              the layout of a rough text has the tree of the plain one, and laying out again
  *	                              changes nothing
  *	gentest edit FIRST COUNT      programs with random edits: a message or none, within a second
- * The first few failures are shown; the exit status is 1 when there are any.
+ * The first few failures are shown (GENTEST_SHOWN: how many); the exit status is 1 when there are any.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +27,9 @@ static unsigned failures;
 
 void gentest_fail(uint64_t seed, const char *what, const char *text)
 {
-	if (++failures <= MAX_SHOWN)
+	const char *shown = getenv("GENTEST_SHOWN");
+
+	if (++failures <= (shown ? (unsigned)atoi(shown) : MAX_SHOWN))
 		printf("program %" PRIu64 ": %s\n%.2000s\n", seed, what, text);
 }
 
