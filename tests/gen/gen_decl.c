@@ -213,7 +213,7 @@ static void add_function(struct gen *g)
 				    .is_tc = f.ctx && *f.ctx == '_',
 				    .can_throw = f.throws,
 				    .level = below(g, MAX_LEVEL),
-				    .stack = 72,
+				    .stack = 56,
 				    .calls = 3};
 	if (f.where == IN_BPF)
 		put(g, "@helper ");
@@ -253,7 +253,7 @@ static void add_program(struct gen *g)
 				    .is_tc = is_tc,
 				    .is_program = true,
 				    .level = MAX_LEVEL,
-				    .stack = 160,
+				    .stack = 112,
 				    .calls = 6};
 	if (is_tc)
 		put(g, "@tc(\"%s\") fn %s(%s: *__sk_buff) -> i32",

@@ -343,7 +343,9 @@ void put_varying(struct gen *g, struct gen_type *t, unsigned depth)
 		return;
 	buf_init(&text);
 	g->out = &text;
-	struct gen_type *from = put_place(g, NULL, false, depth);
+	struct gen_type *from = NULL;
+	for (unsigned i = 0; i < TRIES && !from; i++)
+		from = put_place(g, NULL, false, depth);
 	g->out = out;
 	if (!from)
 		put_literal(g, t, false);

@@ -140,18 +140,42 @@ struct gen_map *random_map(struct gen *g, struct gen_type *value)
 	return NULL;
 }
 
-void put_key(struct gen *g, const struct gen_map *m, unsigned depth)
+/* Something here is not known to the compiler. */
+static bool can_vary(struct gen *g)
 {
-	if (!m->is_array) {
-		put_expr(g, m->key, depth + 1);
-	} else if (m->key->kind != G_INT || chance(g, 50)) {
-		if (m->key->kind == G_INT)
-			put(g, "%u", below(g, m->entries));
-		else
+	struct buf text, *out = g->out;
+
+	buf_init(&text);
+	g->out = &text;
+	bool can = put_place(g, NULL, false, 9);
+	g->out = out;
+	buf_fini(&text);
+	return can;
+}
+
+/* Index of an array: known ones lie within it. */
+static void put_array_key(struct gen *g, const struct gen_map *m, unsigned depth)
+{
+	bool varies = can_vary(g);
+
+	if (m->key->kind != G_INT) {
+		if (varies)
 			put_varying(g, m->key, depth + 1);
+		else
+			put(g, "(0 as %s)", m->key->text);
+	} else if (!varies || chance(g, 50)) {
+		put(g, "%u", below(g, m->entries));
 	} else {
 		put_varying(g, m->key, depth + 1);
 		if (chance(g, 70) && m->key->bits > 7)
 			put(g, " %% %u", m->entries < 100 ? m->entries : 100);
 	}
+}
+
+void put_key(struct gen *g, const struct gen_map *m, unsigned depth)
+{
+	if (m->is_array)
+		put_array_key(g, m, depth);
+	else
+		put_expr(g, m->key, depth + 1);
 }

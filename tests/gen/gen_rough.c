@@ -17,9 +17,10 @@ struct roughener {
 
 static void put_comment(struct roughener *r)
 {
-	static const char *const comments[] = {"/* a */", "/* two\n lines */", "/**/", "/* // */"};
+	static const char *const comments[] = {"/* a */", "/**/", "/* // */", "/* two\n lines */"};
 
-	buf_add_text(r->out, comments[random_below(&r->random, 4)]);
+	// A line end inside a comment is one.
+	buf_add_text(r->out, comments[random_below(&r->random, r->is_free[r->depth] ? 4 : 3)]);
 }
 
 /* What stands between two tokens of a line. */
@@ -44,7 +45,7 @@ static void put_line_end(struct roughener *r, const char *text, size_t len)
 {
 	unsigned choice = random_below(&r->random, 20);
 
-	if (choice == 0)
+	if (choice == 0 && len)
 		buf_add_text(r->out, " // to the end");
 	else if (choice == 1)
 		buf_add_text(r->out, "\n\n\n");

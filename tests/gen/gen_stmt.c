@@ -545,6 +545,7 @@ static bool form_at(struct gen *g)
 	}
 	put(g, ")) ");
 	declare_var(g, name, pointer_to(g, t), IN_BPF, false);
+	vec_last(&g->vars).is_packet = true;
 	put_block(g, 1 + below(g, 3));
 	g->vars.len = visible;
 	return true;
@@ -566,6 +567,7 @@ static bool form_packet(struct gen *g)
 	put(g, "if (%s->data + %u %s %s->data_end) ", g->body.ctx, offset + 60,
 	    chance(g, 50) ? "<=" : "<", g->body.ctx);
 	declare_var(g, name, pointer_to(g, t), IN_BPF, false);
+	vec_last(&g->vars).is_packet = true;
 	put_block(g, 1 + below(g, 3));
 	g->vars.len = visible;
 	return true;
@@ -624,6 +626,14 @@ static bool form_try(struct gen *g)
 	return true;
 }
 
+/* What was tested where a block is deferred is not known any more where it runs: no packets. */
+static void hide_packets(struct gen *g, bool is_hidden)
+{
+	for (uint32_t i = 0; i < g->vars.len; i++)
+		if (g->vars.data[i].is_packet)
+			g->vars.data[i].where = is_hidden ? 0 : IN_BPF;
+}
+
 static bool form_defer(struct gen *g)
 {
 	if (g->body.in_loop || g->body.in_defer || g->body.has_tail_call)
@@ -633,7 +643,9 @@ static bool form_defer(struct gen *g)
 	put(g, "defer ");
 	g->body.in_defer = true;
 	g->body.can_throw = false;
+	hide_packets(g, true);
 	put_block(g, 1);
+	hide_packets(g, false);
 	g->body.in_defer = was.in_defer;
 	g->body.can_throw = was.can_throw;
 	g->body.has_defer = true;

@@ -43,6 +43,7 @@ struct gen_var {
 	bool is_const;    // the compiler knows the value
 	bool is_local;    // its address may be taken
 	bool is_untested; // a pointer that may be null
+	bool is_packet;   // a pointer into the packet
 	bool is_entry;    // an entry of a map: `.` and `->` mean the same, no address
 };
 
