@@ -477,7 +477,7 @@ static inline bool ir_has_pool(const struct ir_insn *in)
 static inline ir_ref *ir_args(const struct ir_fn *fn, ir_ref r)
 {
 	assert(ir_has_pool(ir_get(fn, r)) && "a call or a phi");
-	return fn->pool.data + ir_get(fn, r)->a;
+	return fn->pool.data ? fn->pool.data + ir_get(fn, r)->a : NULL;
 }
 
 static inline uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r)
