@@ -20,6 +20,7 @@ enum bpf_relo_kind {
 			  // ir_section)
 	BPF_RELO_CALL,    // call: function `index`
 	BPF_RELO_FUNC,    // ld_imm64: address of function `index` (callbacks)
+	BPF_RELO_CORE, // cores[index]: the offset of a load or store, the immediate of anything else
 };
 
 struct bpf_relo {
@@ -27,6 +28,13 @@ struct bpf_relo {
 	enum bpf_relo_kind kind;
 	uint32_t index;
 	uint32_t addend;
+};
+
+/* A fact that libbpf looks up in the types of the running kernel. */
+struct bpf_core {
+	uint32_t kind;      // enum bpf_core_relo_kind
+	uint32_t type;      // BTF id of the struct, union or enum
+	const char *access; // "0:3:1": members and elements from it on
 };
 
 struct bpf_line { // source position of the records from `insn` on
@@ -61,6 +69,7 @@ struct bpf_object {
 	struct arena *arena;
 	VEC(struct bpf_func *) funcs; // programs first, then subprograms
 	VEC(struct bpf_object_map) maps;
+	VEC(struct bpf_core) cores;
 	struct bpf_object_section
 		sections[BPF_OBJECT_SECTIONS]; // by enum ir_section; size 0 when absent
 	struct btf_builder

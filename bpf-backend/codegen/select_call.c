@@ -109,7 +109,7 @@ void select_call(struct select *s, ir_ref r)
 
 static struct address slot_address(uint32_t slot)
 {
-	return (struct address){MIR_FRAME, slot, 0};
+	return (struct address){.base = MIR_FRAME, .slot = slot};
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)

@@ -97,6 +97,7 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	enum ir_type result = value_type(call->type);
 	uint32_t index = ir_add_extern(f->m, helper ? IR_EXTERN_HELPER : IR_EXTERN_KFUNC, name,
 				       result, helper_effects(helper));
+	f->m->externs.data[index].gives_object = helper && helper->gives_object;
 	return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
 }
 

@@ -27,7 +27,9 @@ bool is_place(const struct expr *e)
 		if (outer->type->kind == TYPE_ENTRY)
 			return true;
 	if (e->kind == EXPR_FIELD)
-		return !type_is_ctx_pointer(e->field.base->type);
+		return !type_is_ctx_pointer(e->field.base->type) &&
+		       !(e->field.decl && e->field.decl->kind == DECL_FIELD &&
+			 e->field.decl->field.bit_width);
 	if (e->kind == EXPR_INDEX)
 		return e->index.base->type->kind == TYPE_POINTER;
 	if (e->kind == EXPR_UNARY)
@@ -60,12 +62,19 @@ struct expr *place_entry(struct expr *e)
 
 /* ---- fields ---- */
 
+/* Bit-fields of the kernel are read in eBPF, where libbpf tells how they lie. */
+static bool is_kernel_read(const struct checker *c, const struct type *record)
+{
+	return record->record.is_kernel && record->name && c->fn.decl &&
+	       c->fn.decl->func.target == TARGET_BPF;
+}
+
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where)
 {
 	struct decl *f = type_find_field(record, name);
 	const char *text = NAME(c, name);
 
-	if (f && f->field.bit_width) {
+	if (f && f->field.bit_width && !is_kernel_read(c, record)) {
 		report_unavailable(c, where,
 				   arena_printf(c->arena, "an access to the bit-field `%s`", text));
 		return NULL;
@@ -168,6 +177,8 @@ struct expr *check_field(struct checker *c, struct expr *e)
 	bool is_indirect = base->type->kind == TYPE_POINTER || base->type->kind == TYPE_ENTRY ||
 			   (base->kind == EXPR_NAME && base->name.decl->kind == DECL_CONFIG);
 	e->is_lvalue = is_indirect || base->is_lvalue;
+	if (f->field.bit_width)
+		e->is_lvalue = false;
 	if (f->field.ctx) {
 		e->is_lvalue = f->field.ctx->can_write;
 		if (!use_bpf_only(c, e->where, "a program context"))

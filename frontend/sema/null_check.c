@@ -143,13 +143,6 @@ static void report_null(struct nulls *n, const struct expr *e, struct fact fact,
 	assign(n, d, (struct fact){.is_object = fact.is_object}, flow); // said once
 }
 
-static bool runs_in_bpf(const struct nulls *n)
-{
-	const struct decl *d = n->c->funcs.data[n->number].decl;
-
-	return d->func.target == TARGET_BPF || d->func.used_from[TARGET_BPF];
-}
-
 /* A read or write through `pointer`. */
 static void walk_access(struct nulls *n, struct expr *pointer, struct flow *flow)
 {
@@ -157,10 +150,6 @@ static void walk_access(struct nulls *n, struct expr *pointer, struct flow *flow
 
 	if (fact.state != NOT_NULL && flow->is_live)
 		report_null(n, pointer, fact, flow);
-	if (fact.is_object && flow->is_live && runs_in_bpf(n))
-		report_unavailable(n->c, pointer->where,
-				   arena_printf(n->c->arena, "an access to a kernel object (`%s`)",
-						TEXT(n->c, pointer->type->element)));
 }
 
 /* ---- calls ---- */

@@ -49,6 +49,7 @@ struct type {
 		struct {
 			decl_list fields; // DECL_FIELD, in order of offset
 			bool is_ctx;      // program context: fields are rows of the context table
+			bool is_kernel; // the layout is the running kernel's: reads relocate (CO-RE)
 		} record;
 		struct {
 			struct type **params;
@@ -120,6 +121,11 @@ static inline bool type_is_ctx_pointer(const struct type *t) // to a program con
 {
 	return t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
 	       t->element->record.is_ctx;
+}
+
+static inline bool type_is_kernel(const struct type *t) // its layout is the running kernel's
+{
+	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && t->record.is_kernel;
 }
 
 static inline bool type_is_aggregate(const struct type *t)
