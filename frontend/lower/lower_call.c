@@ -187,6 +187,12 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return call_with_map(f, call, "ks_map_clear", IR_VOID);
 	case BUILTIN_STR_LEN:
 		return lower_string_len(f, call);
+	case BUILTIN_HAS_FIELD:
+	case BUILTIN_HAS_TYPE:
+	case BUILTIN_HAS_CONSTANT:
+	case BUILTIN_KERNEL_CONSTANT:
+	case BUILTIN_KERNEL_SIZEOF:
+		return lower_kernel_question(f, call);
 	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
 	case BUILTIN_EXEC:
 	case BUILTIN_DAEMON:
@@ -194,8 +200,6 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_UNREGISTER:
 	case BUILTIN_PANIC:
 	case BUILTIN_ASSERT:
-	case BUILTIN_HAS_FIELD:
-	case BUILTIN_HAS_TYPE:
 	case BUILTIN_READ_USER:
 	case BUILTIN_READ_USER_STR:
 	case BUILTIN_COUNT:

@@ -298,6 +298,9 @@ ir_ref core_load_bits(struct body *f, const struct place *place, const struct ty
 /* A fresh str of the type with the characters at a place in a struct of the kernel. */
 struct place core_text(struct body *f, const struct place *from, const struct type *type);
 
+/* has_field(), has_type() and the like. lower_question.c */
+ir_ref lower_kernel_question(struct body *f, struct expr *call);
+
 /* ---- lower_aggregate.c ---- */
 
 /* Puts the value of an aggregate expression at a place that nothing in `expr` reads. */
