@@ -85,6 +85,13 @@ static void report_not_assignable(struct checker *c, const struct expr *e)
 		diag_report(c->diags, D_READ_ONLY_FIELD, e->where, NAME(c, e->field.name));
 		return;
 	}
+	if (e->kind == EXPR_FIELD && e->field.decl && e->field.decl->kind == DECL_FIELD &&
+	    e->field.decl->field.bit_width) {
+		report_unavailable(c, e->where,
+				   arena_printf(c->arena, "a write to the bit-field `%s`",
+						NAME(c, e->field.name)));
+		return;
+	}
 	while (root->kind == EXPR_FIELD || root->kind == EXPR_INDEX)
 		root = root->kind == EXPR_FIELD ? root->field.base : root->index.base;
 	const struct decl *d = root->kind == EXPR_NAME ? root->name.decl : NULL;
