@@ -107,8 +107,11 @@ void core_enter_field(struct body *f, struct place *place, const struct decl *fi
 		   (struct core_step){.type = field->type,
 				      .field = field,
 				      .offset = place->core->offset + field->field.offset});
-	if (field->field.bit_width)
+	if (field->field.bit_width) {
 		place->bits = field;
+		place->bit_width = (uint8_t)field->field.bit_width;
+		place->bit_offset = (uint8_t)field->field.bit_offset;
+	}
 }
 
 void core_enter_element(struct body *f, struct place *place, const struct type *element,

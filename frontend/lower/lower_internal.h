@@ -70,6 +70,7 @@ struct place {
 	uint8_t ctx_kind;    // enum ir_ctx_kind
 	uint8_t guard_count; // conditions, I32; all must hold
 	uint8_t term_count;
+	uint8_t bit_width, bit_offset; // of a bit-field in the unit at the address; 0 wide: none
 	enum ir_space space;
 	uint32_t align; // of base + offset, as far as known
 	ir_ref base;    // PTR
@@ -252,6 +253,7 @@ struct place slot_place(struct body *f, uint32_t slot);
 struct place pointer_place(ir_ref base, uint32_t align);
 struct place global_place(struct body *f, uint32_t global);
 struct place place_at(struct place place, uint32_t offset); // `offset` bytes further
+struct place place_of_field(struct place record, const struct decl *field);
 void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t scale);
 /* base and terms, without the offset. */
 ir_ref place_base(struct body *f, const struct place *place);
@@ -300,6 +302,14 @@ struct place core_text(struct body *f, const struct place *from, const struct ty
 
 /* has_field(), has_type() and the like. lower_question.c */
 ir_ref lower_kernel_question(struct body *f, struct expr *call);
+
+/* ---- lower_bits.c ---- */
+
+/* A bit-field; `type` is its type. */
+ir_ref load_bits(struct body *f, const struct place *place, const struct type *type);
+void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
+/* Puts a constant into the bytes of the storage unit of a bit-field. */
+void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -362,6 +372,9 @@ ir_ref text_length(struct body *f, const struct text *text);                    
 /* A string into an object of `type`: cut to it, the rest zero, NUL-terminated if that is a str. */
 void lower_string_into(struct body *f, const struct place *to, struct expr *expr,
 		       const struct type *type);
+/* to += expr */
+void append_to_string(struct body *f, const struct place *to, struct expr *expr,
+		      const struct type *type);
 struct place literal_place(struct body *f, const struct expr *string);
 
 /* ---- lower_print.c ---- */
