@@ -38,7 +38,12 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 	if (!c->diags->too_many) {
 		struct suggestion s = suggestion_begin(text);
 		offer_type_names(c, &s, c->top);
+		kernel_offer_types(c, &s);
 		report_suggestion(c, d, where, &s);
+		const struct decl *near =
+			s.best ? find_name(c, intern_string(&c->compile->names, s.best)) : NULL;
+		if (near)
+			report_declared(c, d, near);
 	}
 	return c->types->error;
 }
@@ -254,9 +259,11 @@ static const struct map_kind *find_map_kind(struct checker *c, symbol name, span
 	const char *what = find_unavailable(MAP_KIND, text);
 	if (what)
 		report_unavailable(c, where, what);
-	else
+	else {
+		where.end = where.begin + (uint32_t)strlen(text); // the kind without its arguments
 		report_suggestion(c, diag_report(c->diags, D_UNKNOWN_MAP_KIND, where, text), where,
 				  &s);
+	}
 	return NULL;
 }
 
