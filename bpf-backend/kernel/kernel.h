@@ -67,7 +67,8 @@ bool kernel_has(uint32_t version, enum kernel_feature feature);
 	X(RAW_TP)                                                                                  \
 	X(TRACING)                                                                                 \
 	X(LSM)                                                                                     \
-	X(SYSCALL)
+	X(SYSCALL)                                                                                 \
+	X(NETFILTER)
 
 enum kernel_helper_set {
 #define HELPER_SET(name) KERNEL_SET_##name,
@@ -100,7 +101,7 @@ enum kernel_helper_set {
 	X(SOCKOPS)                                                                                 \
 	X(SK_MSG)                                                                                  \
 	X(SK_LOOKUP)                                                                               \
-	X(ANY_CONTEXT)
+	X(NETFILTER)
 
 enum kernel_ctx_family {
 #define FAMILY(name) KERNEL_FAMILY_##name,

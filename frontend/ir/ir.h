@@ -296,7 +296,9 @@ struct ir_fn {
 	uint32_t dtype;      // IR_DTYPE_FUNC
 	const char *program; // program_kind name ("xdp", "tc/ingress"); NULL for other functions
 	bool is_inline;      // must be inlined (pointer parameters the verifier could not follow)
-	bool is_exported;    // main, programs: kept although nobody calls them
+	bool is_packet_constant; // a program that must not write to the packet
+	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
+	bool is_exported;        // main, programs: kept although nobody calls them
 
 	struct arena *arena;
 	VEC(struct ir_insn) insns; // [0] unused

@@ -234,6 +234,9 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	struct ir_fn *fn = lw->m->fns.data[index];
 	fn->where = decl->name_where;
 	fn->program = decl->func.program ? decl->func.program->name : NULL;
+	fn->is_packet_constant = fn->program && !decl->func.program->writes_packet;
+	fn->is_tcx = fn->program && !strcmp(decl->func.program->attribute, "tc") &&
+		     !decl->func.has_other_results;
 	fn->is_exported = fn->program || decl == lw->program->main;
 	fn->dtype = lower_func_dtype(lw, decl);
 	set_signature(fn, decl->type, fn_may_throw(lw, decl));

@@ -390,6 +390,8 @@ bool check_call_edge(struct checker *c, const struct expr *call, struct decl *ca
 void note_ctx_access(struct checker *c, const struct ctx_field *field, span where, bool is_write);
 /* The same when the place that is assigned is one. */
 void note_ctx_write(struct checker *c, const struct expr *target);
+/* A method that reads the packet of a context. */
+void note_packet_use(struct checker *c, const struct type *ctx, span where);
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
 /* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
 void check_program_result(struct checker *c, const struct expr *e);

@@ -258,6 +258,11 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_as(c, arg, c->types->u32);
 	case 'l':
 		return check_as(c, arg, c->types->u64);
+	case 'n':
+		arg = check_value(c, arg, c->types->u64);
+		if (arg->is_const && arg->type->is_signed && (int64_t)arg->value < 0)
+			set_const(arg, c->types->u64, arg->value);
+		return convert_to(c, arg, c->types->u64);
 	case '2':
 		return check_order_arg(c, arg, 2, true);
 	case '4':
@@ -398,6 +403,8 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
 	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
 		d = NULL;
+	if (d && d->builtin.id == BUILTIN_CTX_AT)
+		note_packet_use(c, base->type->element, callee->field.name_where);
 	if (d)
 		return check_builtin_call(c, e, d, hint);
 

@@ -355,7 +355,10 @@ struct decl {
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
-			bool is_unavailable; // sema: needs something that cannot be compiled
+			bool is_unavailable;     // sema: needs something that cannot be compiled
+			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
+						 // programs that call it, or of its own
+			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
