@@ -139,6 +139,8 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 	btf_types_init(&g.types, m, m->arena);
 	out->btf = g.types.builder;
 	choose_functions(&g);
+	for (uint32_t i = 0; i < m->cores.len; i++)
+		vec_push(out->arena, &out->cores, btf_types_add_core(&g.types, &m->cores.data[i]));
 	for (uint32_t i = 0; i < g.functions.len; i++)
 		ok &= generate_function(&g, g.functions.data[i]);
 	if (ok)
@@ -167,6 +169,8 @@ static const char *reference_text(const struct compile *compile, const struct bp
 				    relo->addend);
 	case BPF_RELO_KFUNC:
 		return intern_text(&compile->names, object->kfuncs.data[relo->index].name);
+	case BPF_RELO_CORE:
+		return NULL; // shown behind the instruction
 	case BPF_RELO_CALL:
 	case BPF_RELO_FUNC:
 		return intern_text(&compile->names, object->funcs.data[relo->index]->name);
@@ -183,11 +187,17 @@ static void print_function(const struct compile *compile, const struct bpf_objec
 	for (uint32_t i = 0; i < func->code.len;) {
 		struct insn_names names = {.helper = kernel_helper_name};
 		const struct bpf_record *record = &func->code.data[i];
+		const struct bpf_relo *relo = NULL;
 		if (next < func->relos.len && func->relos.data[next].insn == i)
-			names.reference =
-				reference_text(compile, object, &func->relos.data[next++], arena);
+			relo = &func->relos.data[next++];
+		if (relo)
+			names.reference = reference_text(compile, object, relo, arena);
 		buf_printf(out, "%6u: ", i);
 		insn_print(out, record, func->code.len - i, &names);
+		if (relo && relo->kind == BPF_RELO_CORE)
+			buf_printf(out, " # core %s %s",
+				   ir_core_words[object->cores.data[relo->index].kind],
+				   object->cores.data[relo->index].access);
 		buf_add_char(out, '\n');
 		i += insn_records(record);
 	}

@@ -21,6 +21,7 @@ enum bpf_relo_kind {
 	BPF_RELO_CALL,    // call: function `index`
 	BPF_RELO_KFUNC,   // call: function `index` of the kernel
 	BPF_RELO_FUNC,    // ld_imm64: address of function `index` (callbacks)
+	BPF_RELO_CORE, // cores[index]: the offset of a load or store, the immediate of anything else
 };
 
 struct bpf_relo {
@@ -28,6 +29,13 @@ struct bpf_relo {
 	enum bpf_relo_kind kind;
 	uint32_t index;
 	uint32_t addend;
+};
+
+/* A fact that libbpf looks up in the types of the running kernel. */
+struct bpf_core {
+	uint32_t kind;      // enum bpf_core_relo_kind
+	uint32_t type;      // BTF id of the struct, union or enum
+	const char *access; // "0:3:1": members and elements from it on
 };
 
 struct bpf_line { // source position of the records from `insn` on
@@ -68,6 +76,7 @@ struct bpf_object {
 	VEC(struct bpf_func *) funcs; // programs first, then subprograms
 	VEC(struct bpf_object_map) maps;
 	VEC(struct bpf_object_kfunc) kfuncs;
+	VEC(struct bpf_core) cores;
 	struct bpf_object_section
 		sections[BPF_OBJECT_SECTIONS]; // by enum ir_section; size 0 when absent
 	struct btf_builder

@@ -167,6 +167,31 @@ uint32_t btf_types_add_map(struct btf_types *t, const struct ir_map *map)
 	return btf_add_map(t->builder, &definition);
 }
 
+static uint32_t member_index(const struct ir_dtype *d, symbol name)
+{
+	uint32_t i = 0;
+	while (i + 1 < d->member_count && d->members[i].name != name)
+		i++;
+	return i;
+}
+
+struct bpf_core btf_types_add_core(struct btf_types *t, const struct ir_core *core)
+{
+	const struct ir_dtype *d = &t->module->dtypes.data[core->dtype];
+	bool is_enum = d->kind == IR_DTYPE_ENUM;
+	const char *access = is_enum ? "" : "0";
+	for (uint32_t i = 0; i < core->step_count; i++) {
+		const struct ir_core_step *step = &core->steps[i];
+		uint32_t index = step->name ? member_index(d, step->name) : step->index;
+		access = arena_printf(t->arena, "%s%s%u", access, *access ? ":" : "", index);
+		uint32_t next = step->name && d->member_count ? d->members[index].type : d->target;
+		d = &t->module->dtypes.data[is_enum ? core->dtype : next];
+	}
+	return (struct bpf_core){.kind = core->kind,
+				 .type = btf_types_get(t, core->dtype),
+				 .access = *access ? access : "0"};
+}
+
 static void add_data_section(struct btf_types *t, const struct bpf_object_section *s,
 			     enum ir_section section)
 {

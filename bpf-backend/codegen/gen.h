@@ -23,6 +23,8 @@ uint32_t btf_types_add_func(struct btf_types *types, const struct ir_fn *fn);
 /* FUNC of a function of the kernel. */
 uint32_t btf_types_add_extern(struct btf_types *types, const struct ir_extern *e);
 uint32_t btf_types_add_map(struct btf_types *types, const struct ir_map *map);
+/* A kernel fact with its names turned into places among the members. */
+struct bpf_core btf_types_add_core(struct btf_types *types, const struct ir_core *core);
 /* DATASECs of globals and maps. Last call. */
 void btf_types_finish(struct btf_types *types, const struct bpf_object *object);
 

@@ -128,7 +128,8 @@ static struct address scalar_address(const struct select *s, uint32_t slot, ir_r
 				     uint32_t size)
 {
 	bool at_end = !ir_is_const(value) && s->key_uses[value] == s->uses[value];
-	return (struct address){MIR_FRAME, slot, at_end ? 8 - (int32_t)size : 0};
+	return (struct address){
+		.base = MIR_FRAME, .slot = slot, .off = at_end ? 8 - (int32_t)size : 0};
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)

@@ -43,6 +43,8 @@ static struct patch patch_of(const struct object_build *b, const struct bpf_relo
 		return (struct patch){b->code.data[b->func_section[relo->index]].symbol,
 				      ELF_BPF_64_64, (unsigned)insn_table[BPF_OP_LD_FUNC].src,
 				      (int32_t)(b->func_first[relo->index] * INSN_BYTES)};
+	case BPF_RELO_CORE:
+		break;
 	}
 	unreachable("a kind of relocation");
 }
@@ -56,6 +58,8 @@ void object_build_relocations(struct object_build *b)
 		for (uint32_t i = 0; i < func->relos.len; i++) {
 			const struct bpf_relo *relo = &func->relos.data[i];
 			assert(relo->insn < func->code.len && "a record of the function");
+			if (relo->kind == BPF_RELO_CORE) // in .BTF.ext
+				continue;
 			uint32_t at = b->func_first[f] + relo->insn;
 			struct patch patch = patch_of(b, relo);
 			section->code[at].src = patch.src & 15;

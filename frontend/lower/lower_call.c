@@ -157,10 +157,12 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	enum ir_type result = value_type(call->type);
 	if (helper) {
 		index = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, helper_effects(helper));
+		f->m->externs.data[index].gives_object = helper->gives_object;
 		return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
 	}
 	index = ir_add_extern(f->m, IR_EXTERN_KFUNC, name, result,
 			      kfunc_effects(callee->func.kfunc));
+	f->m->externs.data[index].gives_object = result == IR_PTR;
 	if (!f->m->externs.data[index].dtype)
 		f->m->externs.data[index].dtype = lower_func_dtype(f->lw, callee);
 	ir_ref value = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
@@ -259,13 +261,17 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return call_with_map(f, call, "ks_map_clear", IR_VOID);
 	case BUILTIN_STR_LEN:
 		return lower_string_len(f, call);
+	case BUILTIN_HAS_FIELD:
+	case BUILTIN_HAS_TYPE:
+	case BUILTIN_HAS_CONSTANT:
+	case BUILTIN_KERNEL_CONSTANT:
+	case BUILTIN_KERNEL_SIZEOF:
+		return lower_kernel_question(f, call);
 	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
 	case BUILTIN_EXEC:
 	case BUILTIN_DAEMON:
 	case BUILTIN_REGISTER:
 	case BUILTIN_UNREGISTER:
-	case BUILTIN_HAS_FIELD:
-	case BUILTIN_HAS_TYPE:
 	case BUILTIN_READ_USER:
 	case BUILTIN_READ_USER_STR:
 	case BUILTIN_COUNT:

@@ -475,7 +475,7 @@ static bool find_loads(struct check *c)
 	bool found = false;
 	for (ir_ref r = 1; r < c->fn->insns.len; r++) {
 		const struct ir_insn *in = ir_get(c->fn, r);
-		if (in->op == IR_CTX_LOAD && in->type == IR_PTR) {
+		if (ir_is_packet_load(in) && in->type == IR_PTR) {
 			c->load_of_kind[IR_MEM_SPACE(in->aux) & 3] = r;
 			found = true;
 		}

@@ -174,11 +174,15 @@ static struct expr *check_impl_arg(struct checker *c, struct expr *arg)
 	return fail(c, arg);
 }
 
-/* Name of a field, which the type need not have. */
+/* Name of a field, which the type need not have, or names with dots between them. */
 static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
 {
+	const struct expr *e = arg;
+
 	arg->type = c->types->void_;
-	if (arg->kind == EXPR_NAME)
+	while (e->kind == EXPR_FIELD && !e->field.arrow)
+		e = e->field.base;
+	if (e->kind == EXPR_NAME)
 		return arg;
 	diag_report(c->diags, D_EXPECTED, arg->where, "the name of a field",
 		    expr_kind_name(arg->kind));
@@ -194,6 +198,22 @@ static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
 		return arg;
 	}
 	return check_type_arg(c, arg);
+}
+
+/* A constant of an enum of the kernel. */
+static struct expr *check_kernel_constant_arg(struct checker *c, struct expr *arg)
+{
+	arg = check_expr(c, arg, NULL);
+	const struct decl *d = arg->kind == EXPR_NAME    ? arg->name.decl
+			       : arg->kind == EXPR_FIELD ? arg->field.decl
+							 : NULL;
+	if (arg->type->kind == TYPE_ERROR)
+		return arg;
+	if (d && d->kind == DECL_ENUM_CONST && kernel_declares(c, d->constant.parent))
+		return arg;
+	diag_report(c->diags, D_EXPECTED, arg->where, "a constant of an enum of the kernel",
+		    expr_kind_name(arg->kind));
+	return fail(c, arg);
 }
 
 static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
@@ -220,6 +240,8 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_field_name_arg(c, arg);
 	case 'I':
 		return check_impl_arg(c, arg);
+	case 'E':
+		return check_kernel_constant_arg(c, arg);
 	case 'P':
 		return check_pointer_arg(c, arg);
 	case 'X':

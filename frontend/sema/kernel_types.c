@@ -3,7 +3,7 @@
  * What a program names and does not declare, from the kernel's BTF: structs, unions, enums, typedefs,
  * enum constants and functions become declarations of the prelude scope when they are first asked for,
  * and the fields of a struct when they are first needed. Layouts are the kernel's. Members of anonymous
- * structs and unions count as members of what is around them. The BTF may come from anybody: every type
+ * structs and unions count as members of what is around them. An array of `char` is a string. The BTF may come from anybody: every type
  * is checked before it is read, recursion is bounded, and fields lie inside their struct.
  */
 #include <stdlib.h>
@@ -79,6 +79,7 @@ static struct type *make_record(struct checker *c, uint32_t id, const struct btf
 	t->decl = d;
 	t->size = b->size;
 	t->align = 1;
+	t->record.is_kernel = true;
 	d->type = t;
 	d->check_state = b->kind == BTF_KIND_FWD ? 2 : 0;
 	*map_insert(&c->kernel.ids, MAP_PTR(d)) = id;
@@ -257,6 +258,8 @@ static struct type *make_array(struct checker *c, const struct btf_type *b, uint
 		return c->types->error;
 	if ((uint64_t)t->size * count > TYPE_MAX_SIZE || count > TYPE_MAX_SIZE)
 		return report_damaged(c, "an array is too large");
+	if (t == c->types->char_ && count)
+		return type_make_str(c->types, count);
 	return type_make_array(c->types, t, count);
 }
 
