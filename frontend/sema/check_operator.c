@@ -279,7 +279,8 @@ static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct t
 	if (e->binary.op == BINARY_ADD && (*l)->type->kind == TYPE_STR &&
 	    (*r)->type->kind == TYPE_STR)
 		return check_concatenation(c, e, hint);
-	if ((*l)->type->kind == TYPE_BOOL && (*r)->type->kind == TYPE_BOOL && is_logic(e->binary.op))
+	if ((*l)->type->kind == TYPE_BOOL && (*r)->type->kind == TYPE_BOOL &&
+	    is_logic(e->binary.op))
 		return finish_arithmetic(e, c->types->bool_);
 	if (!type_is_integer((*l)->type) || !type_is_integer((*r)->type))
 		return report_operands(c, e);

@@ -174,7 +174,8 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 	for (uint32_t n = 0; e && n < PATH_MAX_NOTES; n++) {
 		const struct throw_event *t = &f->throws.data[e->event];
 		if (!t->is_call) {
-			diag_note(c->diags, d, t->where, "thrown here");
+			if (n || t->where.begin != d->where.begin)
+				diag_note(c->diags, d, t->where, "thrown here");
 			return;
 		}
 		const struct func_info *callee = &c->funcs.data[t->callee];
