@@ -345,6 +345,8 @@ bool is_pure_builtin(const struct decl *d);
 /* `first`: the argument where the format or the values begin. */
 struct expr *check_call(struct checker *c, struct expr *e, struct type *hint);
 void check_print(struct checker *c, struct expr *e, uint32_t first);
+/* A call of exit or panic, checked or not. */
+bool never_returns(struct checker *c, const struct expr *e);
 /* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
 struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			 bool *falls);

@@ -481,6 +481,16 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 	return fail_call(c, e);
 }
 
+bool never_returns(struct checker *c, const struct expr *e)
+{
+	const struct expr *callee = e->kind == EXPR_CALL ? e->call.callee : NULL;
+	const struct decl *d =
+		callee && callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+
+	return d && d->kind == DECL_BUILTIN &&
+	       (d->builtin.id == BUILTIN_EXIT || d->builtin.id == BUILTIN_PANIC);
+}
+
 struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;

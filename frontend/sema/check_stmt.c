@@ -204,11 +204,12 @@ bool check_discarded(struct checker *c, struct expr **place)
 		leave(c);
 		return falls;
 	}
+	bool returns = !never_returns(c, e);
 	e = *place = check_expr(c, e, NULL);
 	if (e->kind == EXPR_CALL && e->type->kind != TYPE_VOID && e->type->kind != TYPE_ERROR)
 		vec_push(c->arena, &c->dropped, e);
 	if (e->type->kind == TYPE_ERROR || e->kind == EXPR_CALL)
-		return true;
+		return returns;
 	diag_report(c->diags, D_UNUSED_VALUE, e->where);
 	*place = to_value(c, e);
 	return true;
@@ -502,7 +503,8 @@ static bool check_stmts(struct checker *c, struct block *b, struct type *hint, s
 			diag_report(c->diags, D_UNREACHABLE_CODE, s->where);
 			has_warned = true;
 		}
-		if (value && i + 1 == b->stmts.len && s->kind == STMT_EXPR) {
+		bool is_last = i + 1 == b->stmts.len && s->kind == STMT_EXPR;
+		if (value && is_last && !never_returns(c, s->expr)) {
 			s->expr = check_value(c, s->expr, hint);
 			*value = &s->expr;
 		} else {

@@ -98,6 +98,7 @@
  *            at most one is `default` and it may stand anywhere (it is tried last). Without one, an integer
  *            match whose value is unused may match nothing; an enum match that covers every constant and is
  *            used as a value still needs a way out for other numbers: zero of the type.
+ *            An arm or block that is a call of exit or panic has no value either.
  *            Type void: used as a statement, arm values are dropped (their types differ). Else every arm that can
  *            finish yields exactly the type: `value`, or the last statement of `body`, an STMT_EXPR.
  *   IF       the same for its two blocks (`otherwise` is then present).
