@@ -434,9 +434,14 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	    proto.kind != BTF_KIND_FUNC_PROTO)
 		return note_missing(c, name, A_FUNCTION);
 	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto.count + 1);
-	for (uint32_t i = 0; i < proto.count; i++)
-		params[i] = type_of(c, btf_get_item(btf, &proto, i).type, 0);
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
+	for (uint32_t i = 0; i < proto.count; i++) {
+		struct btf_item item = btf_get_item(btf, &proto, i);
+		struct decl *p = make_decl(c, DECL_PARAM, name_of(c, item.name));
+		p->type = params[i] = type_of(c, item.type, 0);
+		p->variable.index = i;
+		vec_push(c->arena, &d->func.params, p);
+	}
 	d->type = type_make_func(c->types, params, proto.count, type_of(c, proto.type, 0));
 	d->func.target = TARGET_BPF;
 	scope_add(&c->prelude, name, d);
