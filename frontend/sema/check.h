@@ -120,10 +120,10 @@ struct checker {
 	struct types *types;
 	const struct target_info *info;
 	struct checked_program *out;
-	struct scope prelude; // built-in functions, contexts, prelude.kh
-	struct scope *top;    // the file being checked, with what it includes
-	VEC(struct space *) spaces;  // the program first, then imported files
-	decl_list all;        // every top-level declaration, in order
+	struct scope prelude;       // built-in functions, contexts, prelude.kh
+	struct scope *top;          // the file being checked, with what it includes
+	VEC(struct space *) spaces; // the program first, then imported files
+	decl_list all;              // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper

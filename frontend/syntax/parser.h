@@ -68,7 +68,8 @@ bool parser_at_name(struct parser *p, unsigned ahead, bool keywords);
 struct diag *parser_expected(struct parser *p, const char *what);
 /* Adds the fix of inserting `text` after the last token, when a line ends there. */
 void parser_suggest(struct parser *p, struct diag *d, const char *text);
-struct diag *parser_report_found(struct parser *p, enum diag_id id); // ids with the found token as argument
+struct diag *parser_report_found(struct parser *p,
+				 enum diag_id id); // ids with the found token as argument
 /* What the current token is called, and where to point for it. */
 const char *parser_found(struct parser *p, span *where);
 /* Report with up to one argument; quiet in panic. NULL when quiet. */
