@@ -107,6 +107,7 @@ struct space {
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
 	bool is_opened;
+	bool has_modules;   // those of modules were asked for
 	bool is_broken;     // what was to be opened could not; that was reported
 	struct map types;   // BTF id to type
 	struct map ids;     // DECL_STRUCT or DECL_ENUM to BTF id
