@@ -358,8 +358,7 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_IF:
 		return check_if_expr(c, e, hint, true, &falls);
 	case EXPR_NEW:
-		report_unavailable(c, e->where, "`new`");
-		return fail(c, e);
+		return check_new(c, e);
 	case EXPR_SIZEOF:
 		return check_sizeof(c, e);
 	case EXPR_OFFSETOF:

@@ -313,9 +313,9 @@ static bool can_compare(const struct type *t, bool is_equality)
 {
 	if (type_is_integer(t) || t->kind == TYPE_POINTER)
 		return true;
-	return is_equality &&
-	       (t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_PROGRAM_HANDLE ||
-		t->kind == TYPE_PERF_ATTACHMENT || t->kind == TYPE_PROGRAM_REF);
+	return is_equality && (t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_FUNC ||
+			       t->kind == TYPE_PROGRAM_HANDLE || t->kind == TYPE_PERF_ATTACHMENT ||
+			       t->kind == TYPE_PROGRAM_REF);
 }
 
 static struct expr *check_comparison(struct checker *c, struct expr *e)

@@ -281,6 +281,7 @@ enum func_role {
 	ROLE_KFUNC,   // exported by the program's kernel module
 	ROLE_PRIVATE, // of that module
 	ROLE_TEST,
+	ROLE_OPERATION, // function of an impl
 };
 
 /* Where a function runs; decided by its attributes. */
@@ -355,16 +356,18 @@ struct decl {
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
-			bool is_unavailable; // sema: needs something that cannot be compiled
+			bool is_unavailable;     // sema: needs something that cannot be compiled
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
 			decl_list functions;
 			VEC(struct field_init) fields;
+			struct scope *names; // sema: of the functions
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field or, in a literal, of a struct's
+			struct expr
+				*init; // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
