@@ -183,6 +183,10 @@ static int edit(uint64_t first, unsigned count)
 		if (spent > 1)
 			gentest_fail(seed, "more than a second", "");
 	}
+	buf_fini(&texts[0]);
+	buf_fini(&texts[1]);
+	buf_fini(&edited);
+	arena_fini(&arena);
 	printf("%u edited programs: %u accepted, %u refused (%u of them without a tree to check), "
 	       "%u "
 	       "failures; the slowest took %.2f s, all %.1f s\n",
@@ -200,6 +204,8 @@ static int print(uint64_t seed, bool is_rough)
 	gen_program(seed, &gen, &text);
 	gen_roughen(seed, text.data, text.len, &rough);
 	fputs(is_rough ? rough.data : text.data, stdout);
+	buf_fini(&text);
+	buf_fini(&rough);
 	return 0;
 }
 
