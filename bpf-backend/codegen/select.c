@@ -320,7 +320,12 @@ static void select_insn(struct select *s, ir_ref r)
 		break;
 	case IR_STORE:
 	case IR_CTX_STORE:
-		select_store_to(s, select_address(s, in->a, in->imm), IR_MEM_WIDTH(in->aux), in->b);
+		if (in->op == IR_STORE && in->aux & IR_MEM_KEPT)
+			select_store_reg(s, select_address(s, in->a, in->imm),
+					 IR_MEM_WIDTH(in->aux), in->b);
+		else
+			select_store_to(s, select_address(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
+					in->b);
 		return;
 	case IR_ATOMIC:
 		select_atomic(s, r);
@@ -404,6 +409,7 @@ static void init(struct select *s)
 	uint32_t n = s->ir->insns.len;
 	s->doms = ir_find_doms(s->ir, s->arena);
 	s->uses = ir_count_uses(s->ir, s->arena);
+	s->key_uses = ARENA_ARRAY(s->arena, uint32_t, n);
 	s->is_needed = ARENA_ARRAY(s->arena, bool, n);
 	s->is_wide = ARENA_ARRAY(s->arena, bool, n);
 	s->reg_of = ARENA_ARRAY(s->arena, mir_reg, n);
@@ -412,6 +418,7 @@ static void init(struct select *s)
 	memset(s->phi_in, 0xff, n * sizeof *s->phi_in);
 	for (uint32_t i = 0; i < IR_SECTION_COUNT; i++)
 		s->section_base[i] = MIR_NO_REG;
+	s->exit_block = UINT32_MAX;
 	s->temp_slot[0] = s->temp_slot[1] = UINT32_MAX;
 }
 

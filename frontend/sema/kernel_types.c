@@ -97,6 +97,10 @@ static struct decl *make_field(struct checker *c, const struct btf_item *item, u
 		f->field.bit_width = item->bit_size;
 		f->field.offset = (uint32_t)(bits / unit * unit / 8);
 		f->field.bit_offset = (uint32_t)(bits % unit);
+		if (f->field.bit_offset + item->bit_size > unit) { // packed
+			f->field.offset = (uint32_t)(bits / 8);
+			f->field.bit_offset = (uint32_t)(bits % 8);
+		}
 	}
 	return f;
 }
@@ -126,8 +130,9 @@ static bool add_members(struct checker *c, struct type *record, uint32_t id, uin
 		}
 		struct type *t = type_of(c, item.type, 0);
 		struct decl *f = make_field(c, &item, bits, t);
-		if ((!item.bit_size && bits % 8) ||
-		    (uint64_t)f->field.offset + t->size > record->size) {
+		uint64_t end = item.bit_size ? (bits + item.bit_size + 7) / 8
+					     : (uint64_t)f->field.offset + t->size;
+		if ((!item.bit_size && bits % 8) || end > record->size) {
 			report_damaged(c, "a member lies outside of its struct");
 			return false;
 		}
@@ -436,4 +441,40 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	d->func.target = TARGET_BPF;
 	scope_add(&c->prelude, name, d);
 	return d;
+}
+
+/* ---- suggestions ---- */
+
+/* The kernel has so many names that only a near one is likely to be meant. */
+static bool begin_offer(struct checker *c, struct suggestion *s)
+{
+	size_t len = strlen(s->wanted);
+	uint32_t limit = len < 5 ? 1 : len < 9 ? 2 : 3;
+
+	if (s->distance > limit)
+		s->distance = limit;
+	return s->distance > 1 && get_btf(c);
+}
+
+void kernel_offer_types(struct checker *c, struct suggestion *s)
+{
+	const uint32_t named = RECORD_KINDS | ENUM_KINDS | KIND_BIT(BTF_KIND_TYPEDEF);
+
+	if (!begin_offer(c, s))
+		return;
+	const struct btf *btf = c->kernel.btf;
+	for (uint32_t id = 1; id <= btf->type_count; id++)
+		if (named & KIND_BIT(btf_kind_of(btf, id)))
+			suggestion_offer(s, btf_name_of(btf, id));
+}
+
+static void offer_constant(void *data, const char *name)
+{
+	suggestion_offer(data, name);
+}
+
+void kernel_offer_constants(struct checker *c, struct suggestion *s)
+{
+	if (is_capital(s->wanted) && begin_offer(c, s))
+		btf_each_enumerator(c->kernel.btf, offer_constant, s);
 }

@@ -154,6 +154,7 @@ struct expr {
 		struct {
 			symbol name;
 			struct decl *decl; // sema
+			bool is_imported;  // sema: was written `import.name`
 		} name;
 		struct {
 			enum unary_op op;
@@ -273,6 +274,15 @@ struct attribute {
 	struct expr *arg; // EXPR_STRING, EXPR_NAME or EXPR_INT; NULL when absent
 };
 
+/* What an attribute that names no program kind makes of a function. */
+enum func_role {
+	ROLE_PLAIN, // none, or a program
+	ROLE_HELPER,
+	ROLE_KFUNC,   // exported by the program's kernel module
+	ROLE_PRIVATE, // of that module
+	ROLE_TEST,
+};
+
 /* Where a function runs; decided by its attributes. */
 enum func_target {
 	TARGET_USER,   // plain fn, @test
@@ -288,6 +298,8 @@ struct decl {
 	struct type
 		*type; // sema: type of the value, or the declared type of struct, enum and alias
 	struct module *owner; // file it stands in; NULL for locals and built-ins
+	struct scope *scope;  // sema: where a top-level declaration looks names up
+	symbol link_name;     // sema: of a function, variable or map in the output; unique
 	uint32_t use_count;   // sema: references found
 	uint8_t check_state;  // sema: 0 not begun, 1 being checked, 2 done
 	void *lowered;        // lower: what the declaration became
@@ -338,10 +350,12 @@ struct decl {
 			struct block *body;       // NULL for extern
 			bool is_public, is_private;
 			enum func_target target; // sema
+			enum func_role role;     // sema
 			const struct program_kind
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
+			bool is_unavailable;     // sema: needs something that cannot be compiled
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
@@ -350,7 +364,8 @@ struct decl {
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field
+			struct expr
+				*init; // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
