@@ -220,6 +220,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name);
 /* Names of the kernel that are near to one that was not found. */
 void kernel_offer_types(struct checker *c, struct suggestion *s);
 void kernel_offer_constants(struct checker *c, struct suggestion *s);
+/* Type of the functions that a member of a struct of the kernel points at; NULL when it is something else. */
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
 /* True for a struct that the kernel only declares. */
@@ -419,6 +421,12 @@ bool check_shared_use(struct checker *c, span where, const struct decl *d);
 struct decl *find_module_function(struct checker *c, symbol name);
 /* A call of it. */
 struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
+
+/* ---- impl (check_impl.c) ---- */
+
+/* Gives the functions of an impl their scope; when names are collected. */
+void add_operations(struct checker *c, struct decl *d);
+void check_impl(struct checker *c, struct decl *d);
 
 /* ---- life of objects (check_alloc.c) ---- */
 

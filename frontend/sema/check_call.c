@@ -505,7 +505,7 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 	struct expr *callee = e->call.callee;
 
 	if (e->call.arg_names.len) {
-		report_unavailable(c, e->where, "a named argument");
+		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))

@@ -420,6 +420,49 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	return note_missing(c, name, A_CONSTANT);
 }
 
+/* The function type of a prototype, without names. */
+static struct type *make_signature(struct checker *c, const struct btf_type *proto)
+{
+	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto->count + 1);
+
+	for (uint32_t i = 0; i < proto->count; i++)
+		params[i] = type_of(c, btf_get_item(c->kernel.btf, proto, i).type, 0);
+	return type_make_func(c->types, params, proto->count, type_of(c, proto->type, 0));
+}
+
+/* The prototype behind a pointer, qualifiers and typedefs; false when there is none. */
+static bool find_prototype(struct checker *c, uint32_t id, struct btf_type *out)
+{
+	bool is_pointer = false;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && get_type(c, id, out); depth++) {
+		if (out->kind == BTF_KIND_FUNC_PROTO)
+			return is_pointer;
+		if (out->kind == BTF_KIND_PTR && !is_pointer)
+			is_pointer = true;
+		else if (!is_reference(out->kind))
+			return false;
+		id = out->type;
+	}
+	return false;
+}
+
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member)
+{
+	const uint64_t *id = record->decl ? map_find(&c->kernel.ids, MAP_PTR(record->decl)) : NULL;
+	struct btf_type b, proto;
+
+	if (!id || !get_type(c, (uint32_t)*id, &b))
+		return NULL;
+	for (uint32_t i = 0; i < b.count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, &b, i);
+		if (!strcmp(item.name, NAME(c, member)))
+			return find_prototype(c, item.type, &proto) ? make_signature(c, &proto)
+								    : NULL;
+	}
+	return NULL;
+}
+
 struct decl *kernel_find_function(struct checker *c, symbol name)
 {
 	const struct btf *btf = get_btf(c);
@@ -433,11 +476,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	if (!get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
 	    proto.kind != BTF_KIND_FUNC_PROTO)
 		return note_missing(c, name, A_FUNCTION);
-	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto.count + 1);
-	for (uint32_t i = 0; i < proto.count; i++)
-		params[i] = type_of(c, btf_get_item(btf, &proto, i).type, 0);
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
-	d->type = type_make_func(c->types, params, proto.count, type_of(c, proto.type, 0));
+	d->type = make_signature(c, &proto);
 	d->func.target = TARGET_BPF;
 	scope_add(&c->prelude, name, d);
 	return d;

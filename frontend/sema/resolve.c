@@ -209,6 +209,8 @@ static void add_top(struct checker *c, struct scope *top, struct decl *d)
 		d->link_name = d->name;
 		vec_push(c->arena, &c->all, d);
 		make_own_type(c, d);
+		if (d->kind == DECL_IMPL)
+			add_operations(c, d);
 	}
 	if (!d->name || repeats_prelude(c, top, d))
 		return;
