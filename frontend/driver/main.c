@@ -61,6 +61,7 @@ static int serve(struct compile *compile, const struct options *o)
 	struct server_btf btf = {.compile = compile, .options = o};
 	struct lsp_options lsp = {.folders = o->folders.data,
 				  .folder_count = o->folders.len,
+				  .arch = pipeline_arch(o),
 				  .open_btf = open_server_btf,
 				  .btf_owner = &btf};
 	int status = pipeline_read_kernel(o, &lsp.kernel);

@@ -17,6 +17,7 @@
 
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
+	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
 };
 
@@ -128,6 +129,8 @@ struct body {
 	struct ir_builder b;
 	enum ir_target target;
 	struct decl *decl;
+	const struct program_kind *kind; // of a program; NULL for other functions
+	ir_ref context;                  // of a program that has other parameters
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
@@ -169,7 +172,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 
 /* ---- lower_func.c ---- */
 
-void lower_function(struct lower *lw, struct decl *decl, uint32_t index);
+void lower_function(struct lower *lw, const struct pending_fn *fn);
 struct local *local_of(struct decl *decl);
 struct local *new_local(struct body *f, struct decl *decl);
 uint32_t new_block(struct body *f);
@@ -311,6 +314,17 @@ ir_ref load_bits(struct body *f, const struct place *place, const struct type *t
 void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
 /* Puts a constant into the bytes of the storage unit of a bit-field. */
 void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
+
+/* ---- lower_trace.c ---- */
+
+/* True for a program whose parameters are not its context as it comes. */
+bool is_tracer(const struct program_kind *kind);
+/* True when the context is a struct of the kernel. */
+bool has_kernel_context(const struct program_kind *kind);
+/* Parameters of such a program. */
+void enter_tracer_params(struct body *f);
+/* Bytes that an access to a field of the context really has; 0: as its type says. */
+uint32_t context_field_width(const struct body *f, const struct place *place);
 
 /* ---- lower_aggregate.c ---- */
 

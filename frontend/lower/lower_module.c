@@ -214,6 +214,22 @@ static void set_signature(struct ir_fn *fn, const struct type *type, bool may_th
 
 /* The verifier cannot follow a pointer to packet or map memory through a call, and passes five
  * arguments. */
+static void set_tracer_signature(struct lower *lw, struct ir_fn *fn, const struct decl *decl)
+{
+	struct ir_dmember *member = ARENA_NEW(lw->m->arena, struct ir_dmember);
+	member->name = intern_string(&lw->compile->names, "ctx");
+	member->type = lower_dtype(lw, lw->program->types.program_handle); // a pointer to nothing
+	fn->result = IR_I32;
+	fn->params = ARENA_ARRAY(fn->arena, uint8_t, 1);
+	fn->params[fn->param_count++] = IR_PTR;
+	fn->dtype = ir_add_dtype(
+		lw->m, (struct ir_dtype){.kind = IR_DTYPE_FUNC,
+					 .target = lower_dtype(lw, lw->program->types.i32),
+					 .members = member,
+					 .member_count = 1});
+	fn->watched = decl->func.program_arg;
+}
+
 static bool must_inline(const struct ir_fn *fn)
 {
 	if (fn->target != IR_TARGET_BPF || fn->program)
@@ -224,26 +240,63 @@ static bool must_inline(const struct ir_fn *fn)
 	return fn->param_count > 5 || fn->result == IR_PTR;
 }
 
-uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
+static uint32_t add_fn(struct lower *lw, struct decl *decl, const struct program_kind *kind,
+		       enum ir_target target)
 {
-	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
-	if (*known)
-		return (uint32_t)*known - 1;
 	uint32_t index = ir_add_fn(lw->m, decl->link_name, target);
-	*known = index + 1;
 	struct ir_fn *fn = lw->m->fns.data[index];
 	fn->where = decl->name_where;
-	fn->program = decl->func.program ? decl->func.program->name : NULL;
+	fn->program = kind ? kind->name : NULL;
+	fn->has_kernel_context = kind && has_kernel_context(kind);
 	fn->is_packet_constant = fn->program && !decl->func.program->writes_packet;
 	fn->is_tcx = fn->program && !strcmp(decl->func.program->attribute, "tc") &&
 		     !decl->func.has_other_results;
 	fn->is_exported = fn->program || decl == lw->program->main;
-	fn->dtype = lower_func_dtype(lw, decl);
-	set_signature(fn, decl->type, fn_may_throw(lw, decl));
+	if (kind && is_tracer(kind)) {
+		set_tracer_signature(lw, fn, decl);
+	} else {
+		fn->dtype = lower_func_dtype(lw, decl);
+		set_signature(fn, decl->type, fn_may_throw(lw, decl));
+	}
 	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {decl, index};
+	struct pending_fn pending = {decl, kind, index};
 	vec_push(lw->m->arena, &lw->queue, pending);
 	return index;
+}
+
+uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
+{
+	uint64_t key = MAP_PTR(decl) << 2 | target;
+	uint64_t *known = map_insert(&lw->fns, key);
+	if (*known)
+		return (uint32_t)*known - 1;
+	uint32_t index = add_fn(lw, decl, decl->func.program, target);
+	*map_insert(&lw->fns, key) = index + 1;
+	return index;
+}
+
+static const struct program_kind *find_kind(const struct lower *lw, const char *name)
+{
+	const struct program_kind *k;
+	for (uint32_t i = 0; (k = lw->info->program_kind_at(i)); i++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+/* The same program once more, for kernels that cannot attach it as what it is. */
+static void request_fallback(struct lower *lw, struct decl *decl)
+{
+	const struct program_kind *kind = find_kind(lw, decl->func.program->fallback);
+	if (!kind)
+		return;
+	uint32_t index = add_fn(lw, decl, kind, IR_TARGET_BPF);
+	struct ir_fn *fn = lw->m->fns.data[index];
+	fn->stands_in_for = decl->link_name;
+	fn->name = intern_string(&lw->compile->names,
+				 arena_printf(lw->m->arena, "%s__%s",
+					      intern_text(&lw->compile->names, decl->link_name),
+					      kind->name));
 }
 
 static void request_roots(struct lower *lw)
@@ -252,6 +305,10 @@ static void request_roots(struct lower *lw)
 	for (uint32_t i = 0; i < functions->len; i++)
 		if (functions->data[i]->func.program && !functions->data[i]->func.is_unavailable)
 			request_fn(lw, functions->data[i], IR_TARGET_BPF);
+	for (uint32_t i = 0; i < functions->len; i++)
+		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
+		    !functions->data[i]->func.is_unavailable)
+			request_fallback(lw, functions->data[i]);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
@@ -305,7 +362,9 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	find_throws(&lw);
 	request_roots(&lw);
 	for (uint32_t i = 0; i < lw.queue.len; i++)
-		lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);
+		lower_function(&lw,
+			       &(struct pending_fn){lw.queue.data[i].decl, lw.queue.data[i].kind,
+						    lw.queue.data[i].index});
 	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;
 }

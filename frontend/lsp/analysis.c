@@ -22,6 +22,7 @@ static void fill_target(struct target_info *target, const struct lsp_options *op
 	target->ctx_field_at = kernel_ctx_field_at;
 	target->find_helper = kernel_find_helper;
 	target->helper_name = kernel_helper_name;
+	target->arch = options->arch;
 }
 
 /* Diagnostics that need code. */
