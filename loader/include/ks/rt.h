@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 5u
+#define KS_RT_VERSION 6u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -96,8 +96,11 @@ struct ks_meta_header {
 /* Strings are offsets of NUL-terminated text within the payload. */
 struct ks_meta_program {
 	uint32_t name;
-	uint32_t kind;  // program kind: "xdp", "tc/ingress"
-	uint32_t flags; // KS_PROGRAM_*
+	uint32_t kind;    // program kind: "xdp", "tc/ingress"
+	uint32_t flags;   // KS_PROGRAM_*
+	uint32_t watched; // what it watches: "vfs_read"; "" when its kind watches nothing
+	uint32_t
+		fallback; // program to load where the kernel cannot attach this one; UINT32_MAX: none
 };
 
 /* A classifier whose results mean the same at a tcx hook as in a filter. */
