@@ -304,6 +304,8 @@ ir_ref core_load_bits(struct body *f, const struct place *place, const struct ty
 /* A fresh str of the type with the characters at a place in a struct of the kernel. */
 struct place core_text(struct body *f, const struct place *from, const struct type *type);
 
+/* read_user(), read_user_str(), read_kernel_str(); `to` is where an aggregate goes. */
+ir_ref lower_memory_read(struct body *f, struct expr *call, const struct place *to);
 /* has_field(), has_type() and the like. lower_question.c */
 ir_ref lower_kernel_question(struct body *f, struct expr *call);
 

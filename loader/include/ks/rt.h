@@ -79,6 +79,16 @@ enum ks_option_kind {
 	KS_OPTION_STR,
 };
 
+/* struct perf_options of the language (frontend/std/prelude.kh). */
+struct ks_perf_options {
+	uint32_t type;
+	uint64_t config;
+	int32_t pid, cpu;
+	uint64_t period;
+	uint32_t wakeup;
+	uint8_t inherit, exclude_kernel, exclude_user;
+};
+
 #define KS_META_MAGIC 0x3161746d736bull // "ksmta1"
 struct ks_meta_header {
 	uint64_t magic;
