@@ -60,6 +60,39 @@ static struct expr *check_function_call(struct checker *c, struct expr *e, struc
 
 /* ---- BPF helpers ---- */
 
+/* A text, array or struct stands for its address, as in C; also a text that is written out. */
+static struct expr *address_of_object(struct checker *c, struct expr *arg)
+{
+	bool is_text = arg->kind == EXPR_STRING;
+
+	if (!type_is_aggregate(arg->type) || (!is_text && !is_place(arg)) || place_entry(arg))
+		return arg;
+	struct decl *root = is_text ? NULL : place_root(arg);
+	if (root)
+		root->variable.is_address_taken = true;
+	struct expr *e = ARENA_NEW(c->arena, struct expr);
+	e->kind = EXPR_UNARY;
+	e->where = arg->where;
+	e->unary.op = UNARY_ADDR;
+	e->unary.operand = arg;
+	e->type = type_make_pointer(c->types, arg->type);
+	return e;
+}
+
+/* The context of the program, or of one that calls this function. */
+static bool is_context_pointer(const struct checker *c, const struct expr *arg)
+{
+	const struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
+	const struct type *t = arg->type;
+
+	if (type_has_rows(t))
+		return true;
+	bool is_param = d && d->kind == DECL_PARAM && t->kind == TYPE_POINTER &&
+			type_is_kernel(t->element) && c->fn.decl;
+	return is_param && (!c->fn.decl->func.program || (d->variable.source == SOURCE_CONTEXT &&
+							  c->fn.decl->func.params.len == 1));
+}
+
 static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char letter,
 				     const char *name)
 {
@@ -73,8 +106,8 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_has_rows(arg->type) ? NULL : "the program's context";
-		else
+			want = is_context_pointer(c, arg) ? NULL : "the program's context";
+		else if ((arg = address_of_object(c, arg))->type->kind != TYPE_ERROR)
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
 	if (!want || arg->type->kind == TYPE_ERROR)
