@@ -74,7 +74,7 @@ struct btf_map {
 	const char *name;
 	uint32_t type;       // enum bpf_map_type
 	uint32_t key, value; // type ids
-	uint32_t max_entries, flags;
+	uint32_t max_entries, flags, numa_node;
 	bool is_pinned; // libbpf's pinning by name
 };
 /* Every map takes this many bytes of .maps, in order of addition; also the rule of the object

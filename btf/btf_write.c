@@ -230,8 +230,9 @@ uint32_t btf_add_map(struct btf_builder *b, const struct btf_map *map)
 		{"type", number_type(b, map->type)},
 		{"key", map->key ? btf_add_pointer(b, map->key) : 0},
 		{"value", map->value ? btf_add_pointer(b, map->value) : 0},
-		{"max_entries", number_type(b, map->max_entries)},
+		{"max_entries", map->max_entries ? number_type(b, map->max_entries) : 0},
 		{"map_flags", map->flags ? number_type(b, map->flags) : 0},
+		{"numa_node", map->numa_node ? number_type(b, map->numa_node) : 0},
 		{"pinning", map->is_pinned ? number_type(b, 1) : 0},
 	};
 	uint32_t count = 0, definition = btf_add_struct(b, "", 0, false);

@@ -17,6 +17,8 @@ int32_t ks_map_delete(uint32_t map, const void *key);
 int32_t ks_map_next_key(uint32_t map, const void *before, void *key);
 uint32_t ks_map_len(uint32_t map);
 void ks_map_clear(uint32_t map);
+void ks_on_event(uint32_t map, int32_t (*handler)(void *record));
+int32_t ks_dispatch(const uint32_t *maps, uint32_t count, uint64_t timeout_ms);
 void ks_print_text(const char *text, uint64_t len);
 void ks_print_int(uint64_t value, uint32_t spec);
 void ks_print_str(const char *text, uint64_t capacity, uint32_t spec);

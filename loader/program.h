@@ -43,9 +43,13 @@ struct image {
 	void **bases;                   // SECTION_COUNT words to fill
 };
 
+typedef int32_t record_handler(void *record);
+
 struct map_state {
 	int fd;
 	uint32_t type, max_entries;
+	record_handler *handler;    // of records, NULL when there is none
+	struct perf_buffer *buffer; // perf_event_array with a handler
 };
 
 /* What ks_load() gives; one per program, whatever the number of loads. */
@@ -80,6 +84,8 @@ struct program {
 	struct attachment *attachments;
 	uint32_t attachment_count, attachment_cap;
 	bool is_watched; // the signal thread runs
+	int waker;       // descriptor that tells dispatch() of a signal; -1 while it does not run
+	_Atomic bool is_interrupted; // dispatch() is to end because of a signal
 	struct print_line line;
 	char warning[256];        // first complaint of libbpf since log_reset()
 	char kernel_message[160]; // the kernel's own words for a refused attachment
@@ -126,10 +132,16 @@ void attach_remove(struct program *p, const struct handle *handle); // NULL: all
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
 
+/* events.c */
+void events_close(struct program *p);
+
 /* process.c: signals, and the only ways out. */
 void process_watch(struct program *p);
 /* Makes sure that a signal removes attachments; called before the first one. */
 void process_guard(struct program *p);
+/* Lets INT and TERM end dispatch(), which is told through the descriptor `waker`, instead of the
+ * process; with -1 as before. */
+void process_divert(struct program *p, int waker);
 /* Removes or announces attachments according to the status; gives the status to end with. */
 int process_settle(struct program *p, int status);
 _Noreturn void process_exit(struct program *p, int status);

@@ -130,13 +130,6 @@ static ir_ref call_with_value(struct body *f, struct expr *call, const char *nam
 	return call_runtime(f, name, result, IR_EFFECT_OTHER, &arg, 1);
 }
 
-static ir_ref call_with_map(struct body *f, struct expr *call, const char *name,
-			    enum ir_type result)
-{
-	ir_ref map = const32(f, map_of(call->call.callee->field.base->name.decl));
-	return call_runtime(f, name, result, IR_EFFECT_OTHER, &map, 1);
-}
-
 static ir_ref lower_exit(struct body *f, struct expr *call)
 {
 	call_with_value(f, call, "ks_exit", IR_VOID);
@@ -181,9 +174,16 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_CTX_LEN:
 		return lower_ctx_len(f, call);
 	case BUILTIN_MAP_LEN:
-		return call_with_map(f, call, "ks_map_len", IR_I32);
 	case BUILTIN_MAP_CLEAR:
-		return call_with_map(f, call, "ks_map_clear", IR_VOID);
+	case BUILTIN_RINGBUF_RESERVE:
+	case BUILTIN_RINGBUF_SUBMIT:
+	case BUILTIN_RINGBUF_DISCARD:
+	case BUILTIN_RINGBUF_OUTPUT:
+	case BUILTIN_EVENTS_DROPPED:
+	case BUILTIN_EVENTS_ON_EVENT:
+		return lower_map_call(f, call);
+	case BUILTIN_DISPATCH:
+		return lower_dispatch(f, call);
 	case BUILTIN_STR_LEN:
 		return lower_string_len(f, call);
 	case BUILTIN_COUNT:

@@ -30,6 +30,7 @@ struct lower {
 	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
 	struct map fns;      // declaration and target -> index of the function + 1
 	struct map throws;   // declaration -> 1 when a throw can leave the function
+	struct map drops;    // DECL_MAP -> global that counts its lost records + 1
 	struct map tails;    // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue;
 	uint32_t error_count; // of the diagnostics at the beginning
@@ -298,6 +299,20 @@ void delete_entry(struct body *f, struct expr *target);
 void bind_each(struct body *f, struct decl *decl, const struct type *type,
 	       const struct place *from);
 ir_ref lower_in(struct body *f, struct expr *expr);
+/* Address of an object: the variable itself where it is one, else a temporary. */
+ir_ref object_address(struct body *f, struct expr *expr, const struct type *type);
+
+/* ---- lower_map_call.c ---- */
+
+/* A call of a BPF helper that may do anything. */
+ir_ref emit_helper(struct body *f, const char *name, enum ir_type result, const ir_ref *args,
+		   uint32_t count);
+ir_ref map_ref(struct body *f, struct decl *map); // as an argument of a helper
+ir_ref value_address(struct body *f, struct expr *expr, const struct type *type);
+ir_ref lower_map_call(struct body *f, struct expr *call); // a method
+ir_ref lower_dispatch(struct body *f, struct expr *call);
+/* At the start of main: the functions that handle records because of their names. */
+void register_callbacks(struct body *f);
 
 /* ---- lower_packet.c ---- */
 

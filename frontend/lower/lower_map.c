@@ -11,8 +11,7 @@
 
 /* ---- keys, values and the three operations ---- */
 
-/* Address of an object: the variable itself where it is one, else a temporary. */
-static ir_ref object_address(struct body *f, struct expr *expr, const struct type *type)
+ir_ref object_address(struct body *f, struct expr *expr, const struct type *type)
 {
 	if (expr->kind == EXPR_NAME || expr->kind == EXPR_FIELD) {
 		struct place place = lower_place(f, expr);

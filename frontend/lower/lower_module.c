@@ -157,29 +157,45 @@ uint32_t global_of(struct lower *lw, struct decl *decl)
 	return (uint32_t)(uintptr_t)decl->lowered - 1;
 }
 
+/* What the kernel is told of keys and values: nothing of records, numbers where descriptors lie. */
+static void set_map_types(struct lower *lw, struct ir_map *map, const struct type *type)
+{
+	enum map_shape shape = type->map.kind->shape;
+	const struct type *key = type->map.key, *value = type->map.value;
+	if (shape == MAP_SHAPE_RING || shape == MAP_SHAPE_USER_RING)
+		key = value = NULL;
+	if (shape == MAP_SHAPE_PERF)
+		key = value = lw->program->types.u32;
+	if (key) {
+		map->is_array = shape == MAP_SHAPE_ARRAY;
+		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits
+		map->key_dtype = lower_dtype(
+			lw, map->is_array && key->size < 4 ? lw->program->types.u32 : key);
+		map->key_is_scalar = type_is_scalar(key);
+		map->key_is_signed = value_is_signed(key);
+	}
+	if (value) {
+		map->value_size = value->size;
+		map->value_dtype = lower_dtype(lw, value);
+		map->value_is_scalar = type_is_scalar(value);
+		map->value_is_signed = value_is_signed(value);
+	}
+}
+
 static void add_map(struct lower *lw, struct decl *decl)
 {
-	const struct type *type = decl->type, *key = type->map.key, *value = type->map.value;
-	bool is_array = type->map.kind->shape == MAP_SHAPE_ARRAY;
+	const struct type *type = decl->type;
 	struct ir_map map = {
 		.name = decl->name,
 		.type = type->map.kind->type,
-		.key_size = is_array ? 4 : key->size, // the kernel indexes arrays by 32 bits
-		.value_size = value->size,
 		.max_entries = type->map.max_entries,
 		.flags = decl->map.flag_bits,
-		.key_dtype =
-			lower_dtype(lw, is_array && key->size < 4 ? lw->program->types.u32 : key),
-		.value_dtype = lower_dtype(lw, value),
-		.key_is_scalar = type_is_scalar(key),
-		.value_is_scalar = type_is_scalar(value),
-		.key_is_signed = value_is_signed(key),
-		.value_is_signed = value_is_signed(value),
+		.numa_node = decl->map.numa_node,
 		.is_percpu = type->map.kind->is_percpu,
-		.is_array = is_array,
 		.is_pinned = decl->map.is_pinned,
 		.where = decl->name_where,
 	};
+	set_map_types(lw, &map, type);
 	vec_push(lw->m->arena, &lw->m->maps, map);
 	decl->lowered = (void *)(uintptr_t)lw->m->maps.len;
 }
@@ -283,6 +299,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
+	map_init(&lw.drops, out->arena);
 	map_init(&lw.tails, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);

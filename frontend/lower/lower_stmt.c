@@ -334,8 +334,8 @@ static void lower_for_range(struct body *f, struct stmt *stmt)
 static void ask_next_key(struct body *f, uint32_t map, ir_ref before, uint32_t next, uint32_t more)
 {
 	ir_ref args[] = {const32(f, map), before, slot_addr(f, next)};
-	store_word(f, more, IR_I32,
-		   call_runtime(f, "ks_map_next_key", IR_I32, IR_EFFECT_OTHER, args, 3));
+	uint32_t effects = IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER;
+	store_word(f, more, IR_I32, call_runtime(f, "ks_map_next_key", IR_I32, effects, args, 3));
 }
 
 /* Walks the keys of a map; the next key is asked for before the body runs, so that the body may

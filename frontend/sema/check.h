@@ -90,6 +90,12 @@ struct redeclaration {
 	struct decl *first, *second;
 };
 
+/* A map given to dispatch(). */
+struct dispatched {
+	const struct decl *map;
+	span where;
+};
+
 /* What has been taken from the kernel's BTF so far. */
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
@@ -117,7 +123,8 @@ struct checker {
 	struct map func_index; // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values;        // functions whose value is taken
+	function_values; // functions whose value is taken
+	VEC(struct dispatched) dispatched;
 	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
 	uint32_t depth;         // nesting of whatever is being checked
 
@@ -199,7 +206,24 @@ struct type *check_value_type(struct checker *c, struct type_node *node);
 struct type *check_variable_type(struct checker *c, struct type_node *node);
 /* Makes size and layout known. False (with a diagnostic) when there cannot be a value of the type. */
 bool complete_type(struct checker *c, struct type *type, span where);
+
+/* ---- maps (check_map.c, check_map_call.c) ---- */
+
 struct type *check_map_type(struct checker *c, struct type_node *node);
+void check_map(struct checker *c, struct decl *d);
+/* False after a diagnostic when the map has no entries `m[k]` for the code being checked. */
+bool check_map_keys(struct checker *c, const struct type *map, span where);
+/* Why the built-in function may give null; NULL when it is no method of a map or never does. */
+const char *map_null_text(int builtin);
+/* An argument of a method of map `base` by its letter in builtins.def. */
+struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *arg, char letter);
+/* The type of the result of a method by its text there; NULL when the text is none for maps. */
+struct type *map_result(struct checker *c, struct expr *base, const char *result);
+/* What follows from the call of a method that was found correct. */
+void note_map_call(struct checker *c, const struct expr *call);
+struct expr *check_dispatch(struct checker *c, struct expr *e);
+/* After all bodies: functions that handle the records of a map because of their names. */
+void find_callbacks(struct checker *c);
 
 /* ---- declarations (check_decl.c) ---- */
 

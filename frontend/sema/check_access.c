@@ -213,6 +213,10 @@ static struct expr *check_map_index(struct checker *c, struct expr *e)
 	struct expr *map = e->index.base;
 	const struct type *t = map->type;
 
+	if (!check_map_keys(c, t, e->where)) {
+		check_value(c, e->index.index, NULL);
+		return fail(c, e);
+	}
 	e->index.index = check_as(c, e->index.index, t->map.key);
 	if (map->kind != EXPR_NAME || e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);

@@ -173,9 +173,16 @@ static struct expr *check_order_arg(struct checker *c, struct expr *arg, uint32_
 	return convert_to(c, arg, number);
 }
 
-static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char letter)
+static struct expr *check_builtin_arg(struct checker *c, struct expr *call, struct expr *arg,
+				      char letter)
 {
 	switch (letter) {
+	case 'V':
+	case 'K':
+	case 'R':
+	case 'F':
+	case 'C':
+		return check_map_arg(c, call->call.callee->field.base, arg, letter);
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
@@ -253,6 +260,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	e->call.callee->type = c->types->void_;
 	if (!check_builtin_target(c, e, row))
 		return fail_call(c, e);
+	if (*params == 'r')
+		return check_dispatch(c, e);
 	if (*params == '*') {
 		check_print(c, e);
 		e->type = resolve_type_text(c, row->result);
@@ -261,11 +270,18 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	if (!check_count(c, e, row->name, (uint32_t)strlen(params), d))
 		return fail_call(c, e);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
-		e->call.args.data[i] = check_builtin_arg(c, e->call.args.data[i], params[i]);
+		e->call.args.data[i] = check_builtin_arg(c, e, e->call.args.data[i], params[i]);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		if (e->call.args.data[i]->type->kind == TYPE_ERROR)
 			return fail(c, e);
-	if (strcmp(row->result, "T") != 0)
+	bool is_map = params != row->params && e->call.callee->field.base->type->kind == TYPE_MAP;
+	struct type *of_map =
+		is_map ? map_result(c, e->call.callee->field.base, row->result) : NULL;
+	if (is_map)
+		note_map_call(c, e);
+	if (of_map)
+		e->type = of_map;
+	else if (strcmp(row->result, "T") != 0)
 		e->type = resolve_type_text(c, row->result);
 	else
 		e->type = type_make_pointer(c->types, e->call.args.data[0]->type);
@@ -274,12 +290,42 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	return e;
 }
 
-/* First part of the names in builtins.def of the methods that a type has. */
-static const char *method_family(const struct type *t)
+/* First part of the names in builtins.def of the methods that a type has: the next family from *at on,
+ * which is NULL at first. */
+static bool method_family(const struct type *t, const char **at, char out[32])
 {
-	if (type_is_ctx_pointer(t))
-		return "ctx";
-	return t->kind == TYPE_MAP ? "map" : t->kind == TYPE_STR ? "str" : NULL;
+	bool is_first = !*at;
+
+	if (t->kind == TYPE_MAP)
+		return map_method_family(t->map.kind, at, out);
+	*at = "";
+	strcpy(out, type_is_ctx_pointer(t) ? "ctx" : "str");
+	return is_first && (type_is_ctx_pointer(t) || t->kind == TYPE_STR);
+}
+
+static struct decl *find_method(struct checker *c, const struct type *t, const char *method)
+{
+	struct decl *d = NULL;
+	char family[32];
+
+	for (const char *at = NULL; !d && method_family(t, &at, family);) {
+		const char *full = arena_printf(c->arena, "%s.%s", family, method);
+		d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
+	}
+	return d;
+}
+
+static void offer_methods(struct suggestion *s, const struct type *t)
+{
+	char family[32];
+
+	for (const char *at = NULL; method_family(t, &at, family);) {
+		size_t len = strlen(family);
+		for (int i = 0; i < BUILTIN_COUNT; i++)
+			if (!strncmp(builtin_rows[i].name, family, len) &&
+			    builtin_rows[i].name[len] == '.')
+				suggestion_offer(s, builtin_rows[i].name + len + 1);
+	}
 }
 
 static struct expr *check_method_call(struct checker *c, struct expr *e)
@@ -295,9 +341,7 @@ static struct expr *check_method_call(struct checker *c, struct expr *e)
 		callee->type = base->type;
 		return fail_call(c, e);
 	}
-	const char *family = method_family(base->type);
-	const char *full = arena_printf(c->arena, "%s.%s", family ? family : "", method);
-	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
+	struct decl *d = find_method(c, base->type, method);
 	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
 		d = NULL;
 	if (d)
@@ -307,11 +351,7 @@ static struct expr *check_method_call(struct checker *c, struct expr *e)
 	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
 					TEXT(c, base->type), method);
 	struct suggestion s = suggestion_begin(method);
-	size_t prefix = family ? strlen(family) : 0;
-	for (int i = 0; family && i < BUILTIN_COUNT; i++)
-		if (!strncmp(builtin_rows[i].name, family, prefix) &&
-		    builtin_rows[i].name[prefix] == '.')
-			suggestion_offer(&s, builtin_rows[i].name + prefix + 1);
+	offer_methods(&s, base->type);
 	report_suggestion(c, diag, callee->field.name_where, &s);
 	return fail_call(c, e);
 }
@@ -371,7 +411,9 @@ struct expr *check_call(struct checker *c, struct expr *e)
 {
 	struct expr *callee = e->call.callee;
 
-	if (e->call.arg_names.len) {
+	bool is_dispatch =
+		callee->kind == EXPR_NAME && !strcmp(NAME(c, callee->name.name), "dispatch");
+	if (e->call.arg_names.len && !is_dispatch) {
 		report_unavailable(c, e->where, "a named argument");
 		return fail_call(c, e);
 	}

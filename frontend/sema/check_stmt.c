@@ -349,6 +349,8 @@ static bool check_for_map(struct checker *c, struct stmt *s)
 
 	if (t->kind != TYPE_MAP && t->kind != TYPE_ERROR)
 		diag_report(c->diags, D_NOT_A_MAP, map->where, TEXT(c, t));
+	if (t->kind == TYPE_MAP && !check_map_keys(c, t, map->where))
+		t = c->types->error;
 	if (c->fn.decl && c->fn.decl->func.target == TARGET_BPF)
 		report_unavailable(c, s->where, "a loop over a map in eBPF code");
 	else

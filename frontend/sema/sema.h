@@ -181,5 +181,8 @@ enum builtin {
 #undef BUILTIN
 	BUILTIN_COUNT
 };
+/* The next family of methods that a map of the kind has (first part of names in builtins.def), from *at
+ * on, which is NULL at first; false at the end. */
+bool map_method_family(const struct map_kind *kind, const char **at, char out[32]);
 
 #endif

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 4u
+#define KS_RT_VERSION 5u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"

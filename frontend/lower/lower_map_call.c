@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Methods of maps and dispatch(). Records that a buffer had no room for are counted in a hidden shared
+ * variable, one for each map whose count some code asks for, so that the count is exact whatever CPUs
+ * and programs lose them.
+ */
+#include "frontend/lower/lower_internal.h"
+
+enum { ANY_EFFECT = IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER };
+
+ir_ref emit_helper(struct body *f, const char *name, enum ir_type result, const ir_ref *args,
+		   uint32_t count)
+{
+	uint32_t callee = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, ANY_EFFECT);
+	return ir_emit_call(&f->b, IR_CALL_EXTERN, result, callee, args, count);
+}
+
+ir_ref map_ref(struct body *f, struct decl *map)
+{
+	return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(map));
+}
+
+/* Address of a value of any type, in a temporary unless it is an object of its own. */
+ir_ref value_address(struct body *f, struct expr *expr, const struct type *type)
+{
+	if (type_is_aggregate(type))
+		return object_address(f, expr, type);
+	uint32_t slot = new_slot(f, type, 0, expr->where);
+	store_slot(f, slot, type, lower_value(f, expr));
+	return slot_addr(f, slot);
+}
+
+/* ---- lost records ---- */
+
+static uint32_t drop_counter(struct lower *lw, const struct decl *map)
+{
+	uint64_t *known = map_insert(&lw->drops, MAP_PTR(map));
+	if (!*known) {
+		struct ir_global counter = {.section = IR_SECTION_BSS,
+					    .size = 8,
+					    .align = 8,
+					    .dtype = lower_dtype(lw, lw->program->types.u64),
+					    .where = map->name_where};
+		*known = ir_add_global(lw->m, counter) + 1;
+	}
+	return (uint32_t)*known - 1;
+}
+
+/* Counts a lost record where `lost` holds. */
+static void count_dropped(struct body *f, const struct decl *map, ir_ref lost)
+{
+	if (!map->map.counts_dropped)
+		return;
+	uint32_t count = new_block(f), done = new_block(f);
+	branch(f, lost, count, done, IR_LIKELY_FALSE);
+	start_block(f, count);
+	struct place place = global_place(f, drop_counter(f->lw, map));
+	emit_atomic(f, &place, BINARY_ADD, IR_ATOMIC_ADD, const64(f, 1));
+	jump_to(f, done);
+	start_block(f, done);
+}
+
+static ir_ref lower_dropped(struct body *f, struct decl *map)
+{
+	struct place place = global_place(f, drop_counter(f->lw, map));
+	return load_unguarded(f, &place, f->lw->program->types.u64);
+}
+
+/* ---- records ---- */
+
+static ir_ref reserve(struct body *f, struct decl *map)
+{
+	ir_ref args[] = {map_ref(f, map), const64(f, map->type->map.value->size), const64(f, 0)};
+	ir_ref record = emit_helper(f, "bpf_ringbuf_reserve", IR_PTR, args, 3);
+	count_dropped(f, map, ir_emit(&f->b, IR_EQ, IR_I32, record, null_ptr(f)));
+	return record;
+}
+
+static void end_record(struct body *f, struct expr *call, const char *helper)
+{
+	ir_ref args[] = {lower_value(f, call->call.args.data[0]), const64(f, 0)};
+	f->b.where = call->where;
+	emit_helper(f, helper, IR_VOID, args, 2);
+}
+
+/* Copies a value into a buffer; `args` are the helper's, with room for address and size at `at`. */
+static ir_ref output(struct body *f, struct expr *call, const char *helper, ir_ref *args,
+		     uint32_t at, uint32_t count)
+{
+	struct decl *map = call->call.callee->field.base->name.decl;
+	const struct type *type = map->type->map.value;
+	args[at] = value_address(f, vec_last(&call->call.args), type);
+	args[at + 1] = const64(f, type->size);
+	f->b.where = call->where;
+	ir_ref result = emit_helper(f, helper, IR_I64, args, count);
+	count_dropped(f, map, ir_emit(&f->b, IR_SLT, IR_I32, result, const64(f, 0)));
+	return to_register(f, result, IR_I32, true);
+}
+
+static ir_ref ring_output(struct body *f, struct expr *call)
+{
+	struct decl *map = call->call.callee->field.base->name.decl;
+	ir_ref args[4] = {map_ref(f, map)};
+	args[3] = const64(f, 0);
+	return output(f, call, "bpf_ringbuf_output", args, 1, 4);
+}
+
+/* ---- userspace ---- */
+
+static void handle_with(struct body *f, struct decl *map, ir_ref handler)
+{
+	ir_ref args[] = {const32(f, map_of(map)), handler};
+	call_runtime(f, "ks_on_event", IR_VOID, IR_EFFECT_OTHER, args, 2);
+}
+
+void register_callbacks(struct body *f)
+{
+	for (uint32_t i = 0; i < f->lw->program->maps.len; i++) {
+		struct decl *map = f->lw->program->maps.data[i];
+		struct decl *handler = map->map.callback;
+		if (handler)
+			handle_with(f, map, lower_function_value(f, handler, handler->type));
+	}
+}
+
+ir_ref lower_dispatch(struct body *f, struct expr *call)
+{
+	const expr_list *args = &call->call.args;
+	uint32_t count = args->len - (vec_last(args)->type->kind != TYPE_MAP);
+	uint32_t list = raw_slot(f, count * 4, 8);
+	for (uint32_t i = 0; i < count; i++)
+		ir_emit_store(&f->b, slot_addr(f, list), (int32_t)i * 4,
+			      const32(f, map_of(args->data[i]->name.decl)),
+			      ir_mem_aux(4, false, IR_SPACE_SLOT));
+	ir_ref timeout = const64(f, UINT64_MAX);
+	if (count < args->len)
+		timeout = lower_value(f, args->data[count]);
+	f->b.where = call->where;
+	ir_ref given[] = {slot_addr(f, list), const32(f, count), timeout};
+	return call_runtime(f, "ks_dispatch", IR_I32, IR_EFFECT_READS | IR_EFFECT_OTHER, given, 3);
+}
+
+/* ---- all of them ---- */
+
+static ir_ref call_with_map(struct body *f, struct decl *map, const char *name, enum ir_type result)
+{
+	ir_ref index = const32(f, map_of(map));
+	return call_runtime(f, name, result, IR_EFFECT_OTHER, &index, 1);
+}
+
+ir_ref lower_map_call(struct body *f, struct expr *call)
+{
+	struct decl *map = call->call.callee->field.base->name.decl;
+	switch ((int)call->call.target->builtin.id) {
+	case BUILTIN_MAP_LEN:
+		return call_with_map(f, map, "ks_map_len", IR_I32);
+	case BUILTIN_MAP_CLEAR:
+		return call_with_map(f, map, "ks_map_clear", IR_VOID);
+	case BUILTIN_RINGBUF_RESERVE:
+		return reserve(f, map);
+	case BUILTIN_RINGBUF_SUBMIT:
+		end_record(f, call, "bpf_ringbuf_submit");
+		return IR_REF_NONE;
+	case BUILTIN_RINGBUF_DISCARD:
+		end_record(f, call, "bpf_ringbuf_discard");
+		return IR_REF_NONE;
+	case BUILTIN_RINGBUF_OUTPUT:
+		return ring_output(f, call);
+	case BUILTIN_EVENTS_DROPPED:
+		return lower_dropped(f, map);
+	case BUILTIN_EVENTS_ON_EVENT:
+		handle_with(f, map, lower_value(f, call->call.args.data[0]));
+		return IR_REF_NONE;
+	default:
+		unreachable("a method of maps in builtins.def");
+	}
+}
