@@ -221,14 +221,24 @@ static bool read_ir(struct session *s)
 	return file && ir_parse_module(&s->module, file) && is_clean(s);
 }
 
+/* What cannot be compiled yet is no mistake as long as nothing is to come out; the rest of such a program
+ * is then checked as far as the limits of eBPF that only code shows. */
+static bool check_source(struct session *s)
+{
+	if (!parse_source(s) ||
+	    !sema_check_program(s->compile, &s->program, &s->target, &s->checked))
+		return false;
+	if (s->options->command != COMMAND_CHECK)
+		sema_report_unavailable(s->compile, &s->checked);
+	return is_clean(s);
+}
+
 static bool make_module(struct session *s)
 {
 	ir_module_init(&s->module, s->compile, &s->compile->module);
 	if (is_ir_text(s->options->input))
 		return read_ir(s);
-	return parse_source(s) &&
-	       sema_check_program(s->compile, &s->program, &s->target, &s->checked) &&
-	       is_clean(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
+	return check_source(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
 	       is_clean(s);
 }
 

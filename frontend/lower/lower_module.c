@@ -258,13 +258,14 @@ static void request_roots(struct lower *lw)
 {
 	const decl_list *functions = &lw->program->functions;
 	for (uint32_t i = 0; i < functions->len; i++)
-		if (functions->data[i]->func.program)
+		if (functions->data[i]->func.program && !functions->data[i]->func.is_unavailable)
 			request_fn(lw, functions->data[i], IR_TARGET_BPF);
-	if (lw->program->main)
+	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
 		struct decl *decl = functions->data[i];
-		if (decl->func.target != TARGET_USER)
+		if (decl->func.target != TARGET_USER || decl->func.role == ROLE_TEST ||
+		    decl->func.is_unavailable)
 			continue;
 		uint32_t index = request_fn(lw, decl, IR_TARGET_HOST); // may move fns.data
 		lw->m->fns.data[index]->is_exported = true;

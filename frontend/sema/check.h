@@ -56,6 +56,7 @@ struct func_info {
 	struct user_reason user_only;
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
+	VEC(const struct decl *) named; // functions that it calls or whose value it takes
 	bool is_skipped; // attribute that this version cannot compile: body not checked
 };
 
@@ -120,6 +121,7 @@ struct checker {
 	struct kernel_names kernel;
 	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
 	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
+	struct map module_functions; // symbol to DECL_EXTERN that module code calls
 	struct map func_index; // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
@@ -140,7 +142,11 @@ struct checker {
 void report_suggestion(struct checker *c, struct diag *d, span where, const struct suggestion *s);
 /* Note at the declaration, when it has a place. */
 void report_declared(struct checker *c, struct diag *d, const struct decl *decl);
+/* A form that cannot be compiled, and not even checked. */
 void report_unavailable(struct checker *c, span where, const char *what);
+/* A form that is checked in full but cannot be compiled: nothing is said before an output needs it. Marks the
+ * function being checked. */
+void note_unavailable(struct checker *c, span where, const char *what);
 /* "expected `want`, found `got`". */
 struct diag *report_mismatch(struct checker *c, span where, const struct type *want,
 			     const struct type *got);
@@ -217,10 +223,8 @@ bool check_map_keys(struct checker *c, const struct type *map, span where);
 const char *map_null_text(int builtin);
 /* An argument of a method of map `base` by its letter in builtins.def. */
 struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *arg, char letter);
-/* The type of the result of a method by its text there; NULL when the text is none for maps. */
-struct type *map_result(struct checker *c, struct expr *base, const char *result);
-/* What follows from the call of a method that was found correct. */
-void note_map_call(struct checker *c, const struct expr *call);
+/* The type of the result of a method by its text there; notes what follows from the call. */
+struct type *map_result(struct checker *c, struct expr *call, const char *result);
 struct expr *check_dispatch(struct checker *c, struct expr *e);
 /* After all bodies: functions that handle the records of a map because of their names. */
 void find_callbacks(struct checker *c);
@@ -315,8 +319,9 @@ struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
 /* Calls (check_call.c, check_print.c). */
-struct expr *check_call(struct checker *c, struct expr *e);
-void check_print(struct checker *c, struct expr *e);
+/* `first`: the argument where the format or the values begin. */
+struct expr *check_call(struct checker *c, struct expr *e, struct type *hint);
+void check_print(struct checker *c, struct expr *e, uint32_t first);
 /* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
 struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			 bool *falls);
@@ -355,8 +360,34 @@ void check_nulls(struct checker *c);
 void report_attribute(struct checker *c, const struct attribute *a, const char *what);
 /* Target, program kind and signature of a function from its attributes. */
 void check_function_signature(struct checker *c, struct decl *d);
+/* Remembers that the function being checked needs another one. */
+void note_named(struct checker *c, const struct decl *d);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
+
+/* ---- helpers, kernel-module functions, tests (check_role.c) ---- */
+
+bool is_role_attribute(const char *name);
+void offer_roles(struct suggestion *s);
+/* Gives the function the role and target that a role attribute names. */
+void apply_role(struct checker *c, struct decl *d, const struct attribute *a);
+void check_role_signature(struct checker *c, const struct decl *d);
+/* Whether a function may call another one that is no program. */
+bool may_call(const struct decl *from, const struct decl *to);
+bool is_module_code(const struct checker *c);
+/* False after a diagnostic where kernel-module code uses a variable, config or map. */
+bool check_shared_use(struct checker *c, span where, const struct decl *d);
+/* The function of the kernel that module code means by a name, or NULL. */
+struct decl *find_module_function(struct checker *c, symbol name);
+/* A call of it. */
+struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
+
+/* ---- test() (check_test.c) ---- */
+
+/* Its second argument. */
+struct expr *check_test_context(struct checker *c, struct expr *e);
+/* False after a diagnostic outside of @test functions. */
+bool check_test_place(struct checker *c, const struct expr *e);
 
 /* ---- tail calls (check_tail.c) ---- */
 
@@ -369,5 +400,7 @@ bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);
 /* After all bodies: reach of eBPF, recursion, unused functions. */
 void check_call_graph(struct checker *c);
+/* Last of all: marks the functions that need one that cannot be compiled. */
+void spread_unavailable(struct checker *c);
 
 #endif

@@ -173,14 +173,63 @@ static struct expr *check_order_arg(struct checker *c, struct expr *arg, uint32_
 	return convert_to(c, arg, number);
 }
 
+/* The impl block that an argument names. */
+static struct expr *check_impl_arg(struct checker *c, struct expr *arg)
+{
+	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+
+	if (d && d->kind == DECL_IMPL) {
+		check_decl(c, d);
+		d->use_count++;
+		arg->name.decl = d;
+		arg->type = c->types->void_;
+		return d->type->kind == TYPE_ERROR ? fail(c, arg) : arg;
+	}
+	arg = check_expr(c, arg, NULL);
+	if (arg->type->kind != TYPE_ERROR)
+		diag_report(c->diags, D_NOT_AN_IMPL, arg->where);
+	return fail(c, arg);
+}
+
+/* Name of a field, which the type need not have. */
+static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
+{
+	arg->type = c->types->void_;
+	if (arg->kind == EXPR_NAME)
+		return arg;
+	diag_report(c->diags, D_EXPECTED, arg->where, "the name of a field",
+		    expr_kind_name(arg->kind));
+	return fail(c, arg);
+}
+
+/* A type that the kernel may lack: unknown names are fine. */
+static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
+{
+	if (arg->kind == EXPR_NAME && !type_find_named(c->types, arg->name.name) &&
+	    !scope_find(&c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
+		arg->type = c->types->void_;
+		return arg;
+	}
+	return check_type_arg(c, arg);
+}
+
+static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
+{
+	arg = check_value(c, arg, NULL);
+	if (arg->type->kind == TYPE_POINTER || arg->type->kind == TYPE_ERROR)
+		return arg;
+	/* An address out of a register or a context is a number. */
+	return convert_to(c, arg, c->types->u64);
+}
+
 static struct expr *check_builtin_arg(struct checker *c, struct expr *call, struct expr *arg,
 				      char letter)
 {
 	switch (letter) {
-	case 'V':
-	case 'K':
+	case 'v':
+	case 'k':
 	case 'R':
-	case 'F':
+	case 'E':
 	case 'C':
 		return check_map_arg(c, call->call.callee->field.base, arg, letter);
 	case 'p':
@@ -189,6 +238,18 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 		return check_handle_arg(c, arg);
 	case 'T':
 		return check_type_arg(c, arg);
+	case 'K':
+		return check_maybe_type(c, arg);
+	case 'F':
+		return check_field_name_arg(c, arg);
+	case 'I':
+		return check_impl_arg(c, arg);
+	case 'P':
+		return check_pointer_arg(c, arg);
+	case 'X':
+		return check_test_context(c, arg);
+	case 'c':
+		return check_condition(c, arg);
 	case 'i':
 		return check_as(c, arg, c->types->i32);
 	case 'w':
@@ -237,7 +298,7 @@ static bool check_builtin_target(struct checker *c, const struct expr *e,
 
 	if (!strchr(row->where, 'b'))
 		return use_user_only(c, e->where, what);
-	if (!strchr(row->where, 'u'))
+	if (!strchr(row->where, 'u') || (is_module_code(c) && !strchr(row->where, 'm')))
 		return use_bpf_only(c, e->where, what);
 	return true;
 }
@@ -251,40 +312,62 @@ static bool has_packet(const struct type *ctx)
 	return false;
 }
 
-static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d)
+/* The type of a call; false after a diagnostic. */
+static bool set_builtin_type(struct checker *c, struct expr *e, const struct builtin_row *row,
+			     struct type *hint)
+{
+	switch (*row->result) {
+	case 'T':
+		e->type = type_make_pointer(c->types, e->call.args.data[0]->type);
+		return true;
+	case 'V':
+		e->type = e->call.args.data[e->call.args.len - 1]->type;
+		return true;
+	case 'S':
+		if (!hint || hint->kind != TYPE_STR) {
+			diag_report(c->diags, D_NEEDS_TYPE, e->where, row->name);
+			return false;
+		}
+		e->type = hint;
+		return true;
+	default:
+		e->type = resolve_type_text(c, row->result);
+		return true;
+	}
+}
+
+static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d,
+				       struct type *hint)
 {
 	const struct builtin_row *row = &builtin_rows[d->builtin.id];
 	const char *params = *row->params == 'x' ? row->params + 1 : row->params;
 
 	e->call.target = d;
 	e->call.callee->type = c->types->void_;
-	if (!check_builtin_target(c, e, row))
+	if (!check_builtin_target(c, e, row) ||
+	    (d->builtin.id == BUILTIN_TEST && !check_test_place(c, e)))
 		return fail_call(c, e);
 	if (*params == 'r')
 		return check_dispatch(c, e);
-	if (*params == '*') {
-		check_print(c, e);
-		e->type = resolve_type_text(c, row->result);
-		return e;
-	}
-	if (!check_count(c, e, row->name, (uint32_t)strlen(params), d))
+	const char *what = find_unavailable(FUNCTION, row->name);
+	if (what)
+		note_unavailable(c, e->where, what);
+	uint32_t fixed = (uint32_t)strcspn(params, "*");
+	bool is_open = params[fixed] == '*' && e->call.args.len >= fixed;
+	if (!is_open && !check_count(c, e, row->name, fixed, d))
 		return fail_call(c, e);
-	for (uint32_t i = 0; i < e->call.args.len; i++)
+	for (uint32_t i = 0; i < fixed; i++)
 		e->call.args.data[i] = check_builtin_arg(c, e, e->call.args.data[i], params[i]);
-	for (uint32_t i = 0; i < e->call.args.len; i++)
+	if (is_open)
+		check_print(c, e, fixed);
+	for (uint32_t i = 0; i < fixed; i++)
 		if (e->call.args.data[i]->type->kind == TYPE_ERROR)
 			return fail(c, e);
 	bool is_map = params != row->params && e->call.callee->field.base->type->kind == TYPE_MAP;
-	struct type *of_map =
-		is_map ? map_result(c, e->call.callee->field.base, row->result) : NULL;
 	if (is_map)
-		note_map_call(c, e);
-	if (of_map)
-		e->type = of_map;
-	else if (strcmp(row->result, "T") != 0)
-		e->type = resolve_type_text(c, row->result);
-	else
-		e->type = type_make_pointer(c->types, e->call.args.data[0]->type);
+		e->type = map_result(c, e, row->result);
+	else if (!set_builtin_type(c, e, row, hint))
+		return fail(c, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
 		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
 	return e;
@@ -328,7 +411,7 @@ static void offer_methods(struct suggestion *s, const struct type *t)
 	}
 }
 
-static struct expr *check_method_call(struct checker *c, struct expr *e)
+static struct expr *check_method_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 	struct expr *base = check_expr(c, callee->field.base, NULL);
@@ -345,7 +428,7 @@ static struct expr *check_method_call(struct checker *c, struct expr *e)
 	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
 		d = NULL;
 	if (d)
-		return check_builtin_call(c, e, d);
+		return check_builtin_call(c, e, d, hint);
 
 	callee->type = c->types->error;
 	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
@@ -381,15 +464,18 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 
 /* ---- all of them ---- */
 
-static struct expr *check_named_call(struct checker *c, struct expr *e, struct decl *d)
+static struct expr *check_named_call(struct checker *c, struct expr *e, struct decl *d,
+				     struct type *hint)
 {
 	e->call.callee->name.decl = d;
 	if (d->kind == DECL_BUILTIN)
-		return check_builtin_call(c, e, d);
+		return check_builtin_call(c, e, d, hint);
 	if (d->kind == DECL_FUNC)
 		return check_function_call(c, e, d);
 	if (d->kind == DECL_EXTERN) {
 		check_decl(c, d);
+		if (is_module_code(c) && d->type->kind == TYPE_FUNC)
+			return check_kernel_call(c, e, d);
 		return check_helper_call(c, e, d);
 	}
 	e->call.callee->type = c->types->error;
@@ -407,7 +493,7 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 	return fail_call(c, e);
 }
 
-struct expr *check_call(struct checker *c, struct expr *e)
+struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 
@@ -418,13 +504,18 @@ struct expr *check_call(struct checker *c, struct expr *e)
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD)
-		return check_method_call(c, e);
+		return check_method_call(c, e, hint);
 	struct decl *local = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
 	bool is_function_value = local &&
 				 (local->kind == DECL_LOCAL || local->kind == DECL_PARAM) &&
 				 local->type->kind == TYPE_FUNC;
 	if (callee->kind != EXPR_NAME || is_function_value)
 		return check_value_call(c, e);
+	if (!local && callee->name.name && is_module_code(c)) {
+		struct decl *kernel = find_module_function(c, callee->name.name);
+		if (kernel)
+			return check_named_call(c, e, kernel, hint);
+	}
 	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
 	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
 		kernel_find_function(c, callee->name.name);
@@ -433,5 +524,5 @@ struct expr *check_call(struct checker *c, struct expr *e)
 		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
-	return check_named_call(c, e, d);
+	return check_named_call(c, e, d, hint);
 }

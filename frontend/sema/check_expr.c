@@ -56,6 +56,8 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 		check_decl(c, d);
 		e->type = d->type;
 		e->is_lvalue = true;
+		if (!check_shared_use(c, e->where, d))
+			return fail(c, e);
 		if (d->variable.is_local &&
 		    !use_bpf_only(
 			    c, e->where,
@@ -71,6 +73,9 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 		return check_enum_constant(c, e, d);
 	case DECL_MAP:
 	case DECL_CONFIG:
+		if (!check_shared_use(c, e->where, d))
+			return fail(c, e);
+		/* fall through */
 	case DECL_FUNC:
 	case DECL_EXTERN:
 		check_decl(c, d);
@@ -309,7 +314,7 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_IN:
 		return check_in(c, e);
 	case EXPR_CALL:
-		return check_call(c, e);
+		return check_call(c, e, hint);
 	case EXPR_INDEX:
 		return check_index(c, e);
 	case EXPR_FIELD:

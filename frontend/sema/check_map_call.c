@@ -68,13 +68,13 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 	const struct type *map = base->type;
 
 	switch (letter) {
-	case 'V':
+	case 'v':
 		return check_as(c, arg, map->map.value);
-	case 'K':
+	case 'k':
 		return check_as(c, arg, map->map.key);
 	case 'R':
 		return check_as(c, arg, type_make_pointer(c->types, map->map.value));
-	case 'F':
+	case 'E':
 		return check_as(c, arg, handler_type(c, map));
 	default:
 		break;
@@ -87,34 +87,36 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 	return fail(c, arg);
 }
 
-struct type *map_result(struct checker *c, struct expr *base, const char *result)
+/* What follows from the call of a method that was found correct. */
+static void note_map_call(const struct expr *call)
 {
+	struct decl *map = call->call.callee->field.base->name.decl;
+
+	if (call->call.target->builtin.id == BUILTIN_EVENTS_ON_EVENT)
+		map->map.is_handled = true;
+	if (call->call.target->builtin.id == BUILTIN_EVENTS_DROPPED)
+		map->map.counts_dropped = true;
+}
+
+struct type *map_result(struct checker *c, struct expr *call, const char *result)
+{
+	const struct expr *base = call->call.callee->field.base;
 	const struct type *map = base->type;
 
-	if (!strcmp(result, "V"))
+	note_map_call(call);
+	if (!strcmp(result, "v"))
 		return map->map.value;
-	if (!strcmp(result, "*V"))
+	if (!strcmp(result, "*v"))
 		return type_make_pointer(c->types, map->map.value);
-	if (!strcmp(result, "?V"))
+	if (!strcmp(result, "?v"))
 		return type_make_entry(c->types, base->name.decl);
-	return NULL;
+	return resolve_type_text(c, result);
 }
 
 const char *map_null_text(int builtin)
 {
 	return builtin == BUILTIN_RINGBUF_RESERVE ? "`reserve` gives null when the buffer is full"
 						  : NULL;
-}
-
-void note_map_call(struct checker *c, const struct expr *call)
-{
-	struct decl *map = call->call.callee->field.base->name.decl;
-
-	(void)c;
-	if (call->call.target->builtin.id == BUILTIN_EVENTS_ON_EVENT)
-		map->map.is_handled = true;
-	if (call->call.target->builtin.id == BUILTIN_EVENTS_DROPPED)
-		map->map.counts_dropped = true;
 }
 
 /* ---- dispatch ---- */

@@ -26,12 +26,14 @@ static bool is_program_attribute(struct checker *c, const char *name)
 
 void report_attribute(struct checker *c, const struct attribute *a, const char *what)
 {
-	static const char *const others[] = {"helper", "packed", "align", "flags"};
+	static const char *const others[] = {"packed", "align", "flags"};
 	const char *name = NAME(c, a->name);
 	struct suggestion s = suggestion_begin(name);
 	const struct program_kind *k;
-	bool is_known = is_program_attribute(c, name) || find_unavailable(ATTRIBUTE, name);
+	bool is_known = is_program_attribute(c, name) || is_role_attribute(name) ||
+			find_unavailable(ATTRIBUTE, name);
 
+	offer_roles(&s);
 	for (uint32_t i = 0; i < sizeof others / sizeof *others; i++) {
 		is_known = is_known || !strcmp(others[i], name);
 		suggestion_offer(&s, others[i]);
@@ -80,8 +82,8 @@ static bool check_attributes(struct checker *c, struct decl *d)
 		const struct attribute *a = &d->attrs.data[i];
 		const char *name = NAME(c, a->name);
 		const char *what = find_unavailable(ATTRIBUTE, name);
-		bool is_program = is_program_attribute(c, name);
-		if (!is_program && strcmp(name, "helper") != 0 && !what) {
+		bool is_program = is_program_attribute(c, name), is_role = is_role_attribute(name);
+		if (!is_program && !is_role && !what) {
 			report_attribute(c, a, "a function");
 			continue;
 		}
@@ -91,19 +93,20 @@ static bool check_attributes(struct checker *c, struct decl *d)
 			continue;
 		}
 		first = a;
-		if (!is_program && what) {
+		if (is_role) {
+			apply_role(c, d, a);
+			continue;
+		}
+		if (!is_program) {
 			report_unavailable(c, a->where, what);
 			return false;
 		}
 		d->func.target = TARGET_BPF;
-		if (is_program) {
-			d->func.program = find_program_kind(c, a);
-			if (!d->func.program)
-				return false;
-			if (a->arg && a->arg->kind == EXPR_STRING)
-				d->func.program_arg = a->arg->string.data;
-		} else if (a->arg)
-			diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name, "no argument");
+		d->func.program = find_program_kind(c, a);
+		if (!d->func.program)
+			return false;
+		if (a->arg && a->arg->kind == EXPR_STRING)
+			d->func.program_arg = a->arg->string.data;
 	}
 	return true;
 }
@@ -186,9 +189,10 @@ void check_function_signature(struct checker *c, struct decl *d)
 	d->type = type_make_func(c->types, params, count, result);
 	if (d->kind == DECL_EXTERN)
 		return;
+	check_role_signature(c, d);
 	if (d->func.program)
 		check_program_signature(c, d);
-	else if (d->func.target == TARGET_USER && !strcmp(NAME(c, d->name), "main"))
+	else if (d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))
 		check_main_signature(c, d);
 }
 
@@ -225,19 +229,29 @@ bool use_bpf_only(struct checker *c, span where, const char *what)
 	return report_target(c, where, what, TARGET_BPF);
 }
 
+void note_named(struct checker *c, const struct decl *d)
+{
+	if (c->fn.decl)
+		vec_push(c->arena, &c->funcs.data[c->fn.number].named, d);
+}
+
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee)
 {
 	const struct decl *f = c->fn.decl;
 
+	note_named(c, callee);
 	if (callee->func.program)
 		return check_tail_call(c, call, callee);
 	if (!f)
 		return true; // reported as not constant
-	enum func_target from = f->func.target, to = callee->func.target;
-	if (from != to && !(from == TARGET_BPF && to == TARGET_USER)) {
-		struct diag *d =
-			diag_report(c->diags, D_CROSS_TARGET, call->where, target_name(from),
-				    NAME(c, callee->name), target_name(to));
+	if (!may_call(f, callee)) {
+		struct diag *d = diag_report(
+			c->diags, D_CROSS_TARGET, call->where, target_name(f->func.target),
+			NAME(c, callee->name),
+			callee->func.role == ROLE_TEST ? "test"
+			: callee->func.role == ROLE_PRIVATE && f->func.target == TARGET_BPF
+				? "private kernel-module"
+				: target_name(callee->func.target));
 		report_declared(c, d, callee);
 		return false;
 	}
@@ -362,14 +376,42 @@ static void find_unused(struct checker *c)
 	bool has_root = c->out->main != NULL;
 
 	for (uint32_t i = 0; i < c->funcs.len; i++)
-		has_root = has_root || c->funcs.data[i].decl->func.program;
+		has_root = has_root || c->funcs.data[i].decl->func.program ||
+			   c->funcs.data[i].decl->func.role == ROLE_KFUNC;
 	if (!has_root || c->has_syntax_errors) // a module's functions are for others
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++) {
 		const struct decl *d = c->funcs.data[i].decl;
-		if (!d->use_count && !d->func.program && d != c->out->main && !d->func.is_public &&
+		bool is_root = d->func.program || d == c->out->main ||
+			       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
+		if (!d->use_count && !is_root && !d->func.is_public &&
 		    !c->funcs.data[i].is_skipped)
 			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
+	}
+}
+
+static bool names_unavailable(const struct func_info *f)
+{
+	for (uint32_t i = 0; i < f->named.len; i++)
+		if (f->named.data[i]->func.is_unavailable)
+			return true;
+	return false;
+}
+
+/* A function that needs one that cannot be compiled cannot be compiled. */
+void spread_unavailable(struct checker *c)
+{
+	uint32_t n = c->funcs.len;
+	bool changed = c->out->unavailable.len > 0;
+
+	while (changed) { // both directions, so that chains of calls settle in a few rounds
+		changed = false;
+		for (uint32_t i = 0; i < 2 * n; i++) {
+			struct func_info *f = &c->funcs.data[i < n ? i : 2 * n - 1 - i];
+			if (f->decl->func.is_unavailable || !names_unavailable(f))
+				continue;
+			f->decl->func.is_unavailable = changed = true;
+		}
 	}
 }
 

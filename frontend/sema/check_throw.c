@@ -191,16 +191,20 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 
 static void check_escapes(struct checker *c, const struct func_info *f)
 {
-	bool is_main = f->decl == c->out->main;
+	bool is_kfunc = f->decl->func.role == ROLE_KFUNC;
+	bool is_main = f->decl == c->out->main || f->decl->func.role == ROLE_TEST;
 
-	if (!f->decl->func.program && !is_main)
+	if (!f->decl->func.program && !is_main && !is_kfunc)
 		return;
 	for (uint32_t i = 0; i < f->escapes.len; i++) {
 		const struct escape *e = &f->escapes.data[i];
 		const char *code = e->is_known ? value_text(c, c->types->i32, e->code)
 					       : "a code that is not constant";
 		struct diag *d =
-			diag_report(c->diags, is_main ? D_UNCAUGHT_IN_MAIN : D_UNCAUGHT_THROW,
+			diag_report(c->diags,
+				    is_main    ? D_UNCAUGHT_IN_MAIN
+				    : is_kfunc ? D_UNCAUGHT_IN_KFUNC
+					       : D_UNCAUGHT_THROW,
 				    f->throws.data[e->event].where, code, NAME(c, f->decl->name));
 		show_path(c, d, f, e);
 	}

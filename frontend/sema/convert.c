@@ -59,6 +59,8 @@ struct type *arithmetic_type(const struct types *types, struct type *t)
 /* A program's name is a reference to it, a plain function's name its address. */
 static struct expr *function_to_value(struct checker *c, struct expr *e, struct decl *d)
 {
+	if (d->kind == DECL_FUNC)
+		note_named(c, d);
 	if (d->kind == DECL_FUNC && d->func.program) {
 		if (!use_user_only(c, e->where, "a program reference"))
 			return fail(c, e);

@@ -24,6 +24,22 @@ void report_unavailable(struct checker *c, span where, const char *what)
 	diag_report(c->diags, D_FEATURE_UNAVAILABLE, where, what);
 }
 
+void note_unavailable(struct checker *c, span where, const char *what)
+{
+	struct unavailable_use use = {where, what};
+
+	vec_push(c->arena, &c->out->unavailable, use);
+	if (c->fn.decl)
+		c->fn.decl->func.is_unavailable = true;
+}
+
+void sema_report_unavailable(struct compile *compile, const struct checked_program *checked)
+{
+	for (uint32_t i = 0; i < checked->unavailable.len; i++)
+		diag_report(&compile->diags, D_FEATURE_UNAVAILABLE,
+			    checked->unavailable.data[i].where, checked->unavailable.data[i].what);
+}
+
 struct diag *report_mismatch(struct checker *c, span where, const struct type *want,
 			     const struct type *got)
 {

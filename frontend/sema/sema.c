@@ -32,7 +32,8 @@ static void number_functions(struct checker *c)
 		struct func_info f = {.decl = d, .is_skipped = d->type->kind != TYPE_FUNC};
 		vec_push(c->arena, &c->funcs, f);
 		*map_insert(&c->func_index, MAP_PTR(d)) = c->funcs.len;
-		if (d->name == main_name && d->func.target == TARGET_USER && !f.is_skipped &&
+		if (d->name == main_name && d->func.target == TARGET_USER &&
+		    d->func.role == ROLE_PLAIN && !f.is_skipped &&
 		    scope_find_here(&c->top, main_name) == d)
 			c->out->main = d;
 	}
@@ -68,6 +69,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 	check_throws(&c);
 	if (!c.has_syntax_errors)
 		check_nulls(&c);
+	spread_unavailable(&c);
 	for (uint32_t i = 0; i < c.all.len; i++)
 		list_decl(&c, c.all.data[i]);
 	return compile->diags.errors == 0;

@@ -132,6 +132,8 @@
  *   record.is_ctx, result of the kind's type. type is TYPE_FUNC. A function with a result returns on every path, if every
  *   enum value is one of its constants: the end of the body can be reached by other numbers after a `match` over an
  *   enum; return zero there.
+ *   is_unavailable: uses, perhaps through what it calls or names, a form that this version cannot compile; its
+ *   body may hold such forms and is not lowered.
  *   used_from[t]: called, directly or through other functions, from code that runs on target t. Lower a plain fn
  *   for TARGET_BPF when used_from[TARGET_BPF]. eBPF functions never recurse. main has no parameter or one struct
  *   parameter by value whose fields are bool, integers or str; result i32.
@@ -159,6 +161,12 @@
 /* Deepest nesting of expressions and statements in a checked tree. */
 enum { SEMA_MAX_DEPTH = 2000 };
 
+/* A form that was checked in full and that this version cannot compile. */
+struct unavailable_use {
+	span where;
+	const char *what; // subject of "… cannot be compiled by this version of ks"
+};
+
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
@@ -167,11 +175,18 @@ struct checked_program {
 	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
 	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
 	struct decl *main;   // userspace main(), NULL in a module without one
+	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also
+	 * through another function: they are never lowered. */
+	VEC(struct unavailable_use) unavailable;
 };
 
 /* True when neither parsing nor checking reported an error. `info` must outlive the result. */
 bool sema_check_program(struct compile *compile, const struct program *program,
 			const struct target_info *info, struct checked_program *out);
+
+/* Reports each of checked->unavailable as an error. Asked for by whoever builds an output; a check
+ * alone accepts what is right in the language. */
+void sema_report_unavailable(struct compile *compile, const struct checked_program *checked);
 
 /* Built-in functions and methods (rows of builtins.def): what an EXPR_CALL with a DECL_BUILTIN
  * target means. */

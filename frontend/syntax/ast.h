@@ -273,6 +273,15 @@ struct attribute {
 	struct expr *arg; // EXPR_STRING, EXPR_NAME or EXPR_INT; NULL when absent
 };
 
+/* What an attribute that names no program kind makes of a function. */
+enum func_role {
+	ROLE_PLAIN, // none, or a program
+	ROLE_HELPER,
+	ROLE_KFUNC,   // exported by the program's kernel module
+	ROLE_PRIVATE, // of that module
+	ROLE_TEST,
+};
+
 /* Where a function runs; decided by its attributes. */
 enum func_target {
 	TARGET_USER,   // plain fn, @test
@@ -342,10 +351,12 @@ struct decl {
 			struct block *body;       // NULL for extern
 			bool is_public, is_private;
 			enum func_target target; // sema
+			enum func_role role;     // sema
 			const struct program_kind
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
+			bool is_unavailable; // sema: needs something that cannot be compiled
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
