@@ -67,6 +67,7 @@ static void add_maps(struct meta *w)
 			.is_percpu = map->is_percpu,
 			.is_pinned = map->is_pinned,
 			.value_is_int = map->value_is_scalar,
+			.buffer_size = map->buffer_size,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

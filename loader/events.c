@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "loader/program.h"
 
 enum {
+	RECORD_MAX = 65536,
 	NS_PER_MS = 1000000,
 	CLOCK_INTERVAL = 1024, // records between two looks at the clock while they keep coming
 };
@@ -30,9 +32,10 @@ struct dispatch {
 	const uint32_t *maps;
 	uint32_t count;
 	int waker;
-	uint64_t end;   // when to give up, UINT64_MAX for never
-	uint32_t taken; // records
-	int32_t result; // of the handler that ended it, or negative errno
+	struct pollfd *on; // room for count + 2
+	uint64_t end;      // when to give up, UINT64_MAX for never
+	uint32_t taken;    // records
+	int32_t result;    // of the handler that ended it, or negative errno
 	bool is_over;
 };
 
@@ -65,18 +68,65 @@ static int take_ring_record(void *context, void *record, size_t size)
 	return handle(s->d, s->map, record) ? 0 : -ECANCELED;
 }
 
+/* Losses are counted where they happen, in eBPF. */
+static enum bpf_perf_event_ret take_perf_record(void *context, int cpu,
+						struct perf_event_header *header)
+{
+	const struct map_state *map = context;
+	const struct {
+		struct perf_event_header header;
+		uint32_t size;
+		char data[];
+	} *sample = (const void *)header;
+	(void)cpu;
+	if (header->type != PERF_RECORD_SAMPLE)
+		return LIBBPF_PERF_EVENT_CONT;
+	memcpy(map->dispatch->p->record, sample->data, sample->size);
+	return handle(map->dispatch, map, map->dispatch->p->record) ? LIBBPF_PERF_EVENT_CONT
+								    : LIBBPF_PERF_EVENT_DONE;
+}
+
 /* ---- handlers ---- */
+
+/* Events can be sent as soon as each CPU has its buffer. */
+static int open_perf_buffer(struct program *p, uint32_t map)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_type = PERF_SAMPLE_RAW,
+		.sample_period = 1,
+		.wakeup_events = 1,
+	};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = p->meta.maps[map].buffer_size;
+	if (!p->record)
+		p->record = malloc(RECORD_MAX);
+	if (!p->record)
+		return -ENOMEM;
+	struct map_state *state = &p->maps[map];
+	state->buffer = perf_buffer__new_raw(state->fd, size > page ? size / page : 1, &attr,
+					     take_perf_record, state, NULL);
+	return state->buffer ? 0 : -errno;
+}
 
 void ks_on_event(uint32_t map, record_handler *handler)
 {
 	struct program *p = program_current();
-	if (map < p->meta.header->map_count)
-		p->maps[map].handler = handler;
+	if (map >= p->meta.header->map_count)
+		return;
+	struct map_state *state = &p->maps[map];
+	state->handler = handler;
+	if (state->type != BPF_MAP_TYPE_PERF_EVENT_ARRAY || state->buffer)
+		return;
+	int err = open_perf_buffer(p, map);
+	if (err)
+		log_explain_refusal(p, "opening the buffers for events", false, err);
 }
 
 void events_close(struct program *p)
 {
-	(void)p;
+	for (uint32_t i = 0; p->maps && i < p->meta.header->map_count; i++)
+		perf_buffer__free(p->maps[i].buffer);
 }
 
 /* ---- dispatch ---- */
@@ -97,6 +147,13 @@ static int open_sources(struct dispatch *d, struct source *sources)
 		sources[i] = (struct source){d, &d->p->maps[d->maps[i]]};
 		if (!sources[i].map->handler)
 			return -ENOENT;
+		struct map_state *map = &d->p->maps[d->maps[i]];
+		if (map->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
+			map->dispatch = d;
+			if (!map->buffer)
+				return -ENOENT;
+			continue;
+		}
 		int err = add_ring(d, &sources[i]);
 		if (err)
 			return err;
@@ -104,10 +161,21 @@ static int open_sources(struct dispatch *d, struct source *sources)
 	return 0;
 }
 
+static struct perf_buffer *buffer_at(const struct dispatch *d, uint32_t i)
+{
+	return d->p->maps[d->maps[i]].buffer;
+}
+
 /* Takes what is there. */
 static int take_records(struct dispatch *d)
 {
 	int err = d->rings ? ring_buffer__consume(d->rings) : 0;
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct perf_buffer *buffer = buffer_at(d, i);
+		for (size_t cpu = 0; buffer && cpu < perf_buffer__buffer_cnt(buffer); cpu++)
+			if (!d->is_over && err >= 0)
+				err = perf_buffer__consume_buffer(buffer, cpu);
+	}
 	return d->is_over || err >= 0 ? 0 : err;
 }
 
@@ -123,11 +191,15 @@ static int time_left(const struct dispatch *d)
 
 static int wait_for_records(struct dispatch *d)
 {
-	struct pollfd on[2] = {{.fd = d->waker, .events = POLLIN}};
 	nfds_t count = 1;
+	d->on[0] = (struct pollfd){.fd = d->waker, .events = POLLIN};
 	if (d->rings)
-		on[count++] = (struct pollfd){ring_buffer__epoll_fd(d->rings), POLLIN, 0};
-	int err = poll(on, count, time_left(d));
+		d->on[count++] = (struct pollfd){ring_buffer__epoll_fd(d->rings), POLLIN, 0};
+	for (uint32_t i = 0; i < d->count; i++)
+		if (buffer_at(d, i))
+			d->on[count++] =
+				(struct pollfd){perf_buffer__epoll_fd(buffer_at(d, i)), POLLIN, 0};
+	int err = poll(d->on, count, time_left(d));
 	d->is_over = d->is_over || d->p->is_interrupted || is_late(d);
 	return err < 0 && errno != EINTR ? -errno : 0;
 }
@@ -160,7 +232,8 @@ int32_t ks_dispatch(const uint32_t *maps, uint32_t count, uint64_t timeout_ms)
 	struct source *sources = calloc(count + 1, sizeof *sources);
 	print_flush(p);
 	d.waker = eventfd(0, EFD_CLOEXEC);
-	int32_t result = sources && d.waker >= 0 ? open_sources(&d, sources) : -ENOMEM;
+	d.on = calloc(count + 2u, sizeof *d.on);
+	int32_t result = sources && d.on && d.waker >= 0 ? open_sources(&d, sources) : -ENOMEM;
 	if (result == 0) {
 		process_divert(p, d.waker);
 		result = run(&d);
@@ -171,6 +244,7 @@ int32_t ks_dispatch(const uint32_t *maps, uint32_t count, uint64_t timeout_ms)
 	ring_buffer__free(d.rings);
 	if (d.waker >= 0)
 		close(d.waker);
+	free(d.on);
 	free(sources);
 	return result;
 }

@@ -114,6 +114,58 @@ int32_t ks_map_next_key(uint32_t map, const void *before, void *key)
 	return row_of(p, map) && bpf_map_get_next_key(p->maps[map].fd, before, key) == 0;
 }
 
+int32_t ks_map_push(uint32_t map, const void *value)
+{
+	struct program *p = program_current();
+	return row_of(p, map) ? bpf_map_update_elem(p->maps[map].fd, NULL, value, BPF_ANY)
+			      : -EINVAL;
+}
+
+void *ks_map_pop(uint32_t map, void *buffer, uint32_t is_removed)
+{
+	struct program *p = program_current();
+	if (!row_of(p, map))
+		return NULL;
+	int fd = p->maps[map].fd;
+	int err = is_removed ? bpf_map_lookup_and_delete_elem(fd, NULL, buffer)
+			     : bpf_map_lookup_elem(fd, NULL, buffer);
+	return err ? NULL : buffer;
+}
+
+uint32_t ks_map_has(uint32_t map, const void *value)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	void *copy = row ? malloc(row->value_size + 1u) : NULL; // the kernel wants to write there
+	if (!copy)
+		return 0;
+	memcpy(copy, value, row->value_size);
+	int err = bpf_map_lookup_elem(p->maps[map].fd, NULL, copy);
+	free(copy);
+	return err == 0;
+}
+
+/* Values lie 8 bytes apart or more in the kernel and side by side here. */
+void *ks_map_percpu(uint32_t map, const void *key)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	char *all = row && row->is_percpu ? make_percpu(p, row) : NULL;
+	free(p->percpu);
+	p->percpu = all;
+	if (!all || bpf_map_lookup_elem(p->maps[map].fd, key, all) != 0)
+		return NULL;
+	for (int cpu = 1; cpu < p->cpus; cpu++)
+		memmove(all + (size_t)cpu * row->value_size, all + (size_t)cpu * stride_of(row),
+			row->value_size);
+	return all;
+}
+
+uint32_t ks_possible_cpus(void)
+{
+	return (uint32_t)program_current()->cpus;
+}
+
 /* Room for a key; keys are walked with one that is both input and output. */
 static void *make_key(const struct ks_meta_map *row)
 {

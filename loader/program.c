@@ -134,6 +134,8 @@ static void clean_up(struct program *p)
 	free(p->attachments);
 	free(p->handles);
 	free(p->maps);
+	free(p->percpu);
+	free(p->record);
 	free(p->line.data);
 }
 

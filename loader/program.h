@@ -50,6 +50,7 @@ struct map_state {
 	uint32_t type, max_entries;
 	record_handler *handler;    // of records, NULL when there is none
 	struct perf_buffer *buffer; // perf_event_array with a handler
+	struct dispatch *dispatch;  // that takes from the buffer
 };
 
 /* What ks_load() gives; one per program, whatever the number of loads. */
@@ -80,6 +81,8 @@ struct program {
 	void *sections[SECTION_COUNT];
 	size_t section_sizes[SECTION_COUNT]; // bytes mapped
 	int cpus;                            // possible ones
+	char *record;                        // of a perf_event_array, where it is aligned
+	void *percpu;                        // what ks_map_percpu() gave last
 	pthread_mutex_t lock;                // of attachments
 	struct attachment *attachments;
 	uint32_t attachment_count, attachment_cap;

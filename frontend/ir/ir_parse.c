@@ -177,13 +177,19 @@ static void parse_map(struct ir_parser *p)
 {
 	struct ir_map map = {.where = ir_lex_span(p)};
 	bool *is_scalar = &map.key_is_scalar, *is_signed = &map.key_is_signed;
-	struct attribute attributes[] = {
-		{"type", &map.type, NULL},           {"key", &map.key_size, NULL},
-		{"value", &map.value_size, NULL},    {"entries", &map.max_entries, NULL},
-		{"flags", &map.flags, NULL},         {"numa", &map.numa_node, NULL},
-		{"key_dtype", &map.key_dtype, NULL}, {"value_dtype", &map.value_dtype, NULL},
-		{"percpu", NULL, &map.is_percpu},    {"array", NULL, &map.is_array},
-		{"pinned", NULL, &map.is_pinned},    {0}};
+	struct attribute attributes[] = {{"type", &map.type, NULL},
+					 {"key", &map.key_size, NULL},
+					 {"value", &map.value_size, NULL},
+					 {"entries", &map.max_entries, NULL},
+					 {"flags", &map.flags, NULL},
+					 {"numa", &map.numa_node, NULL},
+					 {"buffer", &map.buffer_size, NULL},
+					 {"key_dtype", &map.key_dtype, NULL},
+					 {"value_dtype", &map.value_dtype, NULL},
+					 {"percpu", NULL, &map.is_percpu},
+					 {"array", NULL, &map.is_array},
+					 {"pinned", NULL, &map.is_pinned},
+					 {0}};
 
 	map.name = need_declared_name(p, '&');
 	while (at_attribute(p)) { // `scalar` and `signed` follow the side that they describe

@@ -439,6 +439,7 @@ static void print_map(struct printer *p, uint32_t index)
 	print_number(p, "entries", map->max_entries);
 	print_number(p, "flags", map->flags);
 	print_number(p, "numa", map->numa_node);
+	print_number(p, "buffer", map->buffer_size);
 	print_number(p, "key_dtype", map->key_dtype);
 	print_number(p, "value_dtype", map->value_dtype);
 	buf_printf(p->out, "%s%s%s\n", map->is_percpu ? " percpu" : "",

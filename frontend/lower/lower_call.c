@@ -181,7 +181,17 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_RINGBUF_OUTPUT:
 	case BUILTIN_EVENTS_DROPPED:
 	case BUILTIN_EVENTS_ON_EVENT:
+	case BUILTIN_PERF_OUTPUT:
+	case BUILTIN_QUEUE_PUSH:
+	case BUILTIN_QUEUE_POP:
+	case BUILTIN_QUEUE_PEEK:
+	case BUILTIN_SET_ADD:
+	case BUILTIN_STACKS_CAPTURE:
+	case BUILTIN_STACKS_CAPTURE_USER:
+	case BUILTIN_PERCPU_PERCPU:
 		return lower_map_call(f, call);
+	case BUILTIN_POSSIBLE_CPUS:
+		return call_runtime(f, "ks_possible_cpus", IR_I32, IR_EFFECT_OTHER, NULL, 0);
 	case BUILTIN_DISPATCH:
 		return lower_dispatch(f, call);
 	case BUILTIN_STR_LEN:

@@ -310,6 +310,9 @@ ir_ref emit_helper(struct body *f, const char *name, enum ir_type result, const 
 ir_ref map_ref(struct body *f, struct decl *map); // as an argument of a helper
 ir_ref value_address(struct body *f, struct expr *expr, const struct type *type);
 ir_ref lower_map_call(struct body *f, struct expr *call); // a method
+/* What pop() or peek() finds. */
+struct entry lower_taken(struct body *f, struct expr *call);
+ir_ref lower_in_set(struct body *f, struct decl *set, struct expr *value);
 ir_ref lower_dispatch(struct body *f, struct expr *call);
 /* At the start of main: the functions that handle records because of their names. */
 void register_callbacks(struct body *f);

@@ -78,8 +78,9 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 	if (local->has_copy)
 		entry.is_copy = load_word(f, local->flag_slot, IR_I32);
 	const struct type *key = map->type->map.key;
-	entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
-					: slot_addr(f, local->key_slot);
+	if (key)
+		entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
+						: slot_addr(f, local->key_slot);
 	return entry;
 }
 
@@ -87,7 +88,9 @@ struct entry lower_entry(struct body *f, struct expr *expr)
 {
 	if (expr->kind == EXPR_NAME)
 		return local_entry(f, expr->name.decl);
-	assert(expr->kind == EXPR_INDEX && "the checker knows two forms of an entry");
+	if (expr->kind == EXPR_CALL)
+		return lower_taken(f, expr);
+	assert(expr->kind == EXPR_INDEX && "the checker knows three forms of an entry");
 	struct entry entry = entry_key(f, expr->index.base->name.decl, expr->index.index);
 	f->b.where = expr->where;
 	look_up(f, &entry);
@@ -150,14 +153,17 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 							  .dtype = lower_dtype(f->lw, decl->type),
 							  .where = decl->name_where});
 	store_word(f, local->slot, IR_PTR, entry.ptr);
-	local->has_copy = decl->variable.is_assigned;
-	if (local->has_copy)
+	local->has_copy = decl->variable.is_assigned || entry.has_copy;
+	if (decl->variable.is_assigned)
 		local->copy_slot = new_slot(f, entry.value, decl->name, decl->name_where);
 	if (f->target == IR_TARGET_BPF)
 		return;
 	const struct type *key = entry.decl->type->map.key;
-	local->key_slot = new_slot(f, key, 0, decl->name_where);
-	if (type_is_scalar(key)) {
+	if (key)
+		local->key_slot = new_slot(f, key, 0, decl->name_where);
+	if (!key) {
+		assert(entry.has_copy && "nothing to write back");
+	} else if (type_is_scalar(key)) {
 		store_slot(f, local->key_slot, key, entry.key);
 	} else {
 		struct place to = slot_place(f, local->key_slot);
@@ -166,7 +172,7 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 	}
 	if (local->has_copy) {
 		local->flag_slot = raw_slot(f, 4, 4);
-		store_word(f, local->flag_slot, IR_I32, const32(f, 0));
+		store_word(f, local->flag_slot, IR_I32, const32(f, entry.has_copy));
 	}
 }
 
@@ -378,6 +384,9 @@ void delete_entry(struct body *f, struct expr *target)
 
 ir_ref lower_in(struct body *f, struct expr *expr)
 {
+	struct decl *map = expr->binary.right->name.decl;
+	if (map->type->map.kind->shape == MAP_SHAPE_SET)
+		return lower_in_set(f, map, expr->binary.left);
 	struct entry entry = entry_key(f, expr->binary.right->name.decl, expr->binary.left);
 	f->b.where = expr->where;
 	look_up(f, &entry);

@@ -105,7 +105,106 @@ static ir_ref ring_output(struct body *f, struct expr *call)
 	return output(f, call, "bpf_ringbuf_output", args, 1, 4);
 }
 
+static ir_ref perf_output(struct body *f, struct expr *call)
+{
+	struct decl *map = call->call.callee->field.base->name.decl;
+	const uint64_t this_cpu = 0xffffffff; // BPF_F_CURRENT_CPU
+	ir_ref args[5] = {lower_value(f, call->call.args.data[0]), map_ref(f, map),
+			  const64(f, this_cpu)};
+	return output(f, call, "bpf_perf_event_output", args, 3, 5);
+}
+
+static ir_ref capture(struct body *f, struct expr *call, uint64_t flags)
+{
+	struct decl *map = call->call.callee->field.base->name.decl;
+	ir_ref args[3] = {lower_value(f, call->call.args.data[0])};
+	f->b.where = call->where;
+	args[1] = map_ref(f, map);
+	args[2] = const64(f, flags);
+	return to_register(f, emit_helper(f, "bpf_get_stackid", IR_I64, args, 3), IR_I32, true);
+}
+
+/* ---- values without keys ---- */
+
+static ir_ref push(struct body *f, struct expr *call, struct decl *map)
+{
+	ir_ref value = value_address(f, call->call.args.data[0], map->type->map.value);
+	f->b.where = call->where;
+	if (f->target != IR_TARGET_BPF) {
+		ir_ref args[] = {const32(f, map_of(map)), value};
+		return call_runtime(f, "ks_map_push", IR_I32, IR_EFFECT_READS | IR_EFFECT_OTHER,
+				    args, 2);
+	}
+	ir_ref args[] = {map_ref(f, map), value, const64(f, 0)};
+	return to_register(f, emit_helper(f, "bpf_map_push_elem", IR_I64, args, 3), IR_I32, true);
+}
+
+/* Address of the slot when the helper gave 0, else null. */
+static ir_ref found_in(struct body *f, uint32_t slot, ir_ref error)
+{
+	uint32_t result = raw_slot(f, 8, 8), found = new_block(f), done = new_block(f);
+	store_word(f, result, IR_PTR, null_ptr(f));
+	branch(f, ir_emit(&f->b, IR_EQ, IR_I32, error, const64(f, 0)), found, done,
+	       IR_LIKELY_UNKNOWN);
+	start_block(f, found);
+	store_word(f, result, IR_PTR, slot_addr(f, slot));
+	jump_to(f, done);
+	start_block(f, done);
+	return load_word(f, result, IR_PTR);
+}
+
+struct entry lower_taken(struct body *f, struct expr *call)
+{
+	struct decl *map = call->call.callee->field.base->name.decl;
+	bool is_removed = call->call.target->builtin.id == BUILTIN_QUEUE_POP;
+	struct entry entry = {
+		.map = map_of(map), .decl = map, .value = map->type->map.value, .has_copy = true};
+	uint32_t slot = new_slot(f, entry.value, 0, call->where);
+	f->b.where = call->where;
+	if (f->target == IR_TARGET_BPF) {
+		const char *helper = is_removed ? "bpf_map_pop_elem" : "bpf_map_peek_elem";
+		ir_ref args[] = {map_ref(f, map), slot_addr(f, slot)};
+		entry.ptr = found_in(f, slot, emit_helper(f, helper, IR_I64, args, 2));
+	} else {
+		ir_ref args[] = {const32(f, entry.map), slot_addr(f, slot), const32(f, is_removed)};
+		entry.ptr = call_runtime(f, "ks_map_pop", IR_PTR, ANY_EFFECT, args, 3);
+		entry.is_copy = const32(f, 1);
+	}
+	return entry;
+}
+
+ir_ref lower_in_set(struct body *f, struct decl *set, struct expr *value)
+{
+	ir_ref address = value_address(f, value, set->type->map.value);
+	if (f->target != IR_TARGET_BPF) {
+		ir_ref args[] = {const32(f, map_of(set)), address};
+		return call_runtime(f, "ks_map_has", IR_I32, IR_EFFECT_READS | IR_EFFECT_OTHER,
+				    args, 2);
+	}
+	ir_ref args[] = {map_ref(f, set), address};
+	ir_ref error = emit_helper(f, "bpf_map_peek_elem", IR_I64, args, 2);
+	return ir_emit(&f->b, IR_EQ, IR_I32, error, const64(f, 0));
+}
+
 /* ---- userspace ---- */
+
+static ir_ref lower_percpu(struct body *f, struct expr *call, struct decl *map)
+{
+	const struct type *key = map->type->map.key;
+	ir_ref address;
+	if (type_is_aggregate(key)) {
+		address = object_address(f, call->call.args.data[0], key);
+	} else {
+		uint32_t slot = raw_slot(f, 8, 8);
+		ir_ref value = lower_value(f, call->call.args.data[0]);
+		store_word(f, slot, IR_I64, const64(f, 0)); // an index is widened by zeros
+		store_slot(f, slot, key, value);
+		address = slot_addr(f, slot);
+	}
+	f->b.where = call->where;
+	ir_ref args[] = {const32(f, map_of(map)), address};
+	return call_runtime(f, "ks_map_percpu", IR_PTR, IR_EFFECT_READS | IR_EFFECT_OTHER, args, 2);
+}
 
 static void handle_with(struct body *f, struct decl *map, ir_ref handler)
 {
@@ -166,6 +265,21 @@ ir_ref lower_map_call(struct body *f, struct expr *call)
 		return IR_REF_NONE;
 	case BUILTIN_RINGBUF_OUTPUT:
 		return ring_output(f, call);
+	case BUILTIN_PERF_OUTPUT:
+		return perf_output(f, call);
+	case BUILTIN_STACKS_CAPTURE:
+		return capture(f, call, 0);
+	case BUILTIN_STACKS_CAPTURE_USER:
+		return capture(f, call, 1 << 8); // BPF_F_USER_STACK
+	case BUILTIN_QUEUE_PUSH:
+	case BUILTIN_SET_ADD:
+		return push(f, call, map);
+	case BUILTIN_QUEUE_POP:
+	case BUILTIN_QUEUE_PEEK:
+		lower_taken(f, call);
+		return IR_REF_NONE;
+	case BUILTIN_PERCPU_PERCPU:
+		return lower_percpu(f, call, map);
 	case BUILTIN_EVENTS_DROPPED:
 		return lower_dropped(f, map);
 	case BUILTIN_EVENTS_ON_EVENT:

@@ -164,8 +164,11 @@ static void set_map_types(struct lower *lw, struct ir_map *map, const struct typ
 	const struct type *key = type->map.key, *value = type->map.value;
 	if (shape == MAP_SHAPE_RING || shape == MAP_SHAPE_USER_RING)
 		key = value = NULL;
-	if (shape == MAP_SHAPE_PERF)
+	if (shape == MAP_SHAPE_PERF) { // as many as CPUs, which the loader counts
 		key = value = lw->program->types.u32;
+		map->buffer_size = map->max_entries;
+		map->max_entries = 0;
+	}
 	if (key) {
 		map->is_array = shape == MAP_SHAPE_ARRAY;
 		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits

@@ -119,10 +119,10 @@ struct checker {
 	decl_list all;        // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
-	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
-	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
+	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
+	struct map methods;          // symbol of "ctx.at" to DECL_BUILTIN
 	struct map module_functions; // symbol to DECL_EXTERN that module code calls
-	struct map func_index; // DECL_FUNC to index + 1 into funcs
+	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
 	function_values; // functions whose value is taken

@@ -59,6 +59,7 @@ enum {
 	STACK_MAX_FRAMES = 127,       // PERF_MAX_STACK_DEPTH
 	RING_HEADER = 8,              // BPF_RINGBUF_HDR_SZ
 	RING_PAGE = 4096,
+	PERF_MAX_RECORD = 65000, // the size of a sample is a u16, headers included
 };
 
 static uint32_t value_limit(const struct map_kind *kind)
@@ -122,9 +123,12 @@ static void check_record(struct checker *c, const struct type_node *node, const 
 	if (t->map.kind->shape == MAP_SHAPE_STACKS && t->map.value->kind != TYPE_ERROR &&
 	    !is_stack_type(c, t->map.value))
 		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t->map.value), "value");
-	bool is_ring =
-		t->map.kind->shape == MAP_SHAPE_RING || t->map.kind->shape == MAP_SHAPE_USER_RING;
+	bool is_perf = t->map.kind->shape == MAP_SHAPE_PERF;
+	bool is_ring = is_perf || t->map.kind->shape == MAP_SHAPE_RING ||
+		       t->map.kind->shape == MAP_SHAPE_USER_RING;
 	uint32_t limit = is_ring ? t->map.max_entries - RING_HEADER : value_limit(t->map.kind);
+	if (is_perf && limit > PERF_MAX_RECORD)
+		limit = PERF_MAX_RECORD;
 	check_map_part(c, node, t->map.value, is_ring ? "record" : "value", limit);
 }
 
@@ -161,12 +165,12 @@ static uint32_t size_of_kind(struct checker *c, const struct map_kind *kind, str
 
 	switch ((int)kind->shape) {
 	case MAP_SHAPE_RING:
+	case MAP_SHAPE_PERF: // of each CPU
 	case MAP_SHAPE_USER_RING:
 		if (size > RING_MAX_SIZE)
 			diag_report(c->diags, D_MAP_SIZE, node->map.size->where,
 				    arena_printf(c->arena, "%u", size));
 		return round_ring(size);
-	case MAP_SHAPE_PERF:    // one for each CPU, which the loader counts
 	case MAP_SHAPE_STORAGE: // as many as there are objects
 		return 0;
 	default:

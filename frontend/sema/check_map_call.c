@@ -115,8 +115,14 @@ struct type *map_result(struct checker *c, struct expr *call, const char *result
 
 const char *map_null_text(int builtin)
 {
-	return builtin == BUILTIN_RINGBUF_RESERVE ? "`reserve` gives null when the buffer is full"
-						  : NULL;
+	switch (builtin) {
+	case BUILTIN_RINGBUF_RESERVE:
+		return "`reserve` gives null when the buffer is full";
+	case BUILTIN_PERCPU_PERCPU:
+		return "`percpu` gives null when there is no such entry";
+	default:
+		return NULL;
+	}
 }
 
 /* ---- dispatch ---- */

@@ -245,13 +245,13 @@ bool check_call_edge(struct checker *c, const struct expr *call, struct decl *ca
 	if (!f)
 		return true; // reported as not constant
 	if (!may_call(f, callee)) {
-		struct diag *d = diag_report(
-			c->diags, D_CROSS_TARGET, call->where, target_name(f->func.target),
-			NAME(c, callee->name),
-			callee->func.role == ROLE_TEST ? "test"
-			: callee->func.role == ROLE_PRIVATE && f->func.target == TARGET_BPF
-				? "private kernel-module"
-				: target_name(callee->func.target));
+		struct diag *d = diag_report(c->diags, D_CROSS_TARGET, call->where,
+					     target_name(f->func.target), NAME(c, callee->name),
+					     callee->func.role == ROLE_TEST ? "test"
+					     : callee->func.role == ROLE_PRIVATE &&
+							     f->func.target == TARGET_BPF
+						     ? "private kernel-module"
+						     : target_name(callee->func.target));
 		report_declared(c, d, callee);
 		return false;
 	}
@@ -382,10 +382,9 @@ static void find_unused(struct checker *c)
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++) {
 		const struct decl *d = c->funcs.data[i].decl;
-		bool is_root = d->func.program || d == c->out->main ||
-			       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
-		if (!d->use_count && !is_root && !d->func.is_public &&
-		    !c->funcs.data[i].is_skipped)
+		bool is_root = d->func.program || d == c->out->main || d->func.role == ROLE_KFUNC ||
+			       d->func.role == ROLE_TEST;
+		if (!d->use_count && !is_root && !d->func.is_public && !c->funcs.data[i].is_skipped)
 			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
 	}
 }

@@ -77,8 +77,8 @@ static void check_fields(struct checker *c, const struct expr *e)
 		const struct test_field *row = find_test_field(c, f->name, where);
 		if (!row || f->type->kind == TYPE_ERROR)
 			continue;
-		bool ok = is_bytes(row) ? is_byte_array(c->types, f->type)
-					: type_is_integer(f->type);
+		bool ok =
+			is_bytes(row) ? is_byte_array(c->types, f->type) : type_is_integer(f->type);
 		if (!ok)
 			diag_report(c->diags, D_TEST_FIELD_TYPE, where, NAME(c, f->name),
 				    is_bytes(row) ? "an array of bytes" : "an integer",

@@ -356,7 +356,7 @@ struct decl {
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
-			bool is_unavailable; // sema: needs something that cannot be compiled
+			bool is_unavailable;     // sema: needs something that cannot be compiled
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {

@@ -123,3 +123,189 @@ the other 0
 waiting
 ended by a signal 0"
 }
+
+test_queue_stack_and_bloom_filter_from_both_sides() {
+	program keyless <<-'END'
+		struct Job { id: u32, cost: u64 }
+		var jobs: queue<Job>(4)
+		var undo: stack<u32>(3)
+		var seen: bloom_filter<u64>(100)
+		var went_over: i32
+		var top: u32
+		var next: Job
+		var was_empty: bool
+		var known: u32
+		var done: bool
+
+		@xdp fn step(ctx: *xdp_md) -> xdp_action {
+		    if (var job = jobs.pop()) { next = Job { id: job.id + 1000, cost: job.cost } }
+		    jobs.push(Job { id: 77, cost: 7 })
+		    undo.push(11)
+		    undo.push(12)
+		    undo.push(13)
+		    went_over = undo.push(14)
+		    if (var u = undo.pop()) { top = u }
+		    var rest = undo.peek()
+		    top += rest * 100
+		    undo.pop()
+		    undo.pop()
+		    was_empty = undo.pop() == null
+		    for (i in 0..8) { if (i as u64 * 3 in seen) { known += 1 } }
+		    seen.add(5000)
+		    done = true
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    load(step)
+		    for (i in 1..4) { jobs.push(Job { id: i, cost: i as u64 << 33 }) }
+		    for (i in 0..4) { seen.add(i as u64 * 3) }
+		    print("ready", jobs.peek().id)
+		    while (!done) { sleep(5) }
+		    print(went_over, top, was_empty, known >= 4, next.id, next.cost >> 33)
+		    while (true) {
+		        var job = jobs.pop()
+		        if (job == null) { break }
+		        print("job", job.id)
+		    }
+		    print(5000 in seen, 0 in seen, undo.push(5), undo.pop() == 5, undo.pop() == null)
+		    return 0
+		}
+	END
+	storm step 1 1
+	finish
+	expect_equal log "$(cat log)" "ready 1
+-7 1213 true true 1001 1
+job 2
+job 3
+job 77
+true true 0 true true"
+}
+
+test_longest_prefix_decides() {
+	program prefixes <<-'END'
+		struct Net { bits: u32, address: be32 }
+		struct Rule { verdict: u32, hits: u64 }
+		var rules: lpm_trie<Net, Rule>(100)
+		var asked: be32[5]
+		var verdicts: u32[5]
+		var done: bool
+
+		@xdp fn decide(ctx: *xdp_md) -> xdp_action {
+		    for (i in 0..5) {
+		        if (var rule = rules[Net { bits: 32, address: asked[i] }]) {
+		            verdicts[i] = rule.verdict
+		            rule.hits += 1
+		        }
+		    }
+		    done = true
+		    return XDP_PASS
+		}
+
+		fn net(a: u32, b: u32, bits: u32) -> Net {
+		    return Net { bits: bits, address: htonl(a << 24 | b << 16) }
+		}
+
+		fn main() -> i32 {
+		    load(decide)
+		    rules[net(10, 0, 8)] = Rule { verdict: 1 }
+		    rules[net(10, 77, 16)] = Rule { verdict: 2 }
+		    rules[net(10, 78, 16)] = Rule { verdict: 3 }
+		    delete rules[net(10, 78, 16)]
+		    asked[0] = htonl(0x0a000001)
+		    asked[1] = htonl(0x0a4d0001)
+		    asked[2] = htonl(0x0a4e0001)
+		    asked[3] = htonl(0x0b000001)
+		    asked[4] = htonl(0x0a4dffff)
+		    print("ready")
+		    while (!done) { sleep(5) }
+		    for (i in 0..5) { print(verdicts[i]) }
+		    for (k, v in rules) { print(k.bits, ntohl(k.address) >> 16, v.hits) }
+		    print(rules.len())
+		    rules.clear()
+		    print(rules.len())
+		    return 0
+		}
+	END
+	storm decide 1 1
+	finish
+	expect_equal log "$(sort log | tr '\n' ' ')" "0 0 1 1 16 2637 2 2 2 2 8 2560 2 ready "
+}
+
+test_perf_event_array_carries_records_of_each_cpu() {
+	two_cpus
+	program perf <<-'END'
+		struct Event { cpu: u32, number: u64 }
+		var events: perf_event_array<Event>(8192)
+		var sent: u64
+		var seen: u64[2]
+		var lasts: u64[2]
+
+		@xdp fn emit(ctx: *xdp_md) -> xdp_action {
+		    sent += 1
+		    events.output(ctx, Event { cpu: bpf_get_smp_processor_id(), number: 0x1122334455667788 })
+		    return XDP_PASS
+		}
+
+		fn events_callback(e: *Event) -> i32 {
+		    seen[e->cpu] += 1
+		    lasts[e->cpu] = e->number
+		    return 0
+		}
+
+		fn main() -> i32 {
+		    load(emit)
+		    print("ready")
+		    while (sent < 20000) { dispatch(events, timeout_ms: 20) }
+		    dispatch(events, timeout_ms: 50)
+		    print("lost", sent - seen[0] - seen[1] - events.dropped(), seen[0] > 10, seen[1] > 10)
+		    print("%x %x", lasts[0], lasts[1])
+		    return 0
+		}
+	END
+	storm emit 10000 2
+	finish
+	expect_equal log "$(cat log)" "ready
+lost 0 true true
+1122334455667788 1122334455667788"
+}
+
+test_percpu_values_one_by_one_and_as_a_sum() {
+	two_cpus
+	program percpu <<-'END'
+		enum Kind { A, B }
+		struct Stat { packets: u64, tag: u8 }
+		var counts: lru_percpu_hash<u8, u32>(100)
+		var kinds: percpu_array<Kind, u16>(2)
+		var stats: percpu_hash<u64, Stat>(10)
+		var sent: u64
+
+		@xdp fn count(ctx: *xdp_md) -> xdp_action {
+		    counts[7] += 1
+		    kinds[Kind.B] = (bpf_get_smp_processor_id() + 5) as u16
+		    stats[9] = Stat { packets: bpf_get_smp_processor_id() as u64 + 40, tag: 3 }
+		    sent += 1
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    load(count)
+		    print("ready")
+		    while (sent < 2000) { sleep(5) }
+		    print("sum", counts[7], kinds[Kind.B])
+		    if (var each = counts.percpu(7)) { print(each[0], each[1]) }
+		    if (var each = kinds.percpu(Kind.B)) { print(each[0], each[1]) }
+		    if (var each = stats.percpu(9)) { print(each[0].packets, each[1].packets, each[1].tag) }
+		    print(counts.percpu(8) == null, possible_cpus() >= 2)
+		    return 0
+		}
+	END
+	storm count 1000 2
+	finish
+	expect_equal log "$(cat log)" "ready
+sum 2000 11
+1000 1000
+5 6
+40 41 3
+true true"
+}

@@ -105,6 +105,7 @@ struct ks_meta_map {
 	uint8_t is_percpu, is_pinned;
 	uint8_t value_is_int; // a per-CPU value of it is read as the sum
 	uint8_t reserved;
+	uint32_t buffer_size; // perf_event_array: bytes for each CPU
 };
 
 /* Program `caller` may pass control to `callee`, which lies at that index in the program array `map`. */
