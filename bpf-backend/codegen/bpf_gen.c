@@ -60,6 +60,7 @@ static bool generate_function(struct generator *g, uint32_t index)
 	struct mir_fn *mir = mir_select(&context, fn, &arena);
 	bool ok = mir != NULL;
 	if (ok) {
+		mir_find_conflicts(mir, &arena);
 		mir_allocate(mir, &arena);
 		mir_share_slots(mir, &arena);
 		mir_peephole(mir);
@@ -96,6 +97,14 @@ static void fill_sections(struct generator *g)
 	}
 }
 
+static bool check_depth(struct generator *g)
+{
+	span *where = ARENA_ARRAY(g->arena, span, g->functions.len + 1);
+	for (uint32_t i = 0; i < g->functions.len; i++)
+		where[i] = g->module->fns.data[g->functions.data[i]]->where;
+	return bpf_check_call_depth(g->module->compile, g->out, where, g->arena);
+}
+
 bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 		  struct bpf_object *out)
 {
@@ -111,6 +120,8 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 	choose_functions(&g);
 	for (uint32_t i = 0; i < g.functions.len; i++)
 		ok &= generate_function(&g, g.functions.data[i]);
+	if (ok)
+		ok = check_depth(&g);
 	for (uint32_t i = 0; i < m->maps.len; i++) {
 		struct bpf_object_map map = {m->maps.data[i].name,
 					     btf_types_add_map(&g.types, &m->maps.data[i])};

@@ -23,4 +23,8 @@ uint32_t btf_types_add_map(struct btf_types *types, const struct ir_map *map);
 /* DATASECs of globals and maps. Last call. */
 void btf_types_finish(struct btf_types *types, const struct bpf_object *object);
 
+/* Reports programs whose calls need more stack than there is; `where` is by function. call_depth.c */
+bool bpf_check_call_depth(struct compile *compile, const struct bpf_object *object,
+			  const span *where, struct arena *arena);
+
 #endif

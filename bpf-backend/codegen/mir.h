@@ -92,7 +92,9 @@ struct mir_fn {
 	uint32_t reg_count;           // next virtual register
 	VEC(struct mir_block) blocks; // [0] is the entry
 	VEC(struct mir_slot) slots;
-	uint32_t *order; // of blocks, set by mir_layout
+	struct bits *conflicts; // of the first conflict_count slots: those that it must not overlap
+	uint32_t conflict_count; // the other slots share with none
+	uint32_t *order;         // of blocks, set by mir_layout
 	uint32_t order_count;
 	uint32_t stack_size;
 };
@@ -179,6 +181,8 @@ struct select_context {
 /* IR to machine form. NULL after a diagnostic. select.c */
 struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn,
 			  struct arena *arena);
+/* Finds the objects of the frame that may share a place. objects.c */
+void mir_find_conflicts(struct mir_fn *fn, struct arena *arena);
 /* Makes one register of a value and its copies where neither changes. coalesce.c */
 void mir_drop_copies(struct mir_fn *fn, struct arena *arena);
 /* Brings the number of live registers down to what the machine has. spill.c */

@@ -320,7 +320,12 @@ static void select_insn(struct select *s, ir_ref r)
 		break;
 	case IR_STORE:
 	case IR_CTX_STORE:
-		select_store_to(s, select_address(s, in->a, in->imm), IR_MEM_WIDTH(in->aux), in->b);
+		if (in->op == IR_STORE && in->aux & IR_MEM_KEPT)
+			select_store_reg(s, select_address(s, in->a, in->imm),
+					 IR_MEM_WIDTH(in->aux), in->b);
+		else
+			select_store_to(s, select_address(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
+					in->b);
 		return;
 	case IR_ATOMIC:
 		select_atomic(s, r);

@@ -121,6 +121,8 @@ ir_ref select_address_base(const struct select *s, ir_ref r, int32_t *off);
 ir_ref select_stored_value(const struct select *s, ir_ref r, unsigned width);
 void select_load(struct select *s, ir_ref r);
 void select_store_to(struct select *s, struct address a, unsigned width, ir_ref value);
+/* The same, always from a register. */
+void select_store_reg(struct select *s, struct address a, unsigned width, ir_ref value);
 void select_memcpy(struct select *s, ir_ref r);
 void select_memzero(struct select *s, ir_ref r);
 void select_atomic(struct select *s, ir_ref r);

@@ -163,6 +163,16 @@ void select_store_to(struct select *s, struct address a, unsigned width, ir_ref 
 	select_emit(s, store);
 }
 
+void select_store_reg(struct select *s, struct address a, unsigned width, ir_ref value)
+{
+	select_emit(s, (struct mir_insn){
+			       .op = (uint16_t)select_pattern(s, IR_STORE, width, PATTERN_REG),
+			       .dst = a.base,
+			       .src = select_reg(s, value),
+			       .off = a.off,
+			       .index = a.slot});
+}
+
 /* ---- copies and fills ---- */
 
 static unsigned low_bit(int64_t offset)

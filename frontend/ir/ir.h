@@ -79,11 +79,13 @@ enum ir_space {
 /* aux of LOAD, STORE, CTX_*: bits 0-3 width in bytes (1, 2, 4, 8), bit 4 sign-extending load, bits
  * 5-7 enum ir_space or, for CTX_*, the value kind (0 scalar, 1 packet, 2 packet end, 3 packet
  * meta), bit 8 guarded: the load was proved in bounds or is guarded already (packet accesses, by
- * access_check). */
+ * access_check), bit 9 kept: a store that eBPF does from a register even when it is of a constant,
+ * because only so every verifier remembers the number. */
 #define IR_MEM_WIDTH(aux) ((aux)&15u)
 #define IR_MEM_SIGNED(aux) ((aux) >> 4 & 1u)
 #define IR_MEM_SPACE(aux) ((enum ir_space)((aux) >> 5 & 7u))
 #define IR_MEM_CHECKED 0x100u
+#define IR_MEM_KEPT 0x200u
 static inline uint16_t ir_mem_aux(uint32_t width, bool is_signed, enum ir_space space)
 {
 	return (uint16_t)(width | (is_signed ? 16u : 0u) | (uint32_t)space << 5);

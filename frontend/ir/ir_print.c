@@ -193,6 +193,8 @@ static void print_memory_aux(struct printer *p, const struct ir_insn *in)
 		buf_printf(p->out, " %s", is_ctx ? ir_ctx_words[kind] : ir_space_words[kind]);
 	if (in->aux & IR_MEM_CHECKED)
 		buf_add_text(p->out, " checked");
+	if (in->aux & IR_MEM_KEPT)
+		buf_add_text(p->out, " kept");
 }
 
 /* What the third word and aux hold, after the operands. */

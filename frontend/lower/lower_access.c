@@ -32,6 +32,13 @@ struct place place_at(struct place place, uint32_t offset)
 	return place;
 }
 
+struct place place_of_field(struct place record, const struct decl *field)
+{
+	record.bit_width = (uint8_t)field->field.bit_width;
+	record.bit_offset = (uint8_t)field->field.bit_offset;
+	return place_at(record, field->field.offset);
+}
+
 void place_guard(struct body *f, struct place *place, ir_ref cond)
 {
 	if (place->guard_count < PLACE_MAX_GUARDS) {
@@ -147,7 +154,7 @@ static struct place field_place(struct body *f, struct expr *expr)
 		return context_place(lower_value(f, base), field->field.ctx);
 	struct place place =
 		base->type->kind == TYPE_POINTER ? pointee_place(f, base) : lower_place(f, base);
-	return place_at(place, field->field.offset);
+	return place_of_field(place, field);
 }
 
 static struct place index_place(struct body *f, struct expr *expr)
@@ -246,7 +253,7 @@ ir_ref lower_guarded_address(struct body *f, const struct place *place)
 
 static ir_ref load_context(struct body *f, const struct place *place, const struct type *type)
 {
-	uint32_t width = place->ctx_kind == IR_CTX_SCALAR ? value_width(type) : place->align;
+	uint32_t width = place->align; // of the row; a narrower type still holds the whole value
 	uint16_t aux = ir_mem_aux(width, value_is_signed(type) && width < 4,
 				  (enum ir_space)place->ctx_kind);
 	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_CTX_LOAD,
@@ -260,6 +267,8 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 {
 	if (place->is_ctx)
 		return load_context(f, place, type);
+	if (place->bit_width)
+		return load_bits(f, place, type);
 	uint32_t width = value_width(type);
 	uint16_t aux = ir_mem_aux(width, value_is_signed(type) && width < 4, place->space);
 	return ir_emit_load(&f->b, value_type(type), place_base(f, place), place->offset, aux);
@@ -268,7 +277,8 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
 		     ir_ref value)
 {
-	uint16_t aux = ir_mem_aux(value_width(type), false, place->is_ctx ? 0 : place->space);
+	uint32_t width = place->is_ctx ? place->align : value_width(type);
+	uint16_t aux = ir_mem_aux(width, false, place->is_ctx ? 0 : place->space);
 	if (place->is_ctx) {
 		ir_emit_full(&f->b, (struct ir_insn){.op = IR_CTX_STORE,
 						     .type = IR_VOID,
@@ -278,7 +288,10 @@ void store_unguarded(struct body *f, const struct place *place, const struct typ
 						     .imm = place->offset});
 		return;
 	}
-	ir_emit_store(&f->b, place_base(f, place), place->offset, value, aux);
+	if (place->bit_width)
+		store_bits(f, place, type, value);
+	else
+		ir_emit_store(&f->b, place_base(f, place), place->offset, value, aux);
 	if (place->entry)
 		write_back(f, place->entry);
 }

@@ -194,8 +194,7 @@ void end_count(struct body *f, const struct counter *counter)
 
 static bool is_context(const struct type *type)
 {
-	return type->kind == TYPE_POINTER && type->element->kind == TYPE_STRUCT &&
-	       type->element->record.is_ctx;
+	return type_is_ctx_pointer(type);
 }
 
 static void enter_param(struct body *f, struct decl *param, uint32_t index)
@@ -236,6 +235,25 @@ static void finish_body(struct body *f)
 	return_result(f, NULL);
 }
 
+/* The kernel refuses programs of some kinds when they could return anything outside of a range: what is
+ * outside becomes the safe result. */
+static ir_ref keep_in_range(struct body *f, ir_ref value)
+{
+	const struct program_kind *kind = f->decl->func.program;
+	if (!kind || !kind->checks_result || !value)
+		return value;
+	uint32_t first = (uint32_t)kind->result_min;
+	uint32_t last = (uint32_t)kind->result_max - first;
+	ir_ref otherwise = const32(f, (uint32_t)kind->on_failure);
+	if (!last)
+		return otherwise;
+	ir_ref place = first ? emit_folded(f, IR_SUB, IR_I32, value, const32(f, first)) : value;
+	if (ir_is_const(place))
+		return ir_get_const(f->fn, place)->bits <= last ? value : otherwise;
+	ir_ref inside = ir_emit(&f->b, IR_ULE, IR_I32, place, const32(f, last));
+	return ir_emit_select(&f->b, IR_I32, inside, value, otherwise);
+}
+
 void return_result(struct body *f, struct expr *expr)
 {
 	const decl_list *named = &f->decl->func.result_var;
@@ -257,6 +275,7 @@ void return_result(struct body *f, struct expr *expr)
 			value = load_slot(f, local_of(named->data[0])->slot, f->result);
 		else
 			value = zero_of(f, value_type(f->result));
+		value = keep_in_range(f, value);
 	}
 	leave_with(f, value);
 }

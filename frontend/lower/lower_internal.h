@@ -61,6 +61,7 @@ struct place {
 	uint8_t ctx_kind;    // enum ir_ctx_kind
 	uint8_t guard_count; // conditions, I32; all must hold
 	uint8_t term_count;
+	uint8_t bit_width, bit_offset; // of a bit-field in the unit at the address; 0 wide: none
 	enum ir_space space;
 	uint32_t align; // of base + offset, as far as known
 	ir_ref base;    // PTR
@@ -241,6 +242,7 @@ struct place slot_place(struct body *f, uint32_t slot);
 struct place pointer_place(ir_ref base, uint32_t align);
 struct place global_place(struct body *f, uint32_t global);
 struct place place_at(struct place place, uint32_t offset); // `offset` bytes further
+struct place place_of_field(struct place record, const struct decl *field);
 void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t scale);
 /* base and terms, without the offset. */
 ir_ref place_base(struct body *f, const struct place *place);
@@ -262,6 +264,14 @@ ir_ref lower_guarded_address(struct body *f, const struct place *place);
 /* Adds a variable index to a place; `limit` elements, 0 for no check. */
 void place_index(struct body *f, struct place *place, struct expr *index, uint32_t element_size,
 		 uint32_t limit);
+
+/* ---- lower_bits.c ---- */
+
+/* A bit-field; `type` is its type. */
+ir_ref load_bits(struct body *f, const struct place *place, const struct type *type);
+void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
+/* Puts a constant into the bytes of the storage unit of a bit-field. */
+void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -341,6 +351,9 @@ ir_ref text_length(struct body *f, const struct text *text);                    
 /* A string into an object of `type`: cut to it, the rest zero, NUL-terminated if that is a str. */
 void lower_string_into(struct body *f, const struct place *to, struct expr *expr,
 		       const struct type *type);
+/* to += expr */
+void append_to_string(struct body *f, const struct place *to, struct expr *expr,
+		      const struct type *type);
 struct place literal_place(struct body *f, const struct expr *string);
 
 /* ---- lower_print.c ---- */

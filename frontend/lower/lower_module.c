@@ -55,6 +55,11 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 	case EXPR_STRUCT:
 		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 			const struct field_init *init = &expr->literal.fields.data[i];
+			if (init->field->field.bit_width && init->value->is_const) {
+				put_bits(out + init->field->field.offset, init->field,
+					 init->value->value);
+				continue;
+			}
 			if (!constant_bytes(lw, init->value, init->field->type,
 					    out + init->field->field.offset))
 				return false;
@@ -115,7 +120,7 @@ static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes
 					      : IR_SECTION_BSS;
 	uint32_t align = decl->type->align ? decl->type->align : 1;
 	uint32_t index =
-		ir_add_global(lw->m, (struct ir_global){.name = decl->name,
+		ir_add_global(lw->m, (struct ir_global){.name = decl->link_name,
 							.section = section,
 							.size = size,
 							.align = size >= 8 ? 8 : align,
@@ -189,7 +194,7 @@ static void add_map(struct lower *lw, struct decl *decl)
 {
 	const struct type *type = decl->type;
 	struct ir_map map = {
-		.name = decl->name,
+		.name = decl->link_name,
 		.type = type->map.kind->type,
 		.max_entries = type->map.max_entries,
 		.flags = decl->map.flag_bits,
@@ -243,7 +248,7 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
 	if (*known)
 		return (uint32_t)*known - 1;
-	uint32_t index = ir_add_fn(lw->m, decl->name, target);
+	uint32_t index = ir_add_fn(lw->m, decl->link_name, target);
 	*known = index + 1;
 	struct ir_fn *fn = lw->m->fns.data[index];
 	fn->where = decl->name_where;

@@ -102,7 +102,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 
 static bool is_shared(const struct place *place, const struct type *type)
 {
-	if (place_align(place) < type->size)
+	if (place_align(place) < type->size || place->bit_width)
 		return false;
 	return place->space == IR_SPACE_GLOBAL ||
 	       (place->space == IR_SPACE_MAP && !place->is_percpu);
@@ -112,6 +112,10 @@ static void assign_op(struct body *f, struct stmt *stmt)
 {
 	const struct type *type = stmt->assign.target->type;
 	struct place place = lower_place(f, stmt->assign.target);
+	if (type->kind == TYPE_STR) {
+		append_to_string(f, &place, stmt->assign.value, type);
+		return;
+	}
 	struct op_operand operand = lower_op_operand(f, stmt->assign.op, stmt->assign.value, type);
 	f->b.where = stmt->where;
 	uint32_t done = place.guard_count ? new_block(f) : 0;

@@ -83,7 +83,9 @@ static void fill_record(struct lower *lw, const struct type *type, uint32_t inde
 		const struct decl *field = type->record.fields.data[i];
 		members[i] = (struct ir_dmember){.name = field->name,
 						 .type = lower_dtype(lw, field->type),
-						 .bit_offset = field->field.offset * 8};
+						 .bit_offset = field->field.offset * 8 +
+							       field->field.bit_offset,
+						 .bit_size = field->field.bit_width};
 	}
 	lw->m->dtypes.data[index].members = members;
 	lw->m->dtypes.data[index].member_count = count;

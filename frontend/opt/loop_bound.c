@@ -7,7 +7,8 @@
  *   counted   a phi that grows or shrinks by a constant and an exit that compares it with a number
  *             of known range, on every way round: the bound goes into the header's loop_bound
  *   cheap     bound times size, with inner loops, is affordable: the loop stays as it is
- *   guarded   otherwise, when the kernel has may_goto: an IR_LOOP_GUARD before the exit's branch
+ *   guarded   otherwise, when the kernel has may_goto: an IR_LOOP_GUARD before the exit's branch; when it
+ *             has bpf_loop, at the head of the header, for loop_outline
  *   error     otherwise `loop-not-bounded`
  *
  *	b1: %i = phi …                      b1: %i = phi …
@@ -35,6 +36,7 @@ enum {
 	FORKS_OF_CALL = 8,   // that a function with branches is taken to have
 };
 #define MAY_GOTO_KERNEL (6u << 16 | 9u << 8)
+#define BPF_LOOP_KERNEL (5u << 16 | 17u << 8)
 #define UNBOUNDED UINT64_MAX
 
 struct loop_exit {
@@ -49,6 +51,7 @@ struct loop_facts {
 	bool forks;            // a branch goes on inside of the loop on both ways
 	struct loop_exit exit; // that the bound comes from, or any
 	bool needs_guard;
+	bool leaves_at_head; // the guard of loop_outline takes the way of `exit`
 };
 
 struct bounder {
@@ -462,7 +465,7 @@ static void decide(struct bounder *s)
 	for (uint32_t l = loops->count; l-- > 0;) {
 		struct loop_facts *facts = &s->facts[l];
 		uint64_t total = total_cost(facts);
-		bool has_guards = s->ctx->options->kernel >= MAY_GOTO_KERNEL;
+		bool has_guards = s->ctx->options->kernel >= BPF_LOOP_KERNEL;
 		if (facts->bound <= UINT32_MAX)
 			s->fn->blocks.data[loops->loops[l].header].loop_bound =
 				(uint32_t)facts->bound;
@@ -511,6 +514,70 @@ static void guard_exit(struct bounder *s, const struct loop_exit *exit)
 	for (ir_ref r = fn->blocks.data[exit->target].first; ir_get(fn, r)->op == IR_PHI;
 	     r = fn->next.data[r])
 		ir_args(fn, r)[from] = ir_args(fn, r)[like];
+}
+
+static bool is_known_in_header(const struct bounder *s, ir_ref r, uint32_t loop)
+{
+	if (ir_is_const(r) || !is_in_loop(s, s->fn->block_of.data[r], loop))
+		return true;
+	return ir_get(s->fn, r)->op == IR_PHI &&
+	       s->fn->block_of.data[r] == s->ctx->loops.loops[loop].header;
+}
+
+/* Whoever leaves the loop at its head, by the way of the exit, has all values that are wanted after it. */
+static bool may_leave_at_head(const struct bounder *s, uint32_t loop, const struct loop_exit *exit)
+{
+	const struct ir_fn *fn = s->fn;
+	if (exit->block == UINT32_MAX)
+		return false;
+	uint32_t pred = ir_pred_index(fn, exit->target, exit->block);
+	for (ir_ref r = fn->blocks.data[exit->target].first; ir_get(fn, r)->op == IR_PHI;
+	     r = fn->next.data[r])
+		if (!is_known_in_header(s, ir_args(fn, r)[pred], loop))
+			return false;
+	for (uint32_t i = 0; i < s->ctx->doms.rpo_count; i++) {
+		uint32_t b = s->ctx->doms.rpo[i];
+		if (is_in_loop(s, b, loop))
+			continue;
+		for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r]) {
+			bool is_phi = ir_get(fn, r)->op == IR_PHI;
+			for (uint32_t k = 0; !is_phi && k < ir_operand_count(fn, r); k++) {
+				ir_ref operand = *ir_operand(fn, r, k);
+				if (operand && !is_known_in_header(s, operand, loop))
+					return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* For loop_outline: the guard at the head leads where the exit does, if it can. */
+static void guard_head(struct bounder *s, uint32_t loop)
+{
+	struct ir_fn *fn = s->fn;
+	const struct loop_exit *exit = &s->facts[loop].exit;
+	uint32_t header = s->ctx->loops.loops[loop].header;
+	ir_ref first = fn->blocks.data[header].first;
+	uint32_t from = UINT32_MAX;
+	while (ir_get(fn, first)->op == IR_PHI)
+		first = fn->next.data[first];
+	if (s->facts[loop].leaves_at_head)
+		from = ir_pred_index(fn, exit->target, exit->block);
+	span where = fn->spans.data[first];
+	uint32_t rest = split_before(fn, header, first);
+	uint32_t spent = from == UINT32_MAX ? ir_add_block(fn) : exit->target;
+	struct ir_builder b = {.fn = fn, .block = header, .where = where};
+	ir_emit_loop_guard(&b, rest, spent);
+	b.block = spent;
+	if (from == UINT32_MAX) {
+		ir_emit_return(&b, fn->result == IR_VOID
+					   ? IR_REF_NONE
+					   : ir_const(fn, (enum ir_type)fn->result, 0));
+		return;
+	}
+	for (ir_ref r = fn->blocks.data[spent].first; ir_get(fn, r)->op == IR_PHI;
+	     r = fn->next.data[r])
+		ir_args(fn, r)[ir_arg_count(fn, r) - 1] = ir_args(fn, r)[from];
 }
 
 /* A loop without an exit that every round passes: when the budget is spent the function returns. */
@@ -637,11 +704,17 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard)
 			hide_begins(&s, l);
+	bool is_outlined = ctx->options->kernel < MAY_GOTO_KERNEL;
+	for (uint32_t l = 0; l < ctx->loops.count; l++)
+		if (s.facts[l].needs_guard && is_outlined)
+			s.facts[l].leaves_at_head = may_leave_at_head(&s, l, &s.facts[l].exit);
 	/* From here on there are blocks that the analyses do not know. */
 	for (uint32_t l = 0; l < ctx->loops.count; l++) {
 		if (!s.facts[l].needs_guard)
 			continue;
-		if (s.facts[l].exit.block != UINT32_MAX)
+		if (is_outlined)
+			guard_head(&s, l);
+		else if (s.facts[l].exit.block != UINT32_MAX)
 			guard_exit(&s, &s.facts[l].exit);
 		else
 			guard_header(&s, ctx->loops.loops[l].header);

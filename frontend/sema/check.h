@@ -49,9 +49,18 @@ struct escape {
 	uint32_t event; // the first one found that lets it pass; index into throws
 };
 
+/* Something that only some kinds of program may do: use a field of the context, call a helper. */
+struct kind_use {
+	const struct ctx_field *field; // or
+	const struct helper_info *helper;
+	span where;
+	bool is_write, is_reported;
+};
+
 /* What the checker keeps about a function with a body. */
 struct func_info {
 	struct decl *decl;
+	VEC(struct kind_use) kind_uses;
 	VEC(struct call_edge) calls;
 	struct user_reason user_only;
 	VEC(struct throw_event) throws;
@@ -97,6 +106,13 @@ struct dispatched {
 	span where;
 };
 
+/* The names of a file and of those that it includes. */
+struct space {
+	struct scope scope;
+	struct module *root;
+	struct map seen; // modules whose names are in
+};
+
 /* What has been taken from the kernel's BTF so far. */
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
@@ -115,7 +131,8 @@ struct checker {
 	const struct target_info *info;
 	struct checked_program *out;
 	struct scope prelude; // built-in functions, contexts, prelude.kh
-	struct scope top;     // the program, all included files
+	struct scope *top;    // the file being checked, with what it includes
+	VEC(struct space *) spaces;  // the program first, then imported files
 	decl_list all;        // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
@@ -184,6 +201,13 @@ struct decl *find_name(struct checker *c, symbol name);
 struct decl *resolve_helper(struct checker *c, symbol name);
 /* Type from text such as "u32", "*u8", "xdp_action", as tables write it. */
 struct type *resolve_type_text(struct checker *c, const char *text);
+/* What `name` of an imported file means; counts the use. NULL after a diagnostic. */
+struct decl *resolve_imported(struct checker *c, struct decl *import, symbol name, span where);
+/* Makes `import.name` an EXPR_NAME with its declaration, NULL after a diagnostic. False when e is
+ * something else. */
+bool take_imported(struct checker *c, struct expr *e);
+/* The import of a Python file whose member e names, or NULL. */
+struct decl *find_python(struct checker *c, const struct expr *e);
 /* Compares the declarations that were given twice. */
 void resolve_check_redeclarations(struct checker *c);
 /* Makes a declaration without source text. */
@@ -275,6 +299,8 @@ bool retype_literal(struct expr *e, struct type *to);
 /* Gives a literal beside an operand of type `other` the type that it has there: that one when it fits, else
  * i32 beside a signed one when that fits, as in C; else it stays. Anything else stays. */
 struct expr *fit_literal(struct checker *c, struct expr *e, struct type *other);
+/* Reports a constant that a bit-field cannot hold, and warns about a value that may lose bits there. */
+void check_bit_value(struct checker *c, const struct expr *e, const struct decl *field);
 /* A condition: bool. */
 struct expr *to_condition(struct checker *c, struct expr *e);
 /* Brings two values to one type by the rules for operands; NULL when they have none in common (no
@@ -314,6 +340,8 @@ struct expr *to_index(struct checker *c, struct expr *e);
 bool is_place(const struct expr *e);
 /* Local or parameter that holds the object a place is part of; NULL for other objects. */
 struct decl *place_root(const struct expr *e);
+/* The bit-field that a place is, or NULL. */
+const struct decl *place_bit_field(const struct expr *e);
 /* The entry that a place is part of, or NULL. */
 struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
@@ -364,6 +392,22 @@ void check_function_signature(struct checker *c, struct decl *d);
 void note_named(struct checker *c, const struct decl *d);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
+
+/* ---- what kinds of program may do (check_kinds.c) ---- */
+
+/* An access to a field of a program context; of helpers it counts where programs call them. */
+void note_ctx_access(struct checker *c, const struct ctx_field *field, span where, bool is_write);
+/* The same when the place that is assigned is one. */
+void note_ctx_write(struct checker *c, const struct expr *target);
+void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+/* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
+void check_program_result(struct checker *c, const struct expr *e);
+/* After all bodies: judges what was noted, for each kind of program that does it. */
+void check_program_kinds(struct checker *c);
+/* "@cgroup("bind4")" */
+const char *kind_text(struct checker *c, const struct program_kind *kind);
+/* "6.12" */
+const char *release_text(struct checker *c, uint32_t release);
 
 /* ---- helpers, kernel-module functions, tests (check_role.c) ---- */
 

@@ -73,7 +73,7 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_is_ctx_pointer(arg->type) ? NULL : "the program's context";
+			want = type_has_rows(arg->type) ? NULL : "the program's context";
 		else
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
@@ -100,6 +100,7 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
 		return fail_call(c, e);
 	e->type = d->type->func.result;
+	note_helper_call(c, h, e->where);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
 	return e;
@@ -128,7 +129,10 @@ static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 
 static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 {
-	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+	take_imported(c, arg);
+	struct decl *d = arg->kind != EXPR_NAME    ? NULL
+			 : arg->name.is_imported ? arg->name.decl
+						 : find_name(c, arg->name.name);
 
 	if (d && d->kind == DECL_FUNC) {
 		check_decl(c, d);
@@ -206,7 +210,7 @@ static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
 static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
 {
 	if (arg->kind == EXPR_NAME && !type_find_named(c->types, arg->name.name) &&
-	    !scope_find(&c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
+	    !scope_find(c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
 		arg->type = c->types->void_;
 		return arg;
 	}
@@ -462,6 +466,31 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	return e;
 }
 
+/* A function of a Python file: takes and gives numbers, bools and strings. Its result is what the place of
+ * the call wants, else i64. */
+static struct expr *check_python_call(struct checker *c, struct expr *e, struct type *hint)
+{
+	struct decl *import = find_python(c, e->call.callee);
+
+	import->use_count++;
+	e->call.callee->type = c->types->void_;
+	if (!use_user_only(c, e->where, "Python"))
+		return fail_call(c, e);
+	for (uint32_t i = 0; i < e->call.args.len; i++) {
+		struct expr *arg = e->call.args.data[i] =
+			check_value(c, e->call.args.data[i], NULL);
+		const struct type *t = arg->type;
+		if (!type_is_integer(t) && t->kind != TYPE_BOOL && t->kind != TYPE_STR &&
+		    t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_PYTHON_VALUE, arg->where, TEXT(c, t));
+	}
+	note_unavailable(c, e->where, "a call of Python");
+	bool is_wanted = hint && (type_is_integer(hint) || hint->kind == TYPE_BOOL ||
+				  hint->kind == TYPE_STR);
+	e->type = is_wanted ? hint : c->types->i64;
+	return e;
+}
+
 /* ---- all of them ---- */
 
 static struct expr *check_named_call(struct checker *c, struct expr *e, struct decl *d,
@@ -501,6 +530,14 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 		callee->kind == EXPR_NAME && !strcmp(NAME(c, callee->name.name), "dispatch");
 	if (e->call.arg_names.len && !is_dispatch) {
 		report_unavailable(c, e->where, "a named argument");
+		return fail_call(c, e);
+	}
+	if (callee->kind == EXPR_FIELD && find_python(c, callee))
+		return check_python_call(c, e, hint);
+	if (take_imported(c, callee)) {
+		if (callee->name.decl)
+			return check_named_call(c, e, callee->name.decl, hint);
+		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD)

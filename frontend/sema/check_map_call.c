@@ -199,7 +199,7 @@ struct expr *check_dispatch(struct checker *c, struct expr *e)
 static void find_callback(struct checker *c, struct decl *map)
 {
 	const char *name = arena_printf(c->arena, "%s_callback", NAME(c, map->name));
-	struct decl *f = scope_find_here(&c->top, intern_string(&c->compile->names, name));
+	struct decl *f = scope_find_here(map->scope, intern_string(&c->compile->names, name));
 
 	if (!f || f->kind != DECL_FUNC || !f->func.body || f->type->kind != TYPE_FUNC)
 		return;

@@ -55,6 +55,8 @@ static const struct program_kind *find_program_kind(struct checker *c, const str
 	const char *name = NAME(c, a->name);
 	const char *arg = a->arg && a->arg->kind == EXPR_STRING ? a->arg->string.data : "";
 	const char *choices = NULL;
+	struct suggestion s = suggestion_begin(arg);
+	bool may_lack = false;
 	const struct program_kind *k;
 
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++) {
@@ -63,12 +65,19 @@ static const struct program_kind *find_program_kind(struct checker *c, const str
 		bool has_right_form = *k->arg ? a->arg != NULL : a->arg == NULL;
 		if (has_right_form && !strcmp(k->arg, arg))
 			return k;
-		if (*k->arg)
-			choices = arena_printf(c->arena, "%s%s`\"%s\"`", choices ? choices : "",
-					       choices ? " or " : "", k->arg);
+		may_lack = may_lack || !*k->arg;
+		if (!*k->arg)
+			continue;
+		suggestion_offer(&s, k->arg);
+		choices = arena_printf(c->arena, "%s%s`\"%s\"`", choices ? choices : "",
+				       choices ? " or " : "", k->arg);
 	}
-	diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
-		    choices ? choices : "no argument");
+	if (choices && may_lack)
+		choices = arena_printf(c->arena, "no argument or %s", choices);
+	struct diag *d = diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
+				     choices ? choices : "no argument");
+	if (*arg && s.best)
+		diag_hint(c->diags, d, "did you mean `@%s(\"%s\")`?", name, s.best);
 	return NULL;
 }
 
@@ -105,6 +114,10 @@ static bool check_attributes(struct checker *c, struct decl *d)
 		d->func.program = find_program_kind(c, a);
 		if (!d->func.program)
 			return false;
+		if (d->func.program->kernel > c->info->kernel)
+			diag_report(c->diags, D_KERNEL_LACKS_PROGRAM, a->where,
+				    kind_text(c, d->func.program),
+				    release_text(c, d->func.program->kernel));
 		if (a->arg && a->arg->kind == EXPR_STRING)
 			d->func.program_arg = a->arg->string.data;
 	}
@@ -382,9 +395,11 @@ static void find_unused(struct checker *c)
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++) {
 		const struct decl *d = c->funcs.data[i].decl;
-		bool is_root = d->func.program || d == c->out->main || d->func.role == ROLE_KFUNC ||
-			       d->func.role == ROLE_TEST;
-		if (!d->use_count && !is_root && !d->func.is_public && !c->funcs.data[i].is_skipped)
+		bool is_root = d->func.program || d == c->out->main ||
+			       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
+		bool is_own = d->scope == &c->spaces.data[0]->scope;
+		if (!d->use_count && !is_root && is_own && !d->func.is_public &&
+		    !c->funcs.data[i].is_skipped)
 			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
 	}
 }

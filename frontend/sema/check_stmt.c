@@ -113,6 +113,7 @@ static struct type *check_target(struct checker *c, struct stmt *s)
 		report_not_assignable(c, target);
 		return c->types->error;
 	}
+	note_ctx_write(c, target);
 	struct decl *root = place_root(target);
 	if (root) {
 		root->variable.is_assigned = true;
@@ -141,7 +142,13 @@ static void check_compound(struct checker *c, struct stmt *s, struct type *t)
 		return;
 	}
 	if (t->kind == TYPE_STR && op == BINARY_ADD) {
-		report_unavailable(c, s->where, "joining strings with `+=`");
+		if (value->type->kind != TYPE_STR)
+			report_operand(c, value->where, spelling, value->type);
+		return;
+	}
+	bool is_logic = op == BINARY_AND || op == BINARY_OR || op == BINARY_XOR;
+	if (t->kind == TYPE_BOOL && is_logic) {
+		s->assign.value = convert_to(c, value, t);
 		return;
 	}
 	if (!type_is_integer(t)) {
@@ -171,6 +178,9 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		s->assign.value = check_value(c, s->assign.value, NULL);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
+	const struct decl *bits = place_bit_field(s->assign.target);
+	if (bits && s->assign.op == ASSIGN_PLAIN)
+		check_bit_value(c, s->assign.value, bits);
 	return true;
 }
 
@@ -400,6 +410,7 @@ static bool check_return(struct checker *c, struct stmt *s)
 		if (c->fn.decl->func.program)
 			mark_returned(s->expr);
 		s->expr = check_as(c, s->expr, t);
+		check_program_result(c, s->expr);
 		return false;
 	}
 	s->expr = check_expr(c, s->expr, NULL);
@@ -520,7 +531,9 @@ void check_function_body(struct checker *c, uint32_t number)
 	struct decl *d = c->funcs.data[number].decl;
 	struct decl *result_var = d->func.result_var.len ? d->func.result_var.data[0] : NULL;
 
+	struct scope *top = c->top;
 	c->fn = (struct fn_state){.decl = d, .number = number, .result_var = result_var};
+	c->top = d->scope;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
 	c->fn.result = d->type->kind == TYPE_FUNC ? d->type->func.result : c->types->error;
@@ -541,4 +554,5 @@ void check_function_body(struct checker *c, uint32_t number)
 			    TEXT(c, c->fn.result));
 	}
 	c->fn = (struct fn_state){0};
+	c->top = top;
 }

@@ -91,7 +91,7 @@ struct expr *check_test_context(struct checker *c, struct expr *e)
 	struct type_node *node = e->kind == EXPR_STRUCT ? e->literal.node : NULL;
 
 	if (node && node->kind == TYPE_NODE_NAME && !node->named.prefix &&
-	    !scope_find(&c->top, node->named.name) && !kernel_find_type(c, node->named.name))
+	    !scope_find(c->top, node->named.name) && !kernel_find_type(c, node->named.name))
 		node->type = make_context(c, e);
 	e = check_value(c, e, NULL);
 	if (e->type->kind == TYPE_ERROR)

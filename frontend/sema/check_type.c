@@ -37,26 +37,38 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 			  "the kernel's types were not looked at: there is no BTF (see `--btf`)");
 	if (!c->diags->too_many) {
 		struct suggestion s = suggestion_begin(text);
-		offer_type_names(c, &s, &c->top);
+		offer_type_names(c, &s, c->top);
 		report_suggestion(c, d, where, &s);
 	}
 	return c->types->error;
+}
+
+/* `import.T`; NULL after a diagnostic. */
+static struct decl *find_prefixed(struct checker *c, const struct type_node *node)
+{
+	struct decl *import = find_name(c, node->named.prefix);
+
+	if (import && import->kind == DECL_IMPORT && !import->import.is_python)
+		return resolve_imported(c, import, node->named.name, node->where);
+	struct diag *d = diag_report(c->diags, D_NOT_AN_IMPORT, node->where,
+				     NAME(c, node->named.prefix));
+	if (import)
+		report_declared(c, d, import);
+	return NULL;
 }
 
 static struct type *check_named_type(struct checker *c, struct type_node *node)
 {
 	symbol name = node->named.name;
 
-	if (node->named.prefix) {
-		report_unavailable(c, node->where, "a type of an imported file");
-		return c->types->error;
-	}
 	if (!name) // the parser reported what stands here
 		return c->types->error;
-	struct type *t = type_find_named(c->types, name);
+	struct type *t = node->named.prefix ? NULL : type_find_named(c->types, name);
 	if (t)
 		return t;
-	struct decl *d = scope_find(&c->top, name);
+	struct decl *d = node->named.prefix ? find_prefixed(c, node) : scope_find(c->top, name);
+	if (!d && node->named.prefix)
+		return c->types->error;
 	if (!d && !find_unavailable(TYPE_NAME, NAME(c, name)))
 		d = kernel_find_type(c, name);
 	if (!d)
@@ -64,8 +76,6 @@ static struct type *check_named_type(struct checker *c, struct type_node *node)
 	d->use_count++;
 	if (d->kind == DECL_ALIAS)
 		check_decl(c, d);
-	else if (d->kind == DECL_IMPORT)
-		return c->types->error;
 	else if (d->kind != DECL_STRUCT && d->kind != DECL_ENUM) {
 		struct diag *diag = diag_report(c->diags, D_NOT_A_TYPE, node->where, NAME(c, name),
 						decl_kind_name(d->kind));

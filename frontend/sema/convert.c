@@ -123,6 +123,9 @@ static uint32_t value_bits(const struct expr *e, uint32_t depth)
 		uint32_t bits = o->type->is_signed ? width : value_bits(o, depth + 1);
 		return bits < width ? bits : width;
 	}
+	const struct decl *bits = place_bit_field(e);
+	if (bits && !e->type->is_signed)
+		return bits->field.bit_width;
 	if (e->kind != EXPR_BINARY || e->type->kind != TYPE_INT)
 		return e->type->kind == TYPE_BOOL ? 1 : width;
 
@@ -214,6 +217,25 @@ struct expr *convert_to(struct checker *c, struct expr *e, struct type *to)
 		return convert_string(c, e, to);
 	report_mismatch(c, e->where, to, from);
 	return fail(c, e);
+}
+
+void check_bit_value(struct checker *c, const struct expr *e, const struct decl *field)
+{
+	const struct type *t = field->type;
+	uint32_t width = field->field.bit_width;
+
+	if (!width || e->type->kind == TYPE_ERROR || t->kind == TYPE_BOOL)
+		return;
+	const char *text = arena_printf(c->arena, "%s : %u", TEXT(c, t), width);
+	int64_t edge = (int64_t)(1ull << (width - 1)), value = (int64_t)e->value;
+	bool fits = width == 64 || (arithmetic_type(c->types, field->type)->is_signed
+					    ? value >= -edge && value < edge
+					    : e->value >> width == 0);
+	if (e->is_const && !fits)
+		diag_report(c->diags, D_CONSTANT_RANGE, e->where, value_text(c, e->type, e->value),
+			    text);
+	else if (!e->is_const && value_bits(e, 0) > width)
+		diag_report(c->diags, D_NARROWING, e->where, TEXT(c, e->type), text);
 }
 
 struct expr *to_condition(struct checker *c, struct expr *e)

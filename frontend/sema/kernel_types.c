@@ -97,6 +97,10 @@ static struct decl *make_field(struct checker *c, const struct btf_item *item, u
 		f->field.bit_width = item->bit_size;
 		f->field.offset = (uint32_t)(bits / unit * unit / 8);
 		f->field.bit_offset = (uint32_t)(bits % unit);
+		if (f->field.bit_offset + item->bit_size > unit) { // packed
+			f->field.offset = (uint32_t)(bits / 8);
+			f->field.bit_offset = (uint32_t)(bits % 8);
+		}
 	}
 	return f;
 }
@@ -126,8 +130,9 @@ static bool add_members(struct checker *c, struct type *record, uint32_t id, uin
 		}
 		struct type *t = type_of(c, item.type, 0);
 		struct decl *f = make_field(c, &item, bits, t);
-		if ((!item.bit_size && bits % 8) ||
-		    (uint64_t)f->field.offset + t->size > record->size) {
+		uint64_t end = item.bit_size ? (bits + item.bit_size + 7) / 8
+					     : (uint64_t)f->field.offset + t->size;
+		if ((!item.bit_size && bits % 8) || end > record->size) {
 			report_damaged(c, "a member lies outside of its struct");
 			return false;
 		}

@@ -214,6 +214,17 @@ static struct fact outside_result(struct nulls *n, const struct expr *e)
 	return fact;
 }
 
+/* A socket that a helper takes must be there, like one that is read. */
+static bool wants_object(struct nulls *n, const struct decl *d, uint32_t index)
+{
+	const struct helper_info *h =
+		d && d->kind == DECL_EXTERN
+			? n->c->info->find_helper(NAME(n->c, d->name), n->c->info->kernel)
+			: NULL;
+
+	return h && index < strlen(h->args) && h->args[index] == 's';
+}
+
 static struct fact walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 {
 	struct expr *callee = e->call.callee;
@@ -227,6 +238,8 @@ static struct fact walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 	for (uint32_t i = 0; i < e->call.args.len; i++) {
 		struct expr *arg = e->call.args.data[i];
 		struct fact fact = walk_expr(n, arg, flow);
+		if (fact.state != NOT_NULL && flow->is_live && wants_object(n, d, i))
+			report_null(n, arg, fact, flow);
 		if (place && flow->is_live && i < d->func.params.len)
 			pass_argument(n, (uint32_t)*place - 1, i, arg, fact);
 	}
@@ -347,6 +360,15 @@ static bool is_kernel_field(struct nulls *n, const struct expr *e)
 	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && kernel_declares(n->c, t->decl);
 }
 
+static bool may_be_null_row(const struct expr *e)
+{
+	const struct ctx_field *row = e->field.decl && e->field.decl->kind == DECL_FIELD
+					      ? e->field.decl->field.ctx
+					      : NULL;
+
+	return row && *row->type == '?';
+}
+
 static void walk_parts(struct nulls *n, struct expr *e, struct flow *flow)
 {
 	if (e->kind == EXPR_STRUCT)
@@ -393,6 +415,9 @@ static struct fact walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 		return fine;
 	case EXPR_FIELD:
 		walk_base(n, e->field.base, flow);
+		if (may_be_null_row(e))
+			return make_fact(n, MAY_BE_NULL, e->where,
+					 "this field of the context may be null", NULL);
 		fine.is_object = e->type->kind == TYPE_POINTER && is_kernel_field(n, e);
 		return fine;
 	case EXPR_CAST:

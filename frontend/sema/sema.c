@@ -34,7 +34,7 @@ static void number_functions(struct checker *c)
 		*map_insert(&c->func_index, MAP_PTR(d)) = c->funcs.len;
 		if (d->name == main_name && d->func.target == TARGET_USER &&
 		    d->func.role == ROLE_PLAIN && !f.is_skipped &&
-		    scope_find_here(&c->top, main_name) == d)
+		    scope_find_here(c->top, main_name) == d)
 			c->out->main = d;
 	}
 }
@@ -66,6 +66,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 			check_function_body(&c, i);
 	find_callbacks(&c);
 	check_call_graph(&c);
+	check_program_kinds(&c);
 	check_throws(&c);
 	if (!c.has_syntax_errors)
 		check_nulls(&c);

@@ -55,7 +55,7 @@
  *   UNARY    NOT: bool to bool. NEG, BITNOT: type of the operand, TYPE_INT. DEREF: pointer to its element (a place).
  *            ADDR: pointer to the type of the operand, which is a place in memory (never a ctx field).
  *   BINARY   MUL DIV REM ADD SUB AND XOR OR: both operands and result of the same TYPE_INT (enums and chars have been
- *            converted to their integer type; char is u8). SHL SHR: likewise; the type is that of the left
+ *            converted to their integer type; char is u8), or AND XOR OR of two bools. SHL SHR: likewise; the type is that of the left
  *            operand, the count was converted to it.
  *            ADD with a pointer: one operand is the pointer, the other i64 or u64, not scaled; result the pointer type.
  *            ADD of two TYPE_STR (or EXPR_STRING) joins them: the result type is the str of the destination, or one that
@@ -90,7 +90,8 @@
  *            field.ctx is set when base points to a program context: the access is then row field.ctx, type *u8 for
  *            packet pointers. A ctx field is assigned only when its row has can_write.
  *   CAST     cast.conversion as for EXPR_CONVERT (a cast to the type it has: CONV_INT or CONV_POINTER).
- *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero.
+ *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero. Defaults
+ *            of fields that were not written stand at the end, with an empty span.
  *   ARRAY    type is T[N], items of type T. No item: all zero. One item: every element. Else the first ones; the
  *            rest is zero. Array literals nest.
  *   MATCH    subject is an integer, char, enum, bool, be or str value. Patterns are is_const of the subject's type
@@ -114,7 +115,8 @@
  *            read by name in another way than as a constant. Name `_`: evaluate and drop.
  *   ASSIGN   plain: value has the type of the target (of V for an entry). `op=`: value has the target's type (V) and
  *            the operation is done in it (TYPE_INT, CHAR or ENUM; an enum or char works like its integer);
- *            pointer += and -= take i64/u64. The target is evaluated once.
+ *            pointer += and -= take i64/u64; bool &= |= ^= take bool; str += takes a str of any capacity, or a sum of
+ *            such. The target is evaluated once.
  *   EXPR     any type; a value is dropped. A MATCH or IF here has type void.
  *   IF WHILE condition is bool. IF with a binding: the local is TYPE_ENTRY with is_present, or a pointer or handle with
  *            is_present; the branch is taken when the entry exists or the value is not null.

@@ -49,6 +49,7 @@ struct type {
 		struct {
 			decl_list fields; // DECL_FIELD, in order of offset
 			bool is_ctx;      // program context: fields are rows of the context table
+			bool is_object; // besides: an object that other contexts have a pointer to
 		} record;
 		struct {
 			struct type **params;
@@ -116,10 +117,16 @@ static inline bool type_is_scalar(const struct type *t) // fits a register
 	       t->kind == TYPE_FUNC;
 }
 
-static inline bool type_is_ctx_pointer(const struct type *t) // to a program context
+/* To a struct whose fields are rows of the context table: a program context or an object like bpf_sock. */
+static inline bool type_has_rows(const struct type *t)
 {
 	return t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
 	       t->element->record.is_ctx;
+}
+
+static inline bool type_is_ctx_pointer(const struct type *t) // to a program context; never null
+{
+	return type_has_rows(t) && !t->element->record.is_object;
 }
 
 static inline bool type_is_aggregate(const struct type *t)

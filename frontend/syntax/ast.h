@@ -154,6 +154,7 @@ struct expr {
 		struct {
 			symbol name;
 			struct decl *decl; // sema
+			bool is_imported;  // sema: was written `import.name`
 		} name;
 		struct {
 			enum unary_op op;
@@ -297,6 +298,8 @@ struct decl {
 	struct type
 		*type; // sema: type of the value, or the declared type of struct, enum and alias
 	struct module *owner; // file it stands in; NULL for locals and built-ins
+	struct scope *scope;  // sema: where a top-level declaration looks names up
+	symbol link_name;     // sema: of a function, variable or map in the output; unique
 	uint32_t use_count;   // sema: references found
 	uint8_t check_state;  // sema: 0 not begun, 1 being checked, 2 done
 	void *lowered;        // lower: what the declaration became
@@ -365,7 +368,7 @@ struct decl {
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field
+			struct expr *init;   // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit

@@ -19,6 +19,20 @@ expect_result() {
 	done
 }
 
+# expect_result with the forms of loops that other kernels have.
+expect_result_for() {
+	need_root
+	local kernel
+	for kernel in 6.1 6.4 6.12; do
+		"$KS" build -O1 --kernel $kernel --emit=bpf -o object.o "$ROOT/tests/lower/$1.ks" 2>warnings ||
+			fail "$(grep -m 3 error warnings)"
+		"$TOOLS/prog_run" object.o --prog "$2" --packet "$PACKET" --repeat 1 >result
+		expect_line "$2 for $kernel" result "^run $2 retval=$3 "
+	done
+	expect_result "$@"
+}
+
+test_loops() { expect_result_for loops loops 0; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
 test_packet_by_offset() { expect_result packets by_offset 53; }
