@@ -217,6 +217,13 @@ struct ir_extern {
 	uint8_t effects;
 };
 
+/* In eBPF a walk through a map is a loop until loop_outline makes a callback of it: its header ends in a
+ * branch on a call of NEXT with the map, and calls of KEY and VALUE give the addresses of the entry that
+ * the round is about. */
+#define IR_EACH_NEXT "ks_each_next"
+#define IR_EACH_KEY "ks_each_key"
+#define IR_EACH_VALUE "ks_each_value"
+
 enum ir_target {
 	IR_TARGET_BPF,
 	IR_TARGET_HOST,
@@ -412,6 +419,10 @@ void ir_remove_pred(struct ir_fn *fn, uint32_t to, uint32_t pred_index);
 void ir_set_jump(struct ir_fn *fn, uint32_t b, uint32_t kept_succ_index);
 /* Index of `pred` in preds of `block`; must be there. */
 uint32_t ir_pred_index(const struct ir_fn *fn, uint32_t block, uint32_t pred);
+/* True when `r` calls the extern of that name. */
+bool ir_calls(const struct ir_module *m, const struct ir_fn *fn, ir_ref r, const char *name);
+/* The call of IR_EACH_NEXT that decides at the end of a block; IR_REF_NONE when there is none. */
+ir_ref ir_find_each(const struct ir_module *m, const struct ir_fn *fn, uint32_t b);
 /* Uses of every instruction, indexed by ref. */
 uint32_t *ir_count_uses(const struct ir_fn *fn, struct arena *arena);
 

@@ -243,6 +243,8 @@ struct type *check_map_type(struct checker *c, struct type_node *node);
 void check_map(struct checker *c, struct decl *d);
 /* False after a diagnostic when the map has no entries `m[k]` for the code being checked. */
 bool check_map_keys(struct checker *c, const struct type *map, span where);
+/* The same for a loop over the map. */
+bool check_map_walk(struct checker *c, const struct type *map, span where);
 /* Why the built-in function may give null; NULL when it is no method of a map or never does. */
 const char *map_null_text(int builtin);
 /* An argument of a method of map `base` by its letter in builtins.def. */

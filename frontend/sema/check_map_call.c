@@ -38,6 +38,20 @@ bool check_map_keys(struct checker *c, const struct type *map, span where)
 	return !what;
 }
 
+bool check_map_walk(struct checker *c, const struct type *map, span where)
+{
+	enum map_shape shape = map->map.kind->shape;
+	bool in_bpf = c->fn.decl && c->fn.decl->func.target == TARGET_BPF;
+
+	if (!check_map_keys(c, map, where))
+		return false;
+	if (!in_bpf || shape == MAP_SHAPE_HASH || shape == MAP_SHAPE_ARRAY)
+		return true;
+	diag_report(c->diags, D_MAP_NO_KEYS, where, map->map.kind->name,
+		    "cannot be walked through in eBPF code");
+	return false;
+}
+
 /* ---- methods ---- */
 
 bool map_method_family(const struct map_kind *kind, const char **at, char out[32])

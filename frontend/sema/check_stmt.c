@@ -359,11 +359,9 @@ static bool check_for_map(struct checker *c, struct stmt *s)
 
 	if (t->kind != TYPE_MAP && t->kind != TYPE_ERROR)
 		diag_report(c->diags, D_NOT_A_MAP, map->where, TEXT(c, t));
-	if (t->kind == TYPE_MAP && !check_map_keys(c, t, map->where))
+	if (t->kind == TYPE_MAP && !check_map_walk(c, t, map->where))
 		t = c->types->error;
-	if (c->fn.decl && c->fn.decl->func.target == TARGET_BPF)
-		report_unavailable(c, s->where, "a loop over a map in eBPF code");
-	else
+	if (!c->fn.decl || c->fn.decl->func.target != TARGET_BPF)
 		use_user_only(c, s->where, "a loop over a map");
 	uint32_t mark = locals_open(&c->fn.locals);
 	for (int i = 0; i < 2; i++) {

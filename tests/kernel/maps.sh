@@ -309,3 +309,126 @@ sum 2000 11
 40 41 3
 true true"
 }
+
+test_no_count_is_lost_on_two_cpus() {
+	two_cpus
+	program counts <<-'END'
+		struct Stat { packets: u64, bytes: u64 }
+		var by_hash: hash<u32, u64>(70000)
+		var by_lru: lru_hash<u32, u64>(70000)
+		var by_array: array<u32, u64>(4)
+		var by_percpu: percpu_hash<u32, u64>(70000)
+		var by_percpu_array: percpu_array<u32, u32>(4)
+		var stats: hash<u32, Stat>(4)
+		var total: u64
+		var small: u32
+		var group: Stat
+		local var turn: u64
+		config set { hits: u64 = 0 }
+		var done: u64
+
+		@xdp fn count(ctx: *xdp_md) -> xdp_action {
+		    turn += 1
+		    var key = (turn & 0xffff) as u32    // new keys from both CPUs at once
+		    by_hash[key] += 1
+		    by_lru[key & 0xfff] += 1
+		    by_array[key & 3] += 1
+		    by_percpu[key] += 1
+		    by_percpu_array[key & 3] += 1
+		    if (var s = stats[0]) {
+		        s.packets += 1
+		        s.bytes += 64
+		    }
+		    total += 1
+		    small -= 1
+		    group.bytes += 2
+		    set.hits += 1
+		    done += 1
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    stats[0] = Stat { packets: 0 }
+		    load(count)
+		    print("ready")
+		    while (done < 2000000) { sleep(5) }
+		    var hash_sum: u64 = 0
+		    for (k, v in by_hash) { hash_sum += v }
+		    var lru_sum: u64 = 0
+		    for (k, v in by_lru) { lru_sum += v }
+		    var percpu_sum: u64 = 0
+		    for (k, v in by_percpu) { percpu_sum += v }
+		    var array_sum: u64 = 0
+		    for (i in 0..4) { array_sum += by_array[i] + by_percpu_array[i] as u64 }
+		    print(hash_sum, lru_sum, percpu_sum, array_sum)
+		    print(total, 0 - small, group.bytes, set.hits, stats[0].packets, stats[0].bytes)
+		    return 0
+		}
+	END
+	storm count 1000000 2
+	finish
+	expect_equal log "$(cat log)" "ready
+2000000 2000000 2000000 4000000
+2000000 2000000 4000000 2000000 2000000 128000000"
+}
+
+test_loops_over_maps_in_ebpf() {
+	program each <<-'END'
+		struct Stat { packets: u64, bytes: u64, tag: u32 }
+		var stats: hash<u32, Stat>(100)
+		var wide: hash<Stat, u64>(10)
+		var slots: array<u16, u64>(50)
+		var sum: u64
+		var keys: u64
+		var found: u32
+		var broke: u64
+		var inner: u64
+		var done: bool
+
+		@helper fn find(bytes: u64) -> u32 {
+		    for (k, v in stats) {
+		        if (v.bytes == bytes) { return k + 1 }
+		    }
+		    return 0
+		}
+
+		@xdp fn walk(ctx: *xdp_md) -> xdp_action {
+		    var total: u64 = 1000
+		    var n: u32 = 0
+		    for (k, v in stats) {
+		        if (k == 13) { continue }
+		        total += v.packets
+		        n += 1
+		        keys += k as u64
+		        if (v.tag == 5) { delete stats[k] }
+		    }
+		    sum = total + n as u64 * 1000000
+		    found = find(70)
+		    var visited: u64 = 0
+		    for (k, v in slots) {
+		        visited += 1
+		        if (v > 10) { break }
+		        for (i in 0..3) { inner += v * i as u64 }
+		    }
+		    broke = visited
+		    for (k, v in wide) { wide[k] = v + k.bytes }
+		    done = true
+		    if (ctx.len() > 100) { return XDP_DROP }
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    load(walk)
+		    for (i in 1..20) { stats[i] = Stat { packets: i as u64, bytes: i as u64 * 10, tag: i % 6 } }
+		    for (i in 0..50) { slots[i as u16] = i as u64 }
+		    wide[Stat { bytes: 3 }] = 4
+		    print("ready")
+		    while (!done) { sleep(5) }
+		    print(sum, keys, found, broke, inner, stats.len(), wide[Stat { bytes: 3 }])
+		    return 0
+		}
+	END
+	storm walk 1 1
+	finish
+	expect_line values log '^18001177 177 8 12 165 16 7$'
+}
