@@ -32,5 +32,6 @@ void ks_sleep(uint64_t milliseconds);
 uint64_t ks_now_ns(void);
 void ks_exit(int32_t code);
 void ks_uncaught(int32_t code, const char *place, uint64_t len);
+void ks_panic(void);
 
 #endif

@@ -183,3 +183,12 @@ void ks_uncaught(int32_t code, const char *place, uint64_t len)
 	report(p, "uncaught throw of %d at %.*s", code, (int)len, place);
 	process_exit(p, EXIT_REFUSED);
 }
+
+/* Ends like a process that calls abort(), with what it attached removed. */
+void ks_panic(void)
+{
+	struct program *p = program_current();
+	report(p, "%.*s", (int)p->line.len, p->line.data);
+	p->line.len = 0;
+	process_exit(p, EXIT_SIGNAL_BASE + SIGABRT);
+}

@@ -417,6 +417,7 @@ static void init(struct select *s)
 	memset(s->phi_in, 0xff, n * sizeof *s->phi_in);
 	for (uint32_t i = 0; i < IR_SECTION_COUNT; i++)
 		s->section_base[i] = MIR_NO_REG;
+	s->exit_block = UINT32_MAX;
 	s->temp_slot[0] = s->temp_slot[1] = UINT32_MAX;
 }
 

@@ -52,6 +52,8 @@ struct select {
 	VEC(struct stored_key) keys;
 	uint32_t temp_slot[2]; // for key and value of map operations, UINT32_MAX until needed
 	mir_reg section_base[IR_SECTION_COUNT]; // held from the entry on, for loops; or MIR_NO_REG
+	uint32_t exit_block; // where constant results are returned, UINT32_MAX until needed
+	mir_reg exit_value;  // the result there
 	bool failed;
 };
 

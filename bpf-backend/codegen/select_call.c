@@ -107,9 +107,13 @@ void select_call(struct select *s, ir_ref r)
 
 /* ---- maps ---- */
 
-static struct address slot_address(uint32_t slot)
+/* A scalar in a slot of eight bytes. The verifier remembers numbers that stand at the beginning: with a
+ * constant key it then knows whether the entry of an array exists; a key that may be one of several
+ * numbers stands at the end, because otherwise states that differ in nothing else are told apart
+ * (check_stack_write_fixed_off and get_constant_map_key, Linux 6.14). */
+static struct address scalar_address(uint32_t slot, ir_ref value, uint32_t size)
 {
-	return (struct address){MIR_FRAME, slot, 0};
+	return (struct address){MIR_FRAME, slot, ir_is_const(value) ? 0 : 8 - (int32_t)size};
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)
@@ -132,20 +136,25 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 	}
 	uint32_t slot;
 	if (s->keys.len < MAX_KEY_SLOTS) {
-		slot = mir_add_slot(s->out, 0, size, size, s->where);
+		slot = mir_add_slot(s->out, 0, 8, 8, s->where);
 		struct stored_key key = {r, size, slot, s->ir_block};
 		vec_push(s->arena, &s->keys, key);
 	} else {
 		slot = temp_slot(s, 0);
 	}
-	select_store_to(s, slot_address(slot), size, r);
+	select_store_to(s, scalar_address(slot, r, size), size, r);
 	return slot;
 }
 
-static void point_at_slot(struct select *s, mir_reg dst, uint32_t slot)
+static void point_at_scalar(struct select *s, mir_reg dst, uint32_t slot, ir_ref value,
+			    uint32_t size)
 {
-	select_emit(s, (struct mir_insn){
-			       .op = MIR_FRAME_ADDR, .dst = dst, .src = MIR_NO_REG, .index = slot});
+	value = select_stored_value(s, value, size);
+	select_emit(s, (struct mir_insn){.op = MIR_FRAME_ADDR,
+					 .dst = dst,
+					 .src = MIR_NO_REG,
+					 .index = slot,
+					 .off = scalar_address(slot, value, size).off});
 }
 
 void select_map_op(struct select *s, ir_ref r)
@@ -159,16 +168,20 @@ void select_map_op(struct select *s, ir_ref r)
 		key = key_slot(s, in->a, map->key_size);
 	if (in->op == IR_MAP_UPDATE && map->value_is_scalar) {
 		value = temp_slot(s, 1);
-		select_store_to(s, slot_address(value), map->value_size, in->b);
+		select_store_to(s,
+				scalar_address(value,
+					       select_stored_value(s, in->b, map->value_size),
+					       map->value_size),
+				map->value_size, in->b);
 	}
 	if (key == UINT32_MAX)
 		place_address(s, MIR_R1 + 1, in->a);
 	if (in->op == IR_MAP_UPDATE && value == UINT32_MAX)
 		place_address(s, MIR_R1 + 2, in->b);
 	if (key != UINT32_MAX)
-		point_at_slot(s, MIR_R1 + 1, key);
+		point_at_scalar(s, MIR_R1 + 1, key, in->a, map->key_size);
 	if (value != UINT32_MAX)
-		point_at_slot(s, MIR_R1 + 2, value);
+		point_at_scalar(s, MIR_R1 + 2, value, in->b, map->value_size);
 	select_emit(s, (struct mir_insn){.op = BPF_OP_LD_IMM64,
 					 .dst = MIR_R1,
 					 .src = MIR_NO_REG,

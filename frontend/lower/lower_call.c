@@ -160,6 +160,12 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return call_runtime(f, "ks_now_ns", IR_I64, IR_EFFECT_OTHER, NULL, 0);
 	case BUILTIN_EXIT:
 		return lower_exit(f, call);
+	case BUILTIN_PANIC:
+		lower_panic(f, call);
+		return IR_REF_NONE;
+	case BUILTIN_ASSERT:
+		lower_assert(f, call);
+		return IR_REF_NONE;
 	case BUILTIN_NTOHS:
 	case BUILTIN_HTONS:
 		return swap_bytes(f, call, IR_BE16);
@@ -201,8 +207,6 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_DAEMON:
 	case BUILTIN_REGISTER:
 	case BUILTIN_UNREGISTER:
-	case BUILTIN_PANIC:
-	case BUILTIN_ASSERT:
 	case BUILTIN_HAS_FIELD:
 	case BUILTIN_HAS_TYPE:
 	case BUILTIN_READ_USER:

@@ -400,7 +400,7 @@ void lower_effect(struct body *f, struct expr *expr)
 
 void sink_value(struct body *f, const struct sink *sink, struct expr *expr)
 {
-	if (!sink->type) {
+	if (!sink->type || expr->type->kind == TYPE_VOID) { // void: it does not come back
 		lower_effect(f, expr);
 	} else if (sink->into) {
 		lower_into(f, sink->into, expr, sink->type);

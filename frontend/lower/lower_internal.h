@@ -29,7 +29,8 @@ struct lower {
 	struct map dtypes;   // type id -> index of the dtype + 1
 	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
 	struct map fns;      // declaration and target -> index of the function + 1
-	struct map throws;   // declaration -> 1 when a throw can leave the function
+	struct map throws;   // declaration -> 1 when a throw or a panic can leave the function
+	struct map panics;   // declaration -> 1 when a panic can
 	struct map drops;    // DECL_MAP -> global that counts its lost records + 1
 	struct map tails;    // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue;
@@ -359,6 +360,16 @@ struct place literal_place(struct body *f, const struct expr *string);
 /* ---- lower_print.c ---- */
 
 ir_ref lower_print(struct body *f, struct expr *call);
+/* The same after a text; in userspace the line is not ended, for ks_panic. */
+void lower_message(struct body *f, const char *prefix, const expr_list *args, span where);
+
+/* ---- lower_panic.c ---- */
+
+void lower_panic(struct body *f, struct expr *call);
+void lower_assert(struct body *f, struct expr *call);
+/* Userspace: ends the process when the function value is null. */
+void guard_function(struct body *f, ir_ref callee, span where);
+bool is_panic(const struct expr *expr);
 
 /* ---- lower_call.c ---- */
 
@@ -396,6 +407,7 @@ void walk_block(const struct walk *walk, const struct block *block);
 /* Finds the functions that can let a throw pass to their caller. */
 void find_throws(struct lower *lw);
 bool fn_may_throw(const struct lower *lw, const struct decl *decl);
+void leave_in_panic(struct body *f); // eBPF: out of the program, past every catch
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);
 void lower_defer(struct body *f, struct stmt *stmt);

@@ -309,6 +309,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
 	map_init(&lw.drops, out->arena);
+	map_init(&lw.panics, out->arena);
 	map_init(&lw.tails, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);

@@ -11,6 +11,8 @@
  * and the caller looks at it behind the call. A main or a program has no caller: the checker
  * demands a catch in programs, and main ends the process with status 1 and a message.
  *
+ * In eBPF a panic is an error word that handlers pass on; in userspace it ends the process at once.
+ *
  * A function with a defer leaves through one block at its end, which runs the deferred blocks that
  * control has passed, last first, and then returns or passes the throw on.
  */
@@ -19,6 +21,7 @@
 #include "frontend/lower/lower_internal.h"
 
 #define ERROR_FLAG (1ull << 32)
+#define PANIC_FLAG (1ull << 33) // no catch takes it
 
 /* ---- which functions let a throw pass ---- */
 
@@ -53,6 +56,36 @@ static bool lets_throw_pass(struct lower *lw, const struct decl *decl)
 	return search.found;
 }
 
+static bool fn_may_panic(const struct lower *lw, const struct decl *decl)
+{
+	return map_find(&lw->panics, MAP_PTR(decl)) != NULL;
+}
+
+static void find_panic(void *data, struct expr *expr)
+{
+	struct throw_search *search = data;
+	const struct decl *target = expr->kind == EXPR_CALL ? expr->call.target : NULL;
+	if (is_panic(expr) ||
+	    (target && target->kind == DECL_FUNC && fn_may_panic(search->lw, target)))
+		search->found = true;
+}
+
+static bool lets_panic_pass(struct lower *lw, const struct decl *decl)
+{
+	struct throw_search search = {.lw = lw};
+	struct walk walk = {.expr = find_panic, .data = &search};
+	walk_block(&walk, decl->func.body);
+	return search.found;
+}
+
+/* Marks a function; true when that is new. */
+static bool mark(struct map *map, const struct decl *decl)
+{
+	bool is_new = !map_find(map, MAP_PTR(decl));
+	*map_insert(map, MAP_PTR(decl)) = 1;
+	return is_new;
+}
+
 bool fn_may_throw(const struct lower *lw, const struct decl *decl)
 {
 	return map_find(&lw->throws, MAP_PTR(decl)) != NULL;
@@ -68,10 +101,13 @@ void find_throws(struct lower *lw)
 		for (uint32_t i = functions->len; i-- > 0;) {
 			const struct decl *decl = functions->data[i];
 			bool has_caller = !decl->func.program && decl != lw->program->main;
-			if (!has_caller || fn_may_throw(lw, decl) || !lets_throw_pass(lw, decl))
-				continue;
-			*map_insert(&lw->throws, MAP_PTR(decl)) = 1;
-			changed = true;
+			if (has_caller && !fn_may_throw(lw, decl) && lets_throw_pass(lw, decl))
+				changed = mark(&lw->throws, decl);
+			if (!fn_may_panic(lw, decl) && lets_panic_pass(lw, decl)) {
+				changed = mark(&lw->panics, decl);
+				if (has_caller)
+					mark(&lw->throws, decl);
+			}
 		}
 	}
 }
@@ -198,15 +234,27 @@ void finish_exit(struct body *f)
 
 /* ---- statements ---- */
 
+static void leave_function(struct body *f)
+{
+	if (f->has_defer)
+		jump_to(f, f->exit_block);
+	else
+		pass_on(f);
+}
+
 /* To the innermost handler, or out of the function. */
 static void raise(struct body *f)
 {
 	if (f->tries)
 		jump_to(f, f->tries->handler);
-	else if (f->has_defer)
-		jump_to(f, f->exit_block);
 	else
-		pass_on(f);
+		leave_function(f);
+}
+
+void leave_in_panic(struct body *f)
+{
+	store_word(f, code_slot(f), IR_I64, const64(f, PANIC_FLAG));
+	leave_function(f);
 }
 
 void lower_throw(struct body *f, struct stmt *stmt)
@@ -219,10 +267,25 @@ void lower_throw(struct body *f, struct stmt *stmt)
 	raise(f);
 }
 
+/* What comes to a handler may be a panic of a function that the try called. */
+static void let_panic_pass(struct body *f, uint32_t slot)
+{
+	uint32_t panic = new_block(f), thrown = new_block(f);
+	ir_ref word = load_word(f, slot, IR_I64);
+	ir_ref flag = ir_emit(&f->b, IR_AND, IR_I64, word, const64(f, PANIC_FLAG));
+	branch(f, ir_emit(&f->b, IR_NE, IR_I32, flag, const64(f, 0)), panic, thrown,
+	       IR_LIKELY_FALSE);
+	start_block(f, panic);
+	leave_function(f);
+	start_block(f, thrown);
+}
+
 /* The handler: the first catch with the code, or the only one left that takes any. */
 static void lower_catches(struct body *f, struct stmt *stmt, uint32_t done)
 {
 	uint32_t slot = code_slot(f);
+	if (f->target == IR_TARGET_BPF && fn_may_panic(f->lw, f->decl))
+		let_panic_pass(f, slot);
 	ir_ref code = to_register(f, load_word(f, slot, IR_I64), IR_I32, false);
 	for (uint32_t i = 0; i < stmt->attempt.catches.len; i++) {
 		const struct catch_arm *arm = &stmt->attempt.catches.data[i];

@@ -66,13 +66,9 @@ struct func_info {
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
 	VEC(const struct decl *) named; // functions that it calls or whose value it takes
+	bool is_damaged;                // parts of the body did not parse
+	bool has_effect;                // it does something besides giving a result
 	bool is_skipped; // attribute that this version cannot compile: body not checked
-};
-
-/* A program handle given to attach or detach that no load() is seen to produce. */
-struct handle_use {
-	const struct decl *local; // NULL: `null` itself
-	span where;
 };
 
 struct loop {
@@ -88,10 +84,10 @@ struct fn_state {
 	struct decl *result_var; // named result, or NULL
 	struct loop *loop;       // innermost
 	struct locals locals;
-	struct map unknown; // symbols already reported as unknown
-	VEC(struct handle_use) handle_uses;
+	struct map unknown;       // symbols already reported as unknown
 	struct handler *handlers; // innermost
 	bool in_defer;
+	bool is_damaged;  // as of the func_info
 	span first_defer; // empty when there is none so far
 };
 
@@ -142,9 +138,10 @@ struct checker {
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values; // functions whose value is taken
+	function_values;        // functions whose value is taken
+	expr_list dropped;      // calls whose result is not used
 	VEC(struct dispatched) dispatched;
-	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
+	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
 
 	struct fn_state fn; // what is being checked now
@@ -189,6 +186,13 @@ static inline struct expr *fail(struct checker *c, struct expr *e)
 	return e;
 }
 
+/* The function being checked does something besides giving a result. */
+static inline void note_effect(struct checker *c)
+{
+	if (c->fn.decl)
+		c->funcs.data[c->fn.number].has_effect = true;
+}
+
 /* ---- names (resolve.c) ---- */
 
 /* Puts the top-level declarations of all included files into the scopes and lists. */
@@ -219,6 +223,9 @@ struct decl *kernel_find_type(struct checker *c, symbol name);
 /* Enum constants in capitals. */
 struct decl *kernel_find_constant(struct checker *c, symbol name);
 struct decl *kernel_find_function(struct checker *c, symbol name);
+/* Names of the kernel that are near to one that was not found. */
+void kernel_offer_types(struct checker *c, struct suggestion *s);
+void kernel_offer_constants(struct checker *c, struct suggestion *s);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
 /* True for a struct that the kernel only declares. */
@@ -333,6 +340,8 @@ void report_operand(struct checker *c, span where, const char *op, const struct 
 /* Warns about a constant divisor 0 and a constant count that is not below the width. */
 void check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
 			 const struct expr *right);
+/* Warns about a checked comparison whose outcome the types and constants in it decide (check_range.c). */
+void check_comparison_range(struct checker *c, const struct expr *e);
 /* Places (check_access.c). */
 struct expr *check_field(struct checker *c, struct expr *e);
 struct expr *check_index(struct checker *c, struct expr *e);
@@ -348,10 +357,14 @@ const struct decl *place_bit_field(const struct expr *e);
 struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
+/* A built-in function that does nothing but give a result (check_unused.c). */
+bool is_pure_builtin(const struct decl *d);
 /* Calls (check_call.c, check_print.c). */
 /* `first`: the argument where the format or the values begin. */
 struct expr *check_call(struct checker *c, struct expr *e, struct type *hint);
 void check_print(struct checker *c, struct expr *e, uint32_t first);
+/* A call of exit or panic, checked or not. */
+bool never_returns(struct checker *c, const struct expr *e);
 /* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
 struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			 bool *falls);
@@ -444,9 +457,14 @@ bool check_tail_call(struct checker *c, const struct expr *call, const struct de
 /* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
 bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);
-/* After all bodies: reach of eBPF, recursion, unused functions. */
+/* After all bodies: reach of eBPF, recursion. */
 void check_call_graph(struct checker *c);
 /* Last of all: marks the functions that need one that cannot be compiled. */
 void spread_unavailable(struct checker *c);
+
+/* ---- what is not used (check_unused.c) ---- */
+
+/* After all bodies: functions, parameters and results. */
+void check_unused(struct checker *c);
 
 #endif

@@ -90,6 +90,7 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 
 	e->call.target = d;
 	e->call.callee->type = d->type;
+	note_effect(c);
 	if (!h) {
 		report_unavailable(
 			c, e->where,
@@ -145,24 +146,6 @@ static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 		}
 	}
 	return check_as(c, arg, c->types->program_ref);
-}
-
-/* Remembers a handle that may never have been loaded; judged when the function is known. */
-static struct expr *check_handle_arg(struct checker *c, struct expr *arg)
-{
-	arg = check_as(c, arg, c->types->program_handle);
-	const struct expr *source = arg->kind == EXPR_CONVERT ? arg->convert.operand : arg;
-	struct handle_use use = {NULL, arg->where};
-	if (source->kind == EXPR_NAME && source->name.decl &&
-	    source->name.decl->kind == DECL_LOCAL) {
-		const struct expr *init = source->name.decl->variable.init;
-		if (init && !init->is_const)
-			return arg;
-		use.local = source->name.decl;
-	} else if (source->kind != EXPR_NULL)
-		return arg;
-	vec_push(c->arena, &c->fn.handle_uses, use);
-	return arg;
 }
 
 /* An argument of ntoh*: be or unsigned of that size. hton*: unsigned. */
@@ -239,7 +222,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
-		return check_handle_arg(c, arg);
+		return check_as(c, arg, c->types->program_handle);
 	case 'T':
 		return check_type_arg(c, arg);
 	case 'K':
@@ -348,6 +331,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 
 	e->call.target = d;
 	e->call.callee->type = c->types->void_;
+	if (!is_pure_builtin(d))
+		note_effect(c);
 	if (!check_builtin_target(c, e, row) ||
 	    (d->builtin.id == BUILTIN_TEST && !check_test_place(c, e)))
 		return fail_call(c, e);
@@ -449,6 +434,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
 	const struct type *t = callee->type;
 
+	note_effect(c);
 	if (t->kind != TYPE_FUNC) {
 		if (t->kind != TYPE_ERROR)
 			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
@@ -522,6 +508,16 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 	return fail_call(c, e);
 }
 
+bool never_returns(struct checker *c, const struct expr *e)
+{
+	const struct expr *callee = e->kind == EXPR_CALL ? e->call.callee : NULL;
+	const struct decl *d =
+		callee && callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+
+	return d && d->kind == DECL_BUILTIN &&
+	       (d->builtin.id == BUILTIN_EXIT || d->builtin.id == BUILTIN_PANIC);
+}
+
 struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
@@ -554,7 +550,8 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 			return check_named_call(c, e, kernel, hint);
 	}
 	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
-	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
+	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)) &&
+	    !c->info->find_helper(NAME(c, callee->name.name), UINT32_MAX))
 		kernel_find_function(c, callee->name.name);
 	struct decl *d = resolve_name(c, callee->name.name, callee->where);
 	if (!d) {

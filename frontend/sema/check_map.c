@@ -21,9 +21,11 @@ static const struct map_kind *find_map_kind(struct checker *c, symbol name, span
 	const char *what = find_unavailable(MAP_KIND, text);
 	if (what)
 		report_unavailable(c, where, what);
-	else
+	else {
+		where.end = where.begin + (uint32_t)strlen(text); // the kind without its arguments
 		report_suggestion(c, diag_report(c->diags, D_UNKNOWN_MAP_KIND, where, text), where,
 				  &s);
+	}
 	return NULL;
 }
 

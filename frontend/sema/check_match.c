@@ -246,6 +246,10 @@ static void check_arm(struct checker *c, struct match_arm *arm, struct type *hin
 			check_block_arm(c, arm->body, hint, is_value, values);
 		return;
 	}
+	if (is_value && never_returns(c, arm->value)) {
+		check_discarded(c, &arm->value);
+		return;
+	}
 	if (is_value) {
 		arm->value = check_value(c, arm->value, hint);
 		vec_push(c->arena, &values->places, &arm->value);

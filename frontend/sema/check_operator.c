@@ -335,6 +335,7 @@ static struct expr *check_comparison(struct checker *c, struct expr *e)
 		warn_sign(c, e, *r, right_signed, t);
 	}
 	e->type = c->types->bool_;
+	check_comparison_range(c, e);
 	if ((*l)->is_const && (*r)->is_const && t->kind != TYPE_POINTER)
 		set_const(e, e->type, const_compare(e->binary.op, t, (*l)->value, (*r)->value));
 	return e;

@@ -45,8 +45,11 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
 		suggestion_offer(&s, k->attribute);
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_ATTRIBUTE, a->where, name);
-	if (s.best)
-		diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	if (!s.best)
+		return;
+	diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	span word = {a->where.begin + 1, a->where.begin + 1 + (uint32_t)strlen(name)};
+	diag_fix(c->diags, d, word, s.best);
 }
 
 /* The program kind that an attribute with its argument names; NULL after a diagnostic. */
@@ -384,26 +387,6 @@ static void find_recursion(struct checker *c)
 	}
 }
 
-static void find_unused(struct checker *c)
-{
-	bool has_root = c->out->main != NULL;
-
-	for (uint32_t i = 0; i < c->funcs.len; i++)
-		has_root = has_root || c->funcs.data[i].decl->func.program ||
-			   c->funcs.data[i].decl->func.role == ROLE_KFUNC;
-	if (!has_root || c->has_syntax_errors) // a module's functions are for others
-		return;
-	for (uint32_t i = 0; i < c->funcs.len; i++) {
-		const struct decl *d = c->funcs.data[i].decl;
-		bool is_root = d->func.program || d == c->out->main ||
-			       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
-		bool is_own = d->scope == &c->spaces.data[0]->scope;
-		if (!d->use_count && !is_root && is_own && !d->func.is_public &&
-		    !c->funcs.data[i].is_skipped)
-			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
-	}
-}
-
 static bool names_unavailable(const struct func_info *f)
 {
 	for (uint32_t i = 0; i < f->named.len; i++)
@@ -433,5 +416,4 @@ void check_call_graph(struct checker *c)
 {
 	find_uses(c);
 	find_recursion(c);
-	find_unused(c);
 }

@@ -39,7 +39,7 @@ static void close_block(struct checker *c, uint32_t mark)
 		const char *name = NAME(c, d->name);
 		if (d->kind == DECL_LOCAL && !d->use_count && *name != '_' &&
 		    (d->variable.init || d->variable.node) && !d->variable.is_present &&
-		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->has_syntax_errors)
+		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->fn.is_damaged)
 			diag_report(c->diags, D_UNUSED_VARIABLE, d->name_where, name);
 	}
 	locals_close(l, mark);
@@ -115,6 +115,8 @@ static struct type *check_target(struct checker *c, struct stmt *s)
 	}
 	note_ctx_write(c, target);
 	struct decl *root = place_root(target);
+	if (!root)
+		note_effect(c);
 	if (root) {
 		root->variable.is_assigned = true;
 		/* A variable that is only written counts as unused. */
@@ -199,9 +201,12 @@ bool check_discarded(struct checker *c, struct expr **place)
 		leave(c);
 		return falls;
 	}
+	bool returns = !never_returns(c, e);
 	e = *place = check_expr(c, e, NULL);
+	if (e->kind == EXPR_CALL && e->type->kind != TYPE_VOID && e->type->kind != TYPE_ERROR)
+		vec_push(c->arena, &c->dropped, e);
 	if (e->type->kind == TYPE_ERROR || e->kind == EXPR_CALL)
-		return true;
+		return returns;
 	diag_report(c->diags, D_UNUSED_VALUE, e->where);
 	*place = to_value(c, e);
 	return true;
@@ -424,6 +429,7 @@ static bool check_delete(struct checker *c, struct stmt *s)
 {
 	struct expr *e = s->expr = check_expr(c, s->expr, NULL);
 
+	note_effect(c);
 	if (e->type->kind == TYPE_POINTER)
 		report_unavailable(c, s->where, "`delete` of an object");
 	else if (e->type->kind != TYPE_ERROR &&
@@ -494,7 +500,8 @@ static bool check_stmts(struct checker *c, struct block *b, struct type *hint, s
 			diag_report(c->diags, D_UNREACHABLE_CODE, s->where);
 			has_warned = true;
 		}
-		if (value && i + 1 == b->stmts.len && s->kind == STMT_EXPR) {
+		bool is_last = i + 1 == b->stmts.len && s->kind == STMT_EXPR;
+		if (value && is_last && !never_returns(c, s->expr)) {
 			s->expr = check_value(c, s->expr, hint);
 			*value = &s->expr;
 		} else {
@@ -515,15 +522,6 @@ bool check_block(struct checker *c, struct block *b, struct type *hint, struct e
 
 /* ---- functions ---- */
 
-static void check_handle_uses(struct checker *c)
-{
-	for (uint32_t i = 0; i < c->fn.handle_uses.len; i++) {
-		struct handle_use use = c->fn.handle_uses.data[i];
-		if (!use.local || !use.local->variable.is_assigned)
-			diag_report(c->diags, D_ATTACH_BEFORE_LOAD, use.where);
-	}
-}
-
 void check_function_body(struct checker *c, uint32_t number)
 {
 	struct decl *d = c->funcs.data[number].decl;
@@ -531,6 +529,7 @@ void check_function_body(struct checker *c, uint32_t number)
 
 	struct scope *top = c->top;
 	c->fn = (struct fn_state){.decl = d, .number = number, .result_var = result_var};
+	c->fn.is_damaged = c->funcs.data[number].is_damaged;
 	c->top = d->scope;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
@@ -544,8 +543,7 @@ void check_function_body(struct checker *c, uint32_t number)
 	}
 	bool falls = check_stmts(c, d->func.body, NULL, NULL);
 	close_block(c, mark);
-	check_handle_uses(c);
-	if (falls && !c->has_syntax_errors && c->fn.result->kind != TYPE_VOID &&
+	if (falls && !c->fn.is_damaged && c->fn.result->kind != TYPE_VOID &&
 	    c->fn.result->kind != TYPE_ERROR) {
 		span close = {d->func.body->where.end - 1, d->func.body->where.end};
 		diag_report(c->diags, D_MISSING_RETURN, close, NAME(c, d->name),

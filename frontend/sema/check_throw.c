@@ -31,6 +31,7 @@ bool check_throw(struct checker *c, struct stmt *s)
 {
 	struct expr *e = s->expr = check_as(c, s->expr, c->types->i32);
 
+	note_effect(c);
 	if (e->type->kind != TYPE_ERROR)
 		note_event(c, (struct throw_event){.where = s->where,
 						   .is_known = e->is_const,

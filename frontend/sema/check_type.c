@@ -38,7 +38,12 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 	if (!c->diags->too_many) {
 		struct suggestion s = suggestion_begin(text);
 		offer_type_names(c, &s, c->top);
+		kernel_offer_types(c, &s);
 		report_suggestion(c, d, where, &s);
+		const struct decl *near =
+			s.best ? find_name(c, intern_string(&c->compile->names, s.best)) : NULL;
+		if (near)
+			report_declared(c, d, near);
 	}
 	return c->types->error;
 }

@@ -442,3 +442,39 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	scope_add(&c->prelude, name, d);
 	return d;
 }
+
+/* ---- suggestions ---- */
+
+/* The kernel has so many names that only a near one is likely to be meant. */
+static bool begin_offer(struct checker *c, struct suggestion *s)
+{
+	size_t len = strlen(s->wanted);
+	uint32_t limit = len < 5 ? 1 : len < 9 ? 2 : 3;
+
+	if (s->distance > limit)
+		s->distance = limit;
+	return s->distance > 1 && get_btf(c);
+}
+
+void kernel_offer_types(struct checker *c, struct suggestion *s)
+{
+	const uint32_t named = RECORD_KINDS | ENUM_KINDS | KIND_BIT(BTF_KIND_TYPEDEF);
+
+	if (!begin_offer(c, s))
+		return;
+	const struct btf *btf = c->kernel.btf;
+	for (uint32_t id = 1; id <= btf->type_count; id++)
+		if (named & KIND_BIT(btf_kind_of(btf, id)))
+			suggestion_offer(s, btf_name_of(btf, id));
+}
+
+static void offer_constant(void *data, const char *name)
+{
+	suggestion_offer(data, name);
+}
+
+void kernel_offer_constants(struct checker *c, struct suggestion *s)
+{
+	if (is_capital(s->wanted) && begin_offer(c, s))
+		btf_each_enumerator(c->kernel.btf, offer_constant, s);
+}

@@ -506,6 +506,29 @@ static void offer_names(struct checker *c, struct suggestion *s)
 			suggestion_offer(s, NAME(c, scope->decls.data[i]->name));
 }
 
+/* A helper that a later release brings. False when the name is none such. */
+static bool report_young_helper(struct checker *c, const char *name, span where)
+{
+	const struct helper_info *h = c->info->find_helper(name, UINT32_MAX);
+
+	if (!h)
+		return false;
+	const char *version = arena_printf(c->arena, "%u.%u", h->kernel >> 16, h->kernel >> 8 & 255);
+	struct diag *d = diag_report(c->diags, D_KERNEL_LACKS_HELPER, where, name, version);
+	diag_hint(c->diags, d, "this program is made for Linux %u.%u; `--kernel %s` asks for more",
+		  c->info->kernel >> 16, c->info->kernel >> 8 & 255, version);
+	return true;
+}
+
+static void offer_helpers(struct checker *c, struct suggestion *s)
+{
+	const char *name;
+
+	for (uint32_t i = 0; c->info->helper_name && i < HELPER_NUMBERS; i++)
+		if ((name = c->info->helper_name(i)))
+			suggestion_offer(s, name);
+}
+
 /* Says once per function that a name is not known. */
 static struct decl *report_unknown(struct checker *c, symbol name, span where)
 {
@@ -521,6 +544,8 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 		report_unavailable(c, where, what);
 		return NULL;
 	}
+	if (report_young_helper(c, text, where))
+		return NULL;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_NAME, where, text);
 	if (type_find_named(c->types, name)) {
 		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
@@ -528,9 +553,15 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	} else if (!c->diags->too_many) {
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
+		struct decl *near =
+			s.best ? find_name(c, intern_string(&c->compile->names, s.best)) : NULL;
+		offer_helpers(c, &s);
+		kernel_offer_constants(c, &s);
 		report_suggestion(c, d, where, &s);
-		if (s.best) // not also reported as unused
-			find_name(c, intern_string(&c->compile->names, s.best))->use_count++;
+		if (near) // not also reported as unused
+			near->use_count++;
+		if (near && !strcmp(s.best, NAME(c, near->name)))
+			report_declared(c, d, near);
 	}
 	return NULL;
 }

@@ -20,6 +20,18 @@ static void list_decl(struct checker *c, struct decl *d)
 		vec_push(c->arena, &out->functions, d);
 }
 
+/* True when the parser found a mistake in the body, which has not been checked yet. */
+static bool is_damaged(const struct checker *c, const struct block *body)
+{
+	for (uint32_t i = 0; i < c->diags->list.len; i++) {
+		const struct diag *d = c->diags->list.data[i];
+		if (d->severity == DIAG_ERROR && d->where.begin >= body->where.begin &&
+		    d->where.begin <= body->where.end)
+			return true;
+	}
+	return false;
+}
+
 /* Functions get their numbers before any body is checked. */
 static void number_functions(struct checker *c)
 {
@@ -29,7 +41,10 @@ static void number_functions(struct checker *c)
 		struct decl *d = c->all.data[i];
 		if (d->kind != DECL_FUNC || !d->func.body)
 			continue;
-		struct func_info f = {.decl = d, .is_skipped = d->type->kind != TYPE_FUNC};
+		struct func_info f = {.decl = d,
+				      .is_skipped = d->type->kind != TYPE_FUNC,
+				      .is_damaged =
+					      c->has_syntax_errors && is_damaged(c, d->func.body)};
 		vec_push(c->arena, &c->funcs, f);
 		*map_insert(&c->func_index, MAP_PTR(d)) = c->funcs.len;
 		if (d->name == main_name && d->func.target == TARGET_USER &&
@@ -66,10 +81,10 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 			check_function_body(&c, i);
 	find_callbacks(&c);
 	check_call_graph(&c);
+	check_unused(&c);
 	check_program_kinds(&c);
 	check_throws(&c);
-	if (!c.has_syntax_errors)
-		check_nulls(&c);
+	check_nulls(&c);
 	spread_unavailable(&c);
 	for (uint32_t i = 0; i < c.all.len; i++)
 		list_decl(&c, c.all.data[i]);

@@ -99,6 +99,7 @@
  *            at most one is `default` and it may stand anywhere (it is tried last). Without one, an integer
  *            match whose value is unused may match nothing; an enum match that covers every constant and is
  *            used as a value still needs a way out for other numbers: zero of the type.
+ *            An arm or block that is a call of exit or panic has no value either.
  *            Type void: used as a statement, arm values are dropped (their types differ). Else every arm that can
  *            finish yields exactly the type: `value`, or the last statement of `body`, an STMT_EXPR.
  *   IF       the same for its two blocks (`otherwise` is then present).
@@ -152,7 +153,8 @@
  * unions) or are bit-fields, arrays of 0 elements at the end of a struct, structs that are only pointed at and
  * have a size but no fields yet. eBPF code never reads or writes through a pointer to a kernel object.
  *
- * Null: no pointer that may be null is read or written through (null_check.c).
+ * Null: no pointer that may be null is read or written through (null_check.c); in eBPF code, what is taken
+ * from the kernel is given back once on every way (owned_check.c).
  */
 #ifndef KS_SEMA_SEMA_H
 #define KS_SEMA_SEMA_H

@@ -117,6 +117,12 @@ static inline bool type_is_scalar(const struct type *t) // fits a register
 	       t->kind == TYPE_FUNC;
 }
 
+static inline bool type_holds_null(const struct type *t) // null is one of its values
+{
+	return t->kind == TYPE_POINTER || t->kind == TYPE_PROGRAM_HANDLE ||
+	       t->kind == TYPE_PERF_ATTACHMENT;
+}
+
 /* To a struct whose fields are rows of the context table: a program context or an object like bpf_sock. */
 static inline bool type_has_rows(const struct type *t)
 {
