@@ -22,6 +22,7 @@ void *ks_map_pop(uint32_t map, void *buffer, uint32_t is_removed);
 uint32_t ks_map_has(uint32_t map, const void *value);
 void *ks_map_percpu(uint32_t map, const void *key);
 uint32_t ks_possible_cpus(void);
+int32_t ks_user_ring_send(uint32_t map, const void *record, uint64_t size);
 void ks_on_event(uint32_t map, int32_t (*handler)(void *record));
 int32_t ks_dispatch(const uint32_t *maps, uint32_t count, uint64_t timeout_ms);
 void ks_print_text(const char *text, uint64_t len);

@@ -125,8 +125,29 @@ void ks_on_event(uint32_t map, record_handler *handler)
 
 void events_close(struct program *p)
 {
-	for (uint32_t i = 0; p->maps && i < p->meta.header->map_count; i++)
+	for (uint32_t i = 0; p->maps && i < p->meta.header->map_count; i++) {
 		perf_buffer__free(p->maps[i].buffer);
+		user_ring_buffer__free(p->maps[i].sender);
+	}
+}
+
+/* ---- the other way ---- */
+
+int32_t ks_user_ring_send(uint32_t map, const void *record, uint64_t size)
+{
+	struct program *p = program_current();
+	if (map >= p->meta.header->map_count || size > UINT32_MAX)
+		return -EINVAL;
+	struct map_state *state = &p->maps[map];
+	if (!state->sender)
+		state->sender = user_ring_buffer__new(state->fd, NULL);
+	void *room =
+		state->sender ? user_ring_buffer__reserve(state->sender, (uint32_t)size) : NULL;
+	if (!room)
+		return -errno;
+	memcpy(room, record, size);
+	user_ring_buffer__submit(state->sender, room);
+	return 0;
 }
 
 /* ---- dispatch ---- */

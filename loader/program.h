@@ -48,9 +48,10 @@ typedef int32_t record_handler(void *record);
 struct map_state {
 	int fd;
 	uint32_t type, max_entries;
-	record_handler *handler;    // of records, NULL when there is none
-	struct perf_buffer *buffer; // perf_event_array with a handler
-	struct dispatch *dispatch;  // that takes from the buffer
+	record_handler *handler;         // of records, NULL when there is none
+	struct perf_buffer *buffer;      // perf_event_array with a handler
+	struct user_ring_buffer *sender; // user_ringbuf that was sent to
+	struct dispatch *dispatch;       // that takes from the buffer
 };
 
 /* What ks_load() gives; one per program, whatever the number of loads. */

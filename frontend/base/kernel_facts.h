@@ -76,7 +76,7 @@ struct map_kind {
 	uint32_t flags;      // BPF_F_* bits that every map of the kind has
 };
 
-/* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, s pointer to a
+/* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, l to a lock, t to a timer, f function, s pointer to a
  * socket (not null), c context, m map. */
 struct helper_info {
 	const char *name; // "bpf_ktime_get_ns"

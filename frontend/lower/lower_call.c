@@ -31,6 +31,9 @@ static ir_ref lower_argument(struct body *f, struct expr *arg)
 {
 	if (arg->type->kind == TYPE_MAP)
 		return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(arg->name.decl));
+	if (arg->type->kind == TYPE_FUNC && arg->kind == EXPR_NAME) // for the kernel to call
+		return ir_emit_index(&f->b, IR_FUNC, IR_PTR,
+				     request_callback(f->lw, arg->name.decl, CALLBACK_TIMER));
 	if (!type_is_aggregate(arg->type))
 		return lower_value(f, arg);
 	struct place copy = lower_temporary(f, arg, arg->type);
@@ -188,6 +191,8 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_EVENTS_DROPPED:
 	case BUILTIN_EVENTS_ON_EVENT:
 	case BUILTIN_PERF_OUTPUT:
+	case BUILTIN_USER_RING_DRAIN:
+	case BUILTIN_USER_RING_SEND:
 	case BUILTIN_QUEUE_PUSH:
 	case BUILTIN_QUEUE_POP:
 	case BUILTIN_QUEUE_PEEK:

@@ -15,9 +15,17 @@
 
 #include "frontend/lower/lower.h"
 
+/* Functions that the kernel calls and that call one of the program. */
+enum callback_kind {
+	CALLBACK_NONE,
+	CALLBACK_TIMER,  // map, key, value
+	CALLBACK_RECORD, // dynptr of a record, context
+};
+
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
 	uint32_t index;
+	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
 
 struct lower {
@@ -25,14 +33,15 @@ struct lower {
 	const struct checked_program *program;
 	const struct target_info *info;
 	struct ir_module *m;
-	struct arena making; // holds the function that is being lowered
-	struct map dtypes;   // type id -> index of the dtype + 1
-	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
-	struct map fns;      // declaration and target -> index of the function + 1
-	struct map throws;   // declaration -> 1 when a throw or a panic can leave the function
-	struct map panics;   // declaration -> 1 when a panic can
-	struct map drops;    // DECL_MAP -> global that counts its lost records + 1
-	struct map tails;    // attribute of programs -> index of their program array + 1
+	struct arena making;  // holds the function that is being lowered
+	struct map dtypes;    // type id -> index of the dtype + 1
+	struct map literals;  // hash of size, alignment and bytes -> index of the global + 1
+	struct map fns;       // declaration and target -> index of the function + 1
+	struct map throws;    // declaration -> 1 when a throw or a panic can leave the function
+	struct map panics;    // declaration -> 1 when a panic can
+	struct map callbacks; // handler and kind -> index of the function + 1
+	struct map drops;     // DECL_MAP -> global that counts its lost records + 1
+	struct map tails;     // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue;
 	uint32_t error_count; // of the diagnostics at the beginning
 };
@@ -148,6 +157,8 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
+/* The function to hand to the kernel for a handler of the program. */
+uint32_t request_callback(struct lower *lw, struct decl *handler, enum callback_kind kind);
 /* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
 uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
 			uint32_t dtype);
@@ -259,6 +270,10 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
 		     ir_ref value);
 void copy_object(struct body *f, const struct place *to, const struct place *from, uint32_t size);
+/* The same for a value, without what the kernel keeps in it. */
+void copy_value(struct body *f, const struct place *to, const struct place *from,
+		const struct type *type);
+void zero_value(struct body *f, const struct place *to, const struct type *type);
 void zero_object(struct body *f, const struct place *to, uint32_t size);
 /* Address as a value; null when a guard fails. */
 ir_ref lower_guarded_address(struct body *f, const struct place *place);
@@ -312,6 +327,10 @@ void bind_each(struct body *f, struct decl *decl, const struct type *type,
 ir_ref lower_in(struct body *f, struct expr *expr);
 /* Address of an object: the variable itself where it is one, else a temporary. */
 ir_ref object_address(struct body *f, struct expr *expr, const struct type *type);
+
+/* ---- lower_callback.c ---- */
+
+void lower_callback(struct lower *lw, const struct pending_fn *pending);
 
 /* ---- lower_map_call.c ---- */
 

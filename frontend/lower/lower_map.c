@@ -254,7 +254,7 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 		f->b.where = where;
 		look_up(f, &entry);
 		struct place place = entry_place(f, &entry);
-		copy_object(f, &place, &from, type->size);
+		copy_value(f, &place, &from, type);
 	}
 }
 
@@ -395,7 +395,7 @@ static void reset_entry(struct body *f, struct entry *entry)
 		if (is_scalar)
 			store_place(f, &place, type, zero_of(f, value_type(type)));
 		else
-			zero_object(f, &place, type->size);
+			zero_value(f, &place, type);
 		return;
 	}
 	ir_ref zero = zero_of(f, value_type(type));

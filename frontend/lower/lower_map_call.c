@@ -124,6 +124,25 @@ static ir_ref capture(struct body *f, struct expr *call, uint64_t flags)
 	return to_register(f, emit_helper(f, "bpf_get_stackid", IR_I64, args, 3), IR_I32, true);
 }
 
+static ir_ref drain(struct body *f, struct expr *call, struct decl *map)
+{
+	struct decl *handler = call->call.args.data[0]->name.decl;
+	uint32_t callback = request_callback(f->lw, handler, CALLBACK_RECORD);
+	ir_ref args[] = {map_ref(f, map), ir_emit_index(&f->b, IR_FUNC, IR_PTR, callback),
+			 null_ptr(f), const64(f, 0)};
+	return emit_helper(f, "bpf_user_ringbuf_drain", IR_I64, args, 4);
+}
+
+static ir_ref send(struct body *f, struct expr *call, struct decl *map)
+{
+	const struct type *type = map->type->map.value;
+	ir_ref value = value_address(f, call->call.args.data[0], type);
+	f->b.where = call->where;
+	ir_ref args[] = {const32(f, map_of(map)), value, const64(f, type->size)};
+	return call_runtime(f, "ks_user_ring_send", IR_I32, IR_EFFECT_READS | IR_EFFECT_OTHER, args,
+			    3);
+}
+
 /* ---- values without keys ---- */
 
 static ir_ref push(struct body *f, struct expr *call, struct decl *map)
@@ -271,6 +290,10 @@ ir_ref lower_map_call(struct body *f, struct expr *call)
 		return capture(f, call, 0);
 	case BUILTIN_STACKS_CAPTURE_USER:
 		return capture(f, call, 1 << 8); // BPF_F_USER_STACK
+	case BUILTIN_USER_RING_DRAIN:
+		return drain(f, call, map);
+	case BUILTIN_USER_RING_SEND:
+		return send(f, call, map);
 	case BUILTIN_QUEUE_PUSH:
 	case BUILTIN_SET_ADD:
 		return push(f, call, map);

@@ -257,7 +257,7 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	fn->dtype = lower_func_dtype(lw, decl);
 	set_signature(fn, decl->type, fn_may_throw(lw, decl));
 	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {decl, index};
+	struct pending_fn pending = {.decl = decl, .index = index};
 	vec_push(lw->m->arena, &lw->queue, pending);
 	return index;
 }
@@ -308,6 +308,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
+	map_init(&lw.callbacks, out->arena);
 	map_init(&lw.drops, out->arena);
 	map_init(&lw.panics, out->arena);
 	map_init(&lw.tails, out->arena);
@@ -321,7 +322,10 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	find_throws(&lw);
 	request_roots(&lw);
 	for (uint32_t i = 0; i < lw.queue.len; i++)
-		lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);
+		if (lw.queue.data[i].callback)
+			lower_callback(&lw, &lw.queue.data[i]);
+		else
+			lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);
 	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;
 }

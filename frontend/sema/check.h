@@ -126,10 +126,10 @@ struct checker {
 	struct types *types;
 	const struct target_info *info;
 	struct checked_program *out;
-	struct scope prelude; // built-in functions, contexts, prelude.kh
-	struct scope *top;    // the file being checked, with what it includes
-	VEC(struct space *) spaces;  // the program first, then imported files
-	decl_list all;        // every top-level declaration, in order
+	struct scope prelude;       // built-in functions, contexts, prelude.kh
+	struct scope *top;          // the file being checked, with what it includes
+	VEC(struct space *) spaces; // the program first, then imported files
+	decl_list all;              // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
@@ -138,8 +138,8 @@ struct checker {
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values;        // functions whose value is taken
-	expr_list dropped;      // calls whose result is not used
+	function_values;   // functions whose value is taken
+	expr_list dropped; // calls whose result is not used
 	VEC(struct dispatched) dispatched;
 	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
@@ -248,6 +248,8 @@ bool complete_type(struct checker *c, struct type *type, span where);
 
 struct type *check_map_type(struct checker *c, struct type_node *node);
 void check_map(struct checker *c, struct decl *d);
+/* Whether a struct is kept by the kernel or holds such structs. */
+void note_special(struct checker *c, struct decl *record);
 /* False after a diagnostic when the map has no entries `m[k]` for the code being checked. */
 bool check_map_keys(struct checker *c, const struct type *map, span where);
 /* The same for a loop over the map. */
@@ -259,6 +261,10 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 /* The type of the result of a method by its text there; notes what follows from the call. */
 struct type *map_result(struct checker *c, struct expr *call, const char *result);
 struct expr *check_dispatch(struct checker *c, struct expr *e);
+/* NULL when the argument is the address of such a struct, else what is wanted. */
+const char *special_pointer(struct checker *c, const struct expr *arg, const char *name);
+/* The call of a helper that takes a function; its other arguments were checked. */
+struct expr *check_callback(struct checker *c, struct expr *call);
 /* After all bodies: functions that handle the records of a map because of their names. */
 void find_callbacks(struct checker *c);
 

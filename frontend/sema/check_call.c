@@ -70,6 +70,10 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	arg = check_expr(c, arg, NULL);
 	if (letter == 'm') {
 		want = arg->type->kind == TYPE_MAP ? NULL : "a map";
+	} else if (letter == 'f') {
+		return arg; // judged with the arguments before it
+	} else if (letter == 'l' || letter == 't') {
+		want = special_pointer(c, arg, letter == 'l' ? "bpf_spin_lock" : "bpf_timer");
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
@@ -104,6 +108,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	note_helper_call(c, h, e->where);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
+	if (strchr(h->args, 'f'))
+		return check_callback(c, e);
 	return e;
 }
 
@@ -216,6 +222,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	case 'v':
 	case 'k':
 	case 'R':
+	case 'B':
 	case 'E':
 	case 'C':
 		return check_map_arg(c, call->call.callee->field.base, arg, letter);
@@ -558,5 +565,7 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
-	return check_named_call(c, e, d, hint);
+	/* `bpf_spin_lock` is both, as in C. */
+	struct decl *helper = d->kind == DECL_STRUCT ? resolve_helper(c, callee->name.name) : NULL;
+	return check_named_call(c, e, helper ? helper : d, hint);
 }

@@ -141,6 +141,7 @@ static void check_struct(struct checker *c, struct decl *d)
 			check_bit_value(c, f->field.init, f);
 		}
 	}
+	note_special(c, d);
 	d->type->record.fields = d->record.fields;
 	if (!type_lay_out(d->type, d->record.is_packed, align)) {
 		diag_report(c->diags, D_TYPE_TOO_LARGE, d->name_where, NAME(c, d->name));
@@ -237,6 +238,8 @@ static bool is_shared_type(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
+	if (type_has_special(t))
+		return false;
 	return type_is_aggregate(t) || type_is_integer(t) || t->kind == TYPE_BOOL ||
 	       t->kind == TYPE_BE || t->kind == TYPE_ERROR;
 }

@@ -84,6 +84,90 @@ static void check_map_part(struct checker *c, const struct type_node *node, cons
 			    arena_printf(c->arena, "%u", limit));
 }
 
+/* ---- what the kernel keeps in values ---- */
+
+static const struct special {
+	const char *name, *kinds;
+	uint32_t most;
+} specials[] = {
+#define SPECIAL(name, kinds, most) {name, kinds, most},
+#include "frontend/sema/special.def"
+#undef SPECIAL
+};
+
+static const struct special *find_special(struct checker *c, const struct type *t)
+{
+	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
+		if (!strcmp(NAME(c, t->name), specials[i].name))
+			return &specials[i];
+	return NULL;
+}
+
+void note_special(struct checker *c, struct decl *record)
+{
+	struct type *t = record->type;
+
+	t->record.is_special = t->name && find_special(c, t);
+	for (uint32_t i = 0; i < record->record.fields.len; i++) {
+		const struct type *field = record->record.fields.data[i]->type;
+		while (field->kind == TYPE_ARRAY)
+			field = field->element;
+		t->record.has_special |= type_has_special(field);
+	}
+}
+
+/* "hash" is one of "hash array". */
+static bool has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = words; (at = strstr(at, word)); at += len)
+		if ((at == words || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
+/* Fields of the value that the kernel would not find or would not have in this kind of map. */
+static void check_special_fields(struct checker *c, const struct type_node *node,
+				 const struct map_kind *kind, const struct type *value)
+{
+	uint32_t seen[sizeof specials / sizeof *specials] = {0};
+
+	for (uint32_t i = 0; i < value->record.fields.len; i++) {
+		const struct type *field = value->record.fields.data[i]->type;
+		while (field->kind == TYPE_ARRAY)
+			field = field->element;
+		if (!type_has_special(field))
+			continue;
+		bool is_plain = value->record.fields.data[i]->type->kind == TYPE_STRUCT &&
+				field->record.is_special;
+		const struct special *special = is_plain ? find_special(c, field) : NULL;
+		const char *name = TEXT(c, field);
+		if (special && has_word(special->kinds, kind->name) &&
+		    seen[special - specials]++ < special->most)
+			continue;
+		struct diag *d =
+			diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, value), "value");
+		if (special)
+			diag_hint(c->diags, d,
+				  "one `%s` can be a field of a value of a map of kind %s", name,
+				  special->kinds);
+		else
+			diag_hint(c->diags, d, "`%s` must be a field of the value itself", name);
+	}
+}
+
+static void check_special(struct checker *c, const struct type_node *node,
+			  const struct map_kind *kind, const struct type *value)
+{
+	if (value->kind != TYPE_STRUCT || !type_has_special(value))
+		return;
+	if (value->record.is_special)
+		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, value), "value");
+	else
+		check_special_fields(c, node, kind, value);
+}
+
 static bool is_index_type(const struct type *t)
 {
 	return (type_is_integer(t) || t->kind == TYPE_BOOL) && t->size <= 4;
@@ -105,6 +189,8 @@ static void check_key(struct checker *c, const struct map_kind *kind, const stru
 	bool is_index = kind->shape == MAP_SHAPE_ARRAY || kind->shape == MAP_SHAPE_OUTER_ARRAY;
 
 	check_map_part(c, node, key, "key", MAP_MAX_KEY);
+	if (type_has_special(key))
+		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, key), "key");
 	if (is_index && !is_index_type(key))
 		want = "integers of up to 32 bits";
 	if (kind->shape == MAP_SHAPE_PREFIX && !is_prefix_type(c, key))
@@ -132,6 +218,7 @@ static void check_record(struct checker *c, const struct type_node *node, const 
 	if (is_perf && limit > PERF_MAX_RECORD)
 		limit = PERF_MAX_RECORD;
 	check_map_part(c, node, t->map.value, is_ring ? "record" : "value", limit);
+	check_special(c, node, t->map.kind, t->map.value);
 }
 
 /* ---- size ---- */

@@ -432,3 +432,109 @@ test_loops_over_maps_in_ebpf() {
 	finish
 	expect_line values log '^18001177 177 8 12 165 16 7$'
 }
+
+test_locks_and_timers_in_values() {
+	two_cpus
+	program lock <<-'END'
+		struct Account { lock: bpf_spin_lock, in: u64, out: u64 }
+		struct Session { count: u32, timer: bpf_timer, ticks: u64 }
+		var accounts: array<u32, Account>(2)
+		var others: hash<u32, Account>(4)
+		var sessions: hash<u32, Session>(4)
+		var expired: u64
+		var runs: u64
+		var mismatch: u64
+
+		@helper fn on_time(key: *u32, s: *Session) {
+		    s->ticks += 1
+		    expired += *key as u64
+		    if (s->ticks < 3) { bpf_timer_start(&s->timer, 1000000, 0) }
+		}
+
+		@xdp fn work(ctx: *xdp_md) -> xdp_action {
+		    runs += 1
+		    if (var a = accounts[0]) {
+		        bpf_spin_lock(&a.lock)
+		        a.in += 1
+		        a.out += 2
+		        bpf_spin_unlock(&a.lock)
+		        bpf_spin_lock(&a.lock)
+		        var came = a.in
+		        var out = a.out
+		        bpf_spin_unlock(&a.lock)
+		        if (came * 2 != out) { mismatch += 1 }
+		    }
+		    if (runs == 1) {
+		        others[3] = Account { in: 5 }
+		        accounts[1] = Account { in: 6 }
+		        var copy: Account = others[3]
+		        others[2] = Account { out: copy.in + 1 }
+		        sessions[7] = Session { count: 9 }
+		        if (var s = sessions[7]) {
+		            bpf_timer_init(&s.timer, sessions, 1)
+		            bpf_timer_set_callback(&s.timer, on_time)
+		            bpf_timer_start(&s.timer, 1000000, 0)
+		        }
+		    }
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    if (load(work) == null) { return 1 }
+		    print("ready")
+		    while (runs < 2000000) { sleep(5) }
+		    sleep(50)
+		    print(accounts[0].in, accounts[0].out, mismatch, others[3].in, others[2].out, accounts[1].in)
+		    print(expired, sessions[7].ticks, sessions[7].count)
+		    return 0
+		}
+	END
+	storm work 1000000 2
+	finish
+	expect_equal log "$(cat log)" "ready
+2000000 4000000 0 5 6 6
+21 3 9"
+}
+
+test_records_from_userspace_reach_ebpf() {
+	program uring <<-'END'
+		struct Command { op: u32, value: u64 }
+		var commands: user_ringbuf<Command>(4096)
+		var sum: u64
+		var drained: i64
+		var last: u32
+
+		@helper fn obey(c: *Command) -> i32 {
+		    sum += c->value
+		    last = c->op
+		    return if (c->op == 9) { 1 } else { 0 }
+		}
+
+		@xdp fn poll(ctx: *xdp_md) -> xdp_action {
+		    drained = commands.drain(obey)
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    load(poll)
+		    for (i in 1..4) { print(commands.send(Command { op: i, value: i as u64 << 40 })) }
+		    commands.send(Command { op: 9, value: 1 })
+		    commands.send(Command { op: 2, value: 5 })
+		    print("ready")
+		    while (drained == 0) { sleep(5) }
+		    print(drained, sum >> 40, sum & 0xffff, last)
+		    var sent: u32 = 0
+		    while (commands.send(Command { op: 1 }) == 0) { sent += 1 }
+		    print("then full", sent > 100)
+		    return 0
+		}
+	END
+	storm poll 1 1
+	finish
+	expect_equal log "$(cat log)" "0
+0
+0
+ready
+4 6 1 9
+then full true"
+}
