@@ -226,9 +226,9 @@ static bool read_ir(struct session *s)
  * is then checked as far as the limits of eBPF that only code shows. */
 static bool check_source(struct session *s)
 {
-	if (!parse_source(s) ||
-	    !sema_check_program(s->compile, &s->program, &s->target, &s->checked))
+	if (!parse_source(s))
 		return false;
+	sema_check_program(s->compile, &s->program, &s->target, &s->checked);
 	if (s->options->command != COMMAND_CHECK)
 		sema_report_unavailable(s->compile, &s->checked);
 	return is_clean(s);

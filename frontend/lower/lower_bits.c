@@ -97,7 +97,8 @@ void store_bits(struct body *f, const struct place *place, const struct type *ty
 	enum ir_type reg = value_type(type);
 	uint64_t mask = low_bits(place->bit_width) << place->bit_offset;
 	if (mask != low_bits(width * 8)) {
-		ir_ref old = op(f, IR_AND, load_unit(f, place, 0, width), ~mask & low_bits(width * 8));
+		ir_ref old =
+			op(f, IR_AND, load_unit(f, place, 0, width), ~mask & low_bits(width * 8));
 		value = op(f, IR_AND, op(f, IR_SHL, value, place->bit_offset), mask);
 		value = emit_folded(f, IR_OR, reg, old, value);
 	}

@@ -24,6 +24,7 @@ enum callback_kind {
 
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
+	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	uint32_t index;
 	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
@@ -42,8 +43,8 @@ struct lower {
 	struct map callbacks; // handler and kind -> index of the function + 1
 	struct map drops;     // DECL_MAP -> global that counts its lost records + 1
 	struct map tails;     // attribute of programs -> index of their program array + 1
-	VEC(struct pending_fn) queue;
-	uint32_t error_count; // of the diagnostics at the beginning
+	VEC(struct pending_fn) queue; // every function, in the order of the requests
+	uint32_t error_count;         // of the diagnostics at the beginning
 };
 
 /* An evaluated map entry. */
@@ -126,6 +127,7 @@ struct body {
 	struct ir_builder b;
 	enum ir_target target;
 	struct decl *decl;
+	struct decl **bound; // functions that the parameters stand for, NULL where there are none
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
@@ -155,6 +157,8 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 /* ---- lower_module.c ---- */
 
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
+/* An eBPF function that is called with these functions as arguments. */
+uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
 /* The function to hand to the kernel for a handler of the program. */
@@ -169,7 +173,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 
 /* ---- lower_func.c ---- */
 
-void lower_function(struct lower *lw, struct decl *decl, uint32_t index);
+void lower_function(struct lower *lw, const struct pending_fn *pending);
 struct local *local_of(struct decl *decl);
 struct local *new_local(struct body *f, struct decl *decl);
 uint32_t new_block(struct body *f);
@@ -394,7 +398,15 @@ bool is_panic(const struct expr *expr);
 
 /* `to` is where an aggregate result goes, NULL for others. */
 ir_ref lower_call(struct body *f, struct expr *call, const struct place *to);
+
+/* ---- lower_value_call.c ---- */
+
 ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type);
+/* eBPF: the one function that an expression gives; NULL when it may be several. */
+struct decl *find_function(const struct body *f, struct expr *expr);
+/* The same; reports when there is none. */
+struct decl *get_function(struct body *f, struct expr *expr);
+bool takes_functions(const struct decl *decl);
 
 /* ---- lower_tail.c ---- */
 
@@ -426,6 +438,8 @@ void walk_block(const struct walk *walk, const struct block *block);
 /* Finds the functions that can let a throw pass to their caller. */
 void find_throws(struct lower *lw);
 bool fn_may_throw(const struct lower *lw, const struct decl *decl);
+/* A call through a value of that function type. */
+bool type_may_throw(const struct lower *lw, const struct type *type);
 void leave_in_panic(struct body *f); // eBPF: out of the program, past every catch
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);

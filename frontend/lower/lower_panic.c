@@ -28,8 +28,8 @@ static void print_message(struct body *f, struct expr *call, uint32_t skip, cons
 
 static void end_here(struct body *f, struct expr *call, uint32_t skip, const char *what)
 {
-	const char *prefix = arena_printf(&f->lw->compile->module, "%s at %s", what,
-					  place_of(f, call->where));
+	const char *prefix =
+		arena_printf(&f->lw->compile->module, "%s at %s", what, place_of(f, call->where));
 	print_message(f, call, skip, prefix);
 	f->b.where = call->where;
 	if (f->target == IR_TARGET_BPF) {

@@ -16,8 +16,7 @@
  * A function with a defer leaves through one block at its end, which runs the deferred blocks that
  * control has passed, last first, and then returns or passes the throw on.
  */
-#include <string.h>
-
+#include "frontend/base/buf.h"
 #include "frontend/lower/lower_internal.h"
 
 #define ERROR_FLAG (1ull << 32)
@@ -33,8 +32,11 @@ struct throw_search {
 static void find_throwing_call(void *data, struct expr *expr)
 {
 	struct throw_search *search = data;
-	if (expr->kind == EXPR_CALL && expr->call.target && expr->call.target->kind == DECL_FUNC &&
-	    fn_may_throw(search->lw, expr->call.target))
+	if (expr->kind != EXPR_CALL)
+		return;
+	const struct decl *target = expr->call.target;
+	if (target ? target->kind == DECL_FUNC && fn_may_throw(search->lw, target)
+		   : type_may_throw(search->lw, expr->call.callee->type))
 		search->found = true;
 }
 
@@ -56,6 +58,21 @@ static bool lets_throw_pass(struct lower *lw, const struct decl *decl)
 	return search.found;
 }
 
+/* Whether one of the functions of a type of which there is a value is in the set. */
+static bool any_of_type(const struct lower *lw, const struct map *set, const struct type *type)
+{
+	const decl_list *values = &lw->program->function_values;
+	for (uint32_t i = 0; i < values->len; i++)
+		if (values->data[i]->type == type && map_find(set, MAP_PTR(values->data[i])))
+			return true;
+	return false;
+}
+
+bool type_may_throw(const struct lower *lw, const struct type *type)
+{
+	return any_of_type(lw, &lw->throws, type);
+}
+
 static bool fn_may_panic(const struct lower *lw, const struct decl *decl)
 {
 	return map_find(&lw->panics, MAP_PTR(decl)) != NULL;
@@ -68,6 +85,9 @@ static void find_panic(void *data, struct expr *expr)
 	if (is_panic(expr) ||
 	    (target && target->kind == DECL_FUNC && fn_may_panic(search->lw, target)))
 		search->found = true;
+	if (expr->kind == EXPR_CALL && !target)
+		search->found |=
+			any_of_type(search->lw, &search->lw->panics, expr->call.callee->type);
 }
 
 static bool lets_panic_pass(struct lower *lw, const struct decl *decl)
@@ -91,6 +111,18 @@ bool fn_may_throw(const struct lower *lw, const struct decl *decl)
 	return map_find(&lw->throws, MAP_PTR(decl)) != NULL;
 }
 
+/* Functions of one type that are values are called in one way: when one can throw, all have the hidden
+ * parameter. */
+static bool level_values(struct lower *lw)
+{
+	const decl_list *values = &lw->program->function_values;
+	bool changed = false;
+	for (uint32_t i = 0; i < values->len; i++)
+		if (!fn_may_throw(lw, values->data[i]) && type_may_throw(lw, values->data[i]->type))
+			changed = mark(&lw->throws, values->data[i]);
+	return changed;
+}
+
 /* Callers after callees until nothing changes; without a throw in the program that is one round. */
 void find_throws(struct lower *lw)
 {
@@ -109,6 +141,7 @@ void find_throws(struct lower *lw)
 					mark(&lw->throws, decl);
 			}
 		}
+		changed = level_values(lw) || changed;
 	}
 }
 
@@ -159,17 +192,48 @@ static ir_ref zero_result(struct body *f)
 	return ir_const(f->fn, type, program ? (uint64_t)(int64_t)program->on_failure : 0);
 }
 
-/* main has no caller: says where the throw was not caught, and exits. */
+/* Where a throw stands, in the upper bits of the error word of userspace code: the number of the file and
+ * the line. */
+enum { SITE_SHIFT = 34, SITE_LINE_BITS = 20, SITE_MAX_FILES = 1023 };
+
+static uint64_t throw_site(struct body *f, span where)
+{
+	const struct source_map *sources = &f->lw->compile->sources;
+	struct source_pos pos = source_locate(sources, where.begin);
+	uint32_t most = (1u << SITE_LINE_BITS) - 1, file = 0;
+	while (file < sources->files.len && sources->files.data[file] != pos.file)
+		file++;
+	if (file >= SITE_MAX_FILES)
+		return 0;
+	uint64_t line = pos.line < most ? pos.line : most;
+	return ((uint64_t)(file + 1) << SITE_LINE_BITS | line) << SITE_SHIFT;
+}
+
+/* The paths of all files, each with its NUL. */
+static uint32_t path_list(struct body *f, uint32_t *size)
+{
+	const struct source_map *sources = &f->lw->compile->sources;
+	struct buf list;
+	buf_init(&list);
+	for (uint32_t i = 0; i < sources->files.len && i < SITE_MAX_FILES; i++) {
+		buf_add_text(&list, sources->files.data[i]->path);
+		buf_add_char(&list, '\0');
+	}
+	*size = (uint32_t)list.len;
+	uint32_t global = literal_text(f->lw, list.data, *size);
+	buf_fini(&list);
+	return global;
+}
+
+/* main has no caller: says what was not caught and where it was thrown, and exits. */
 static void report_uncaught(struct body *f, ir_ref word)
 {
-	struct compile *compile = f->lw->compile;
-	struct source_pos pos = source_locate(&compile->sources, f->b.where.begin);
-	const char *place =
-		arena_printf(&compile->module, "%s:%u", pos.file ? pos.file->path : "?", pos.line);
-	uint32_t len = (uint32_t)strlen(place);
-	struct place text = global_place(f, literal_text(f->lw, place, len + 1));
-	ir_ref args[] = {to_register(f, word, IR_I32, false), text.base, const64(f, len)};
-	call_runtime(f, "ks_uncaught", IR_VOID, IR_EFFECT_OTHER, args, 3);
+	uint32_t size;
+	struct place paths = global_place(f, path_list(f, &size));
+	ir_ref site = emit_folded(f, IR_LSHR, IR_I64, word, const64(f, SITE_SHIFT));
+	ir_ref args[] = {to_register(f, word, IR_I32, false), to_register(f, site, IR_I32, false),
+			 paths.base, const64(f, size)};
+	call_runtime(f, "ks_uncaught", IR_VOID, IR_EFFECT_OTHER, args, 4);
 }
 
 /* Ends a function that a throw leaves. */
@@ -262,7 +326,10 @@ void lower_throw(struct body *f, struct stmt *stmt)
 	ir_ref code = to_register(f, lower_value(f, stmt->expr), IR_I32, false);
 	f->b.where = stmt->where;
 	ir_ref word = to_register(f, code, IR_I64, false);
-	word = ir_emit(&f->b, IR_OR, IR_I64, word, const64(f, ERROR_FLAG));
+	uint64_t flags = ERROR_FLAG;
+	if (f->target == IR_TARGET_HOST)
+		flags |= throw_site(f, stmt->where);
+	word = ir_emit(&f->b, IR_OR, IR_I64, word, const64(f, flags));
 	store_word(f, code_slot(f), IR_I64, word);
 	raise(f);
 }

@@ -37,8 +37,9 @@ struct handler {
 struct throw_event {
 	const struct handler *handlers; // innermost first
 	span where;
-	bool is_call, is_known; // is_known: the code is constant
-	uint32_t callee;        // index into checker.funcs
+	bool is_call, is_known;        // is_known: the code is constant
+	uint32_t callee;               // index into checker.funcs
+	const struct type *value_type; // call through a function value of that type
 	uint64_t code;
 };
 
@@ -239,8 +240,6 @@ bool kernel_declares(const struct checker *c, const struct decl *d);
 struct type *check_type(struct checker *c, struct type_node *node);
 /* The same for a type of which there is to be a value. */
 struct type *check_value_type(struct checker *c, struct type_node *node);
-/* The same for a local or a parameter, which may also hold a function. */
-struct type *check_variable_type(struct checker *c, struct type_node *node);
 /* Makes size and layout known. False (with a diagnostic) when there cannot be a value of the type. */
 bool complete_type(struct checker *c, struct type *type, span where);
 
@@ -395,6 +394,8 @@ bool check_try(struct checker *c, struct stmt *s);
 bool check_throw(struct checker *c, struct stmt *s);
 bool check_defer(struct checker *c, struct stmt *s);
 void note_throwing_call(struct checker *c, uint32_t callee, span where);
+/* A call through a function value of that type. */
+void note_value_call(struct checker *c, const struct type *type, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
 
@@ -411,6 +412,8 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 void check_function_signature(struct checker *c, struct decl *d);
 /* Remembers that the function being checked needs another one. */
 void note_named(struct checker *c, const struct decl *d);
+/* Whether the function being checked may call a function, or hold it as a value. False after a diagnostic. */
+bool check_value_target(struct checker *c, span where, const struct decl *callee);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
 
@@ -446,6 +449,14 @@ bool check_shared_use(struct checker *c, span where, const struct decl *d);
 struct decl *find_module_function(struct checker *c, symbol name);
 /* A call of it. */
 struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
+
+/* ---- life of objects (check_alloc.c) ---- */
+
+struct expr *check_new(struct checker *c, struct expr *e);
+/* `delete` of what a pointer points at; false when it cannot be deleted. */
+bool check_delete_object(struct checker *c, const struct stmt *s);
+/* Reports a returned value that holds the address of a local. */
+void check_returned_address(struct checker *c, const struct expr *e);
 
 /* ---- test() (check_test.c) ---- */
 

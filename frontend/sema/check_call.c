@@ -137,7 +137,7 @@ static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 {
 	take_imported(c, arg);
-	struct decl *d = arg->kind != EXPR_NAME    ? NULL
+	struct decl *d = arg->kind != EXPR_NAME  ? NULL
 			 : arg->name.is_imported ? arg->name.decl
 						 : find_name(c, arg->name.name);
 
@@ -407,34 +407,6 @@ static void offer_methods(struct suggestion *s, const struct type *t)
 	}
 }
 
-static struct expr *check_method_call(struct checker *c, struct expr *e, struct type *hint)
-{
-	struct expr *callee = e->call.callee;
-	struct expr *base = check_expr(c, callee->field.base, NULL);
-	const char *method = NAME(c, callee->field.name);
-
-	if (base->type->kind == TYPE_ENTRY)
-		base = to_value(c, base);
-	callee->field.base = base;
-	if (base->type->kind == TYPE_ERROR) {
-		callee->type = base->type;
-		return fail_call(c, e);
-	}
-	struct decl *d = find_method(c, base->type, method);
-	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
-		d = NULL;
-	if (d)
-		return check_builtin_call(c, e, d, hint);
-
-	callee->type = c->types->error;
-	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
-					TEXT(c, base->type), method);
-	struct suggestion s = suggestion_begin(method);
-	offer_methods(&s, base->type);
-	report_suggestion(c, diag, callee->field.name_where, &s);
-	return fail_call(c, e);
-}
-
 /* A call through a function value; call.target stays NULL. */
 static struct expr *check_value_call(struct checker *c, struct expr *e)
 {
@@ -456,7 +428,53 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
 	e->type = t->func.result;
+	note_value_call(c, t, e->where);
 	return e;
+}
+
+/* Whether the value or what it points to has a field of that name with a function. */
+static bool holds_function(struct checker *c, const struct type *t, symbol name)
+{
+	if (t->kind == TYPE_ENTRY)
+		t = type_entry_value(t);
+	else if (t->kind == TYPE_POINTER)
+		t = t->element;
+	if (t->kind != TYPE_STRUCT || t->record.is_ctx)
+		return false;
+	if (t->decl)
+		check_decl(c, t->decl);
+	const struct decl *f = type_find_field(t, name);
+	return f && f->type->kind == TYPE_FUNC;
+}
+
+static struct expr *check_method_call(struct checker *c, struct expr *e, struct type *hint)
+{
+	struct expr *callee = e->call.callee;
+	struct expr *base = check_expr(c, callee->field.base, NULL);
+	const char *method = NAME(c, callee->field.name);
+
+	if (holds_function(c, base->type, callee->field.name))
+		return check_value_call(c, e);
+	if (base->type->kind == TYPE_ENTRY)
+		base = to_value(c, base);
+	callee->field.base = base;
+	if (base->type->kind == TYPE_ERROR) {
+		callee->type = base->type;
+		return fail_call(c, e);
+	}
+	struct decl *d = find_method(c, base->type, method);
+	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
+		d = NULL;
+	if (d)
+		return check_builtin_call(c, e, d, hint);
+
+	callee->type = c->types->error;
+	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
+					TEXT(c, base->type), method);
+	struct suggestion s = suggestion_begin(method);
+	offer_methods(&s, base->type);
+	report_suggestion(c, diag, callee->field.name_where, &s);
+	return fail_call(c, e);
 }
 
 /* A function of a Python file: takes and gives numbers, bools and strings. Its result is what the place of

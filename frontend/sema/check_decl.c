@@ -240,8 +240,8 @@ static bool is_shared_type(const struct type *t)
 		t = t->element;
 	if (type_has_special(t))
 		return false;
-	return type_is_aggregate(t) || type_is_integer(t) || t->kind == TYPE_BOOL ||
-	       t->kind == TYPE_BE || t->kind == TYPE_ERROR;
+	return (type_is_aggregate(t) && !type_has_function(t)) || type_is_integer(t) ||
+	       t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_ERROR;
 }
 
 static void check_global(struct checker *c, struct decl *d)
@@ -255,9 +255,7 @@ static void check_global(struct checker *c, struct decl *d)
 			d->type = d->variable.init->type;
 	}
 	if (!is_shared_type(d->type))
-		report_unavailable(
-			c, d->where,
-			arena_printf(c->arena, "a global variable of type `%s`", TEXT(c, d->type)));
+		diag_report(c->diags, D_SHARED_TYPE, d->where, TEXT(c, d->type));
 }
 
 static void check_config(struct checker *c, struct decl *d)
@@ -275,9 +273,7 @@ static void check_config(struct checker *c, struct decl *d)
 			check_constant_init(c, &f->field.init, f->type,
 					    "the default of a config field");
 		if (!is_shared_type(f->type))
-			report_unavailable(c, f->where,
-					   arena_printf(c->arena, "a config field of type `%s`",
-							TEXT(c, f->type)));
+			diag_report(c->diags, D_SHARED_TYPE, f->where, TEXT(c, f->type));
 	}
 	t->record.fields = d->config.fields;
 	if (!type_lay_out(t, false, 0))

@@ -39,8 +39,8 @@ static struct expr *check_enum_constant(struct checker *c, struct expr *e, struc
 
 static struct expr *check_name(struct checker *c, struct expr *e)
 {
-	struct decl *d = e->name.is_imported ? e->name.decl
-					     : resolve_name(c, e->name.name, e->where);
+	struct decl *d =
+		e->name.is_imported ? e->name.decl : resolve_name(c, e->name.name, e->where);
 
 	e->name.decl = d;
 	if (!d)
@@ -362,8 +362,7 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_IF:
 		return check_if_expr(c, e, hint, true, &falls);
 	case EXPR_NEW:
-		report_unavailable(c, e->where, "`new`");
-		return fail(c, e);
+		return check_new(c, e);
 	case EXPR_SIZEOF:
 		return check_sizeof(c, e);
 	case EXPR_OFFSETOF:

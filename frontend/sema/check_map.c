@@ -45,6 +45,8 @@ static bool is_shareable(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
+	if (type_has_function(t))
+		return false;
 	return t->kind != TYPE_PROGRAM_REF && t->kind != TYPE_PROGRAM_HANDLE &&
 	       t->kind != TYPE_PERF_ATTACHMENT && t->kind != TYPE_POINTER;
 }

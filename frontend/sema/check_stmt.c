@@ -48,7 +48,7 @@ static void close_block(struct checker *c, uint32_t mark)
 /* Type and initialiser of a local that is declared with `var` or `const`. */
 static void check_local(struct checker *c, struct decl *d)
 {
-	struct type *t = d->variable.node ? check_variable_type(c, d->variable.node) : NULL;
+	struct type *t = d->variable.node ? check_value_type(c, d->variable.node) : NULL;
 	struct expr *init = d->variable.init;
 
 	if (t && t->kind == TYPE_FUNC && !init)
@@ -413,6 +413,7 @@ static bool check_return(struct checker *c, struct stmt *s)
 		if (c->fn.decl->func.program)
 			mark_returned(s->expr);
 		s->expr = check_as(c, s->expr, t);
+		check_returned_address(c, s->expr);
 		check_program_result(c, s->expr);
 		return false;
 	}
@@ -430,9 +431,9 @@ static bool check_delete(struct checker *c, struct stmt *s)
 	struct expr *e = s->expr = check_expr(c, s->expr, NULL);
 
 	note_effect(c);
-	if (e->type->kind == TYPE_POINTER)
-		report_unavailable(c, s->where, "`delete` of an object");
-	else if (e->type->kind != TYPE_ERROR &&
+	if (e->type->kind == TYPE_POINTER && check_delete_object(c, s))
+		return true;
+	if (e->type->kind != TYPE_ERROR &&
 		 (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
 	return true;

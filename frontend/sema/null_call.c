@@ -117,8 +117,8 @@ struct fact null_walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 		struct fact fact = null_walk_expr(n, arg, flow);
 		if (fact.state != NOT_NULL && flow->is_live && wants_object(n, d, i)) {
 			const char *name = NAME(n->c, d->name);
-			null_report(n, arg, fact,
-				    arena_printf(n->c->arena, "`%s` is given", name), flow);
+			null_report(n, arg, fact, arena_printf(n->c->arena, "`%s` is given", name),
+				    flow);
 			fact.state = NOT_NULL;
 		}
 		if (place && flow->is_live && i < d->func.params.len)

@@ -306,12 +306,14 @@ struct fact null_walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 		return walk_match(n, e, flow);
 	case EXPR_IF:
 		return walk_if_expr(n, e, flow);
+	case EXPR_NEW:
+		return make_fact(n, MAY_BE_NULL, e->where,
+				 "`new` gives null when there is no memory", NULL);
 	case EXPR_INT:
 	case EXPR_CHAR:
 	case EXPR_BOOL:
 	case EXPR_NULL:
 	case EXPR_STRING:
-	case EXPR_NEW:
 	case EXPR_SIZEOF:
 	case EXPR_OFFSETOF:
 	case EXPR_TYPE:

@@ -77,8 +77,8 @@
  *              when it is EXPR_STRING with a `%`; conversions and arguments then agree in number and kind: integers,
  *              bool, char, enums for d i u x X o c, str for s, pointers for p.
  *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
- *            NULL: a call through a function value (userspace only); callee is a value of TYPE_FUNC, whose function lets
- *              no throw pass and returns no aggregate.
+ *            NULL: a call through a function value; callee is a value of TYPE_FUNC: one of function_values of that type,
+ *              or null. What eBPF code calls must turn out to be one function (lower_value_call.c).
  *            A target with func.program is a tail call: it stands in a program of the same attribute, in `return e` or
  *            in an arm (of an arm) of e, perhaps under CONV_INT; no `defer` can be pending; the argument is the context
  *            parameter itself.
@@ -175,11 +175,12 @@ struct unavailable_use {
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
-	decl_list functions; // DECL_FUNC with a body, every target; unused ones included
-	decl_list globals;   // DECL_GLOBAL
-	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
-	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
-	struct decl *main;   // userspace main(), NULL in a module without one
+	decl_list functions;       // DECL_FUNC with a body, every target; unused ones included
+	decl_list globals;         // DECL_GLOBAL
+	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
+	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
+	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
+	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also
 	 * through another function: they are never lowered. */
 	VEC(struct unavailable_use) unavailable;

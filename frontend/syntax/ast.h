@@ -368,7 +368,8 @@ struct decl {
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field or, in a literal, of a struct's
+			struct expr
+				*init; // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
