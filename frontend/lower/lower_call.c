@@ -31,7 +31,7 @@ static ir_ref lower_argument(struct body *f, struct expr *arg)
 {
 	if (arg->type->kind == TYPE_MAP)
 		return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(arg->name.decl));
-	if (arg->type->kind == TYPE_FUNC && arg->kind == EXPR_NAME) // for the kernel to call
+	if (arg->kind == EXPR_NAME && arg->name.decl->kind == DECL_FUNC) // for the kernel to call
 		return ir_emit_index(&f->b, IR_FUNC, IR_PTR,
 				     request_callback(f->lw, arg->name.decl, CALLBACK_TIMER));
 	if (!type_is_aggregate(arg->type))
