@@ -162,7 +162,7 @@ static int run(struct program *p, int argc, char **argv)
 
 int ks_run_program(const struct ks_program_options *options, int argc, char **argv)
 {
-	current = (struct program){.options = options, .waker = -1};
+	current = (struct program){.options = options, .waker = -1, .pin_lock = -1};
 	pthread_mutex_init(&current.lock, NULL);
 	int status = run(&current, argc, argv);
 	clean_up(&current);

@@ -88,6 +88,7 @@ struct program {
 	struct attachment *attachments;
 	uint32_t attachment_count, attachment_cap;
 	bool is_watched; // the signal thread runs
+	int pin_lock;    // descriptor that holds the lock of the pins; -1 when there is none
 	int waker;       // descriptor that tells dispatch() of a signal; -1 while it does not run
 	_Atomic bool is_interrupted; // dispatch() is to end because of a signal
 	struct print_line line;

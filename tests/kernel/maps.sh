@@ -538,3 +538,29 @@ ready
 4 6 1 9
 then full true"
 }
+
+test_first_runs_at_once_share_what_is_pinned() {
+	need_root
+	local name=race$$ round
+	trap "rm -rf /sys/fs/bpf/$name" EXIT
+	cat >"$name.ks" <<-'END'
+		pin var runs: hash<u32, u64>(4)
+		pin var total: u64
+		fn main() -> i32 {
+		    runs[1] = 1
+		    sleep(100)
+		    if (runs.len() == 1) { return 0 }
+		    return 1
+		}
+	END
+	sed 's/runs\[1\] = 1/runs[2] = 2/; s/== 1/== 2/' "$name.ks" >second.ks
+	"$KS" build -o "$name" "$name.ks"
+	mkdir other
+	"$KS" build -o "other/$name" second.ks
+	for round in 1 2 3 4 5; do
+		rm -rf "/sys/fs/bpf/$name"
+		"./$name" & "other/$name" &
+		wait
+		expect_equal "entries in round $round" "$(bpftool -j map dump pinned "/sys/fs/bpf/$name/maps/runs" | grep -o '"formatted"' | wc -l)" 2
+	done
+}
