@@ -54,6 +54,15 @@ struct map_state {
 	struct dispatch *dispatch;       // that takes from the buffer
 };
 
+/* A map that was found in a map of maps. */
+struct inner_map {
+	uint32_t id; // of the kernel
+	uint64_t used;
+	struct ks_meta_map row;
+	struct map_state state;
+};
+enum { INNER_FIRST = 1 << 30, INNER_MAX = 1024 }; // numbers of them; how many are kept open
+
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
 	uint32_t index;            // in the metadata
@@ -78,6 +87,9 @@ struct program {
 	struct image image;
 	struct bpf_object *object; // holds maps and globals; loads no program
 	struct map_state *maps;
+	struct inner_map *inner;
+	uint32_t inner_count;
+	uint64_t inner_uses;
 	struct handle *handles;
 	void *sections[SECTION_COUNT];
 	size_t section_sizes[SECTION_COUNT]; // bytes mapped
@@ -136,6 +148,9 @@ int attach_program(struct program *p, struct handle *handle, const char *target,
 void attach_remove(struct program *p, const struct handle *handle); // NULL: all
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
+
+/* inner.c */
+void inner_close(struct program *p);
 
 /* events.c */
 void events_close(struct program *p);

@@ -156,7 +156,11 @@ uint32_t btf_types_add_map(struct btf_types *t, const struct ir_map *map)
 		.flags = map->flags,
 		.numa_node = map->numa_node,
 		.is_pinned = map->is_pinned,
+		.inner = {map->inner.type, map->inner.key_size, map->inner.value_size,
+			  map->inner.max_entries, map->inner.flags},
 	};
+	if (map->inner.type)
+		definition.value = 0;
 	return btf_add_map(t->builder, &definition);
 }
 

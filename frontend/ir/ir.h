@@ -185,6 +185,11 @@ struct ir_map {
 		flags;        // sizes are 0 where the kernel wants none
 	uint32_t numa_node;   // with flag BPF_F_NUMA_NODE
 	uint32_t buffer_size; // perf_event_array: bytes for each CPU
+	/* Of a map of maps: what these are like; inner.type is 0 elsewhere. */
+	struct {
+		uint32_t type, key_size, value_size, max_entries, flags;
+		bool value_is_scalar;
+	} inner;
 	uint32_t key_dtype, value_dtype;
 	bool key_is_scalar,
 		value_is_scalar; // MAP_* ops take the value itself (I32 up to 4 bytes, I64 for 8)

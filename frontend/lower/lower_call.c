@@ -232,6 +232,7 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_PERF_OUTPUT:
 	case BUILTIN_USER_RING_DRAIN:
 	case BUILTIN_USER_RING_SEND:
+	case BUILTIN_OUTER_CREATE:
 	case BUILTIN_QUEUE_PUSH:
 	case BUILTIN_QUEUE_POP:
 	case BUILTIN_QUEUE_PEEK:

@@ -52,6 +52,7 @@ struct entry {
 	uint32_t map;       // index into m->maps
 	struct decl *decl;  // DECL_MAP
 	struct type *value; // V
+	ir_ref outer;       // PTR of the map, itself an entry; IR_REF_NONE for a map of the program
 	ir_ref key;         // the scalar, or the address of the object
 	ir_ref ptr;         // address of the value or null
 	bool is_present;    // ptr is known not to be null
@@ -94,6 +95,7 @@ struct local {
 	uint32_t key_slot;  // userspace: copy of the key, for writing back
 	uint32_t copy_slot; // local value, when a whole V is assigned somewhere
 	uint32_t flag_slot; // userspace: whether copy_slot is in use
+	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 };
 
@@ -331,6 +333,19 @@ void bind_each(struct body *f, struct decl *decl, const struct type *type,
 ir_ref lower_in(struct body *f, struct expr *expr);
 /* Address of an object: the variable itself where it is one, else a temporary. */
 ir_ref object_address(struct body *f, struct expr *expr, const struct type *type);
+
+/* ---- lower_inner.c: entries of maps that are themselves entries ---- */
+
+/* The map that an entry of a map of maps is: PTR, or null. */
+ir_ref find_inner(struct body *f, const struct entry *entry);
+ir_ref look_up_inner(struct body *f, const struct entry *entry); // PTR to the value, or null
+/* 0 or negative errno, which is what an absent map gives. */
+ir_ref update_inner(struct body *f, const struct entry *entry, ir_ref value, uint32_t flag);
+void delete_inner(struct body *f, const struct entry *entry);
+/* `outer[k] = m` */
+void put_inner(struct body *f, const struct entry *entry, struct decl *map);
+/* Address of the key for the kernel; in arrays 32 bits. */
+ir_ref key_address(struct body *f, const struct entry *entry);
 
 /* ---- lower_callback.c ---- */
 

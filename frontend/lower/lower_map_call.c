@@ -207,22 +207,17 @@ ir_ref lower_in_set(struct body *f, struct decl *set, struct expr *value)
 
 /* ---- userspace ---- */
 
-static ir_ref lower_percpu(struct body *f, struct expr *call, struct decl *map)
+/* A call of the runtime with a map and a key. */
+static ir_ref call_with_key(struct body *f, struct expr *call, struct decl *map, const char *name,
+			    enum ir_type result)
 {
 	const struct type *key = map->type->map.key;
-	ir_ref address;
-	if (type_is_aggregate(key)) {
-		address = object_address(f, call->call.args.data[0], key);
-	} else {
-		uint32_t slot = raw_slot(f, 8, 8);
-		ir_ref value = lower_value(f, call->call.args.data[0]);
-		store_word(f, slot, IR_I64, const64(f, 0)); // an index is widened by zeros
-		store_slot(f, slot, key, value);
-		address = slot_addr(f, slot);
-	}
+	struct entry entry = {.decl = map};
+	struct expr *arg = call->call.args.data[0];
+	entry.key = type_is_scalar(key) ? lower_value(f, arg) : object_address(f, arg, key);
 	f->b.where = call->where;
-	ir_ref args[] = {const32(f, map_of(map)), address};
-	return call_runtime(f, "ks_map_percpu", IR_PTR, IR_EFFECT_READS | IR_EFFECT_OTHER, args, 2);
+	ir_ref args[] = {const32(f, map_of(map)), key_address(f, &entry)};
+	return call_runtime(f, name, result, IR_EFFECT_READS | IR_EFFECT_OTHER, args, 2);
 }
 
 static void handle_with(struct body *f, struct decl *map, ir_ref handler)
@@ -302,7 +297,9 @@ ir_ref lower_map_call(struct body *f, struct expr *call)
 		lower_taken(f, call);
 		return IR_REF_NONE;
 	case BUILTIN_PERCPU_PERCPU:
-		return lower_percpu(f, call, map);
+		return call_with_key(f, call, map, "ks_map_percpu", IR_PTR);
+	case BUILTIN_OUTER_CREATE:
+		return call_with_key(f, call, map, "ks_inner_create", IR_I32);
 	case BUILTIN_EVENTS_DROPPED:
 		return lower_dropped(f, map);
 	case BUILTIN_EVENTS_ON_EVENT:

@@ -162,10 +162,22 @@ uint32_t global_of(struct lower *lw, struct decl *decl)
 	return (uint32_t)(uintptr_t)decl->lowered - 1;
 }
 
+static void set_inner(struct ir_map *map, const struct type *inner)
+{
+	bool is_array = inner->map.kind->shape == MAP_SHAPE_ARRAY;
+	map->inner.type = inner->map.kind->type;
+	map->inner.key_size = is_array ? 4 : inner->map.key->size;
+	map->inner.value_size = inner->map.value->size;
+	map->inner.max_entries = inner->map.max_entries;
+	map->inner.flags = inner->map.kind->flags;
+	map->inner.value_is_scalar = type_is_scalar(inner->map.value);
+}
+
 /* What the kernel is told of keys and values: nothing of records, numbers where descriptors lie. */
 static void set_map_types(struct lower *lw, struct ir_map *map, const struct type *type)
 {
 	enum map_shape shape = type->map.kind->shape;
+	bool is_outer = type->map.value->kind == TYPE_MAP;
 	const struct type *key = type->map.key, *value = type->map.value;
 	if (shape == MAP_SHAPE_RING || shape == MAP_SHAPE_USER_RING)
 		key = value = NULL;
@@ -174,8 +186,12 @@ static void set_map_types(struct lower *lw, struct ir_map *map, const struct typ
 		map->buffer_size = map->max_entries;
 		map->max_entries = 0;
 	}
+	if (is_outer) {
+		set_inner(map, value);
+		value = lw->program->types.u32;
+	}
 	if (key) {
-		map->is_array = shape == MAP_SHAPE_ARRAY;
+		map->is_array = shape == MAP_SHAPE_ARRAY || shape == MAP_SHAPE_OUTER_ARRAY;
 		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits
 		map->key_dtype = lower_dtype(
 			lw, map->is_array && key->size < 4 ? lw->program->types.u32 : key);

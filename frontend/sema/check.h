@@ -260,6 +260,8 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 /* The type of the result of a method by its text there; notes what follows from the call. */
 struct type *map_result(struct checker *c, struct expr *call, const char *result);
 struct expr *check_dispatch(struct checker *c, struct expr *e);
+/* `outer[k] = m`: the map `m` into a map of maps like `inner`. */
+void check_map_put(struct checker *c, struct stmt *s, struct type *inner);
 /* NULL when the argument is the address of such a struct, else what is wanted. */
 const char *special_pointer(struct checker *c, const struct expr *arg, const char *name);
 /* The call of a helper that takes a function; its other arguments were checked. */

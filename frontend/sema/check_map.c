@@ -269,6 +269,36 @@ static uint32_t size_of_kind(struct checker *c, const struct map_kind *kind, str
 	}
 }
 
+/* ---- maps of maps ---- */
+
+static bool is_outer(const struct map_kind *kind)
+{
+	return kind->shape == MAP_SHAPE_OUTER_ARRAY || kind->shape == MAP_SHAPE_OUTER_HASH;
+}
+
+/* A map type, or the name of a map that is like them. */
+static struct type *check_inner_type(struct checker *c, struct type_node *node)
+{
+	struct decl *d = node->kind == TYPE_NODE_NAME ? find_name(c, node->named.name) : NULL;
+	struct type *t;
+
+	if (d && d->kind == DECL_MAP) {
+		check_decl(c, d);
+		t = node->type = d->type;
+	} else if (node->kind == TYPE_NODE_MAP) {
+		t = node->type = check_map_type(c, node);
+	} else {
+		t = check_type(c, node);
+	}
+	bool is_map = t->kind == TYPE_MAP && (t->map.kind->shape == MAP_SHAPE_HASH ||
+					      t->map.kind->shape == MAP_SHAPE_ARRAY);
+	if (t->kind == TYPE_ERROR || (is_map && !type_has_special(t->map.value)))
+		return t;
+	diag_hint(c->diags, diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t), "value"),
+		  "the maps in a map of maps are hashes and arrays without locks and timers");
+	return c->types->error;
+}
+
 /* ---- the type ---- */
 
 static const char *wanted_types(const struct map_kind *kind)
@@ -302,11 +332,12 @@ struct type *check_map_type(struct checker *c, struct type_node *node)
 	struct type *t = type_make_new(c->types, TYPE_MAP);
 	t->map.kind = kind;
 	t->map.key = key ? check_value_type(c, key) : *kind->types == 'k' ? c->types->u32 : NULL;
-	t->map.value = check_value_type(c, value);
+	t->map.value = is_outer(kind) ? check_inner_type(c, value) : check_value_type(c, value);
 	t->map.max_entries = size_of_kind(c, kind, node);
 	if (key)
 		check_key(c, kind, key, t->map.key);
-	check_record(c, value, t);
+	if (!is_outer(kind))
+		check_record(c, value, t);
 	if ((key && t->map.key->kind == TYPE_ERROR) || t->map.value->kind == TYPE_ERROR)
 		return c->types->error;
 	return t;
@@ -380,6 +411,12 @@ void check_map(struct checker *c, struct decl *d)
 		d->map.flag_bits |= check_map_flag(c, d, d->map.flags.data[i]);
 	if (node && node->kind == TYPE_NODE_MAP)
 		d->type = node->type = check_map_type(c, node);
-	if (d->type->kind == TYPE_MAP)
-		d->map.flag_bits |= d->type->map.kind->flags;
+	if (d->type->kind != TYPE_MAP)
+		return;
+	d->map.flag_bits |= d->type->map.kind->flags;
+	if (is_outer(d->type->map.kind)) {
+		d->map.inner = make_decl(c, DECL_MAP, d->name);
+		d->map.inner->type = d->type->map.value;
+		d->map.inner->check_state = 2;
+	}
 }

@@ -45,11 +45,27 @@ bool check_map_walk(struct checker *c, const struct type *map, span where)
 
 	if (!check_map_keys(c, map, where))
 		return false;
-	if (!in_bpf || shape == MAP_SHAPE_HASH || shape == MAP_SHAPE_ARRAY)
+	bool is_outer = shape == MAP_SHAPE_OUTER_ARRAY || shape == MAP_SHAPE_OUTER_HASH;
+	if ((!in_bpf && !is_outer) || shape == MAP_SHAPE_HASH || shape == MAP_SHAPE_ARRAY)
 		return true;
 	diag_report(c->diags, D_MAP_NO_KEYS, where, map->map.kind->name,
-		    "cannot be walked through in eBPF code");
+		    is_outer ? "cannot be walked through"
+			     : "cannot be walked through in eBPF code");
 	return false;
+}
+
+void check_map_put(struct checker *c, struct stmt *s, struct type *inner)
+{
+	struct expr *e = s->assign.value = check_expr(c, s->assign.value, NULL);
+	const struct type *t = e->type;
+
+	if (t->kind == TYPE_ERROR || !use_user_only(c, s->where, "a change of a map of maps"))
+		return;
+	bool is_place = s->assign.target->kind == EXPR_INDEX;
+	if (!is_place || t->kind != TYPE_MAP || e->kind != EXPR_NAME ||
+	    t->map.kind != inner->map.kind || t->map.key != inner->map.key ||
+	    t->map.value != inner->map.value || t->map.max_entries != inner->map.max_entries)
+		report_mismatch(c, e->where, inner, t);
 }
 
 /* ---- functions that the kernel calls ---- */

@@ -178,6 +178,8 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		check_compound(c, s, t);
 	else if (t->kind == TYPE_ERROR)
 		s->assign.value = check_value(c, s->assign.value, NULL);
+	else if (t->kind == TYPE_MAP)
+		check_map_put(c, s, t);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
 	const struct decl *bits = place_bit_field(s->assign.target);
@@ -436,6 +438,8 @@ static bool check_delete(struct checker *c, struct stmt *s)
 	if (e->type->kind != TYPE_ERROR &&
 		 (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
+	else if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP)
+		use_user_only(c, s->where, "a change of a map of maps");
 	return true;
 }
 

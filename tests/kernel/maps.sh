@@ -564,3 +564,73 @@ test_first_runs_at_once_share_what_is_pinned() {
 		expect_equal "entries in round $round" "$(bpftool -j map dump pinned "/sys/fs/bpf/$name/maps/runs" | grep -o '"formatted"' | wc -l)" 2
 	done
 }
+
+test_maps_in_maps_from_both_sides() {
+	program inner <<-'END'
+		struct Stat { packets: u64, bytes: u64 }
+		var first: hash<u32, u64>(16)
+		var second: hash<u32, u64>(16)
+		var by_cpu: array_of<hash<u32, u64>(16)>(4)
+		var by_name: hash_of<u64, array<u16, Stat>(8)>(8)
+		var like: hash_of<first>(4)
+		var went: u32
+		var found: u64
+		var done: bool
+
+		@xdp fn work(ctx: *xdp_md) -> xdp_action {
+		    by_cpu[1][5] += 3
+		    by_cpu[1][6] = 100
+		    by_cpu[3][5] += 3                     // there is no such map
+		    if (by_cpu[3][5] == null) { went += 1 }
+		    if (by_cpu[1][7] == null) { went += 10 }
+		    if (5 in by_cpu) { went += 1000 }
+		    if (var inner = by_name[77]) {
+		        if (var s = inner[2]) { s.packets += 5; s.bytes = 60 }
+		        inner[3] = Stat { packets: 9 }
+		        inner[4].bytes += 1
+		    } else { went += 100 }
+		    found = like[8][1] + by_cpu[0][9]
+		    delete by_cpu[0][9]
+		    done = true
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    load(work)
+		    by_cpu[0] = first
+		    by_cpu[1] = second
+		    print(by_name.create(77), by_name.create(78))
+		    like[8] = second
+		    first[9] = 40
+		    second[1] = 2
+		    print("ready", by_cpu[0][9], by_cpu[2][9] == null, by_cpu[2] == null, by_cpu[1] != null)
+		    while (!done) { sleep(5) }
+		    print(second[5], second[6], went, found, first.len())
+		    var inner = by_name[77]
+		    print(inner[2].packets, inner[2].bytes, by_name[77][3].packets, by_name[77][4].bytes, by_name[78][2].packets)
+		    by_name[78][1] = Stat { packets: 4 }
+		    by_name[78][1].packets += 2
+		    if (var other = by_name[78]) {
+		        var s = other[1]
+		        s.bytes = 11
+		    }
+		    print(by_name[78][1].packets, by_name[78][1].bytes)
+		    by_cpu[1][5] += 1000
+		    delete by_cpu[1][6]
+		    print(second[5], 6 in second, second.len())
+		    delete by_name[78]
+		    delete by_cpu[1]
+		    print(by_name[78] == null, by_cpu[1] == null, by_name[78][1].packets)
+		    return 0
+		}
+	END
+	storm work 1 1
+	finish
+	expect_equal log "$(cat log)" "0 0
+ready 40 true true true
+3 100 11 42 0
+5 60 9 1 0
+6 11
+1003 false 2
+true true 0"
+}
