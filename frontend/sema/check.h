@@ -52,8 +52,9 @@ struct escape {
 
 /* Something that only some kinds of program may do: use a field of the context, call a helper. */
 struct kind_use {
-	const struct ctx_field *field; // or
-	const struct helper_info *helper;
+	const struct ctx_field *field;    // or
+	const struct helper_info *helper; // or
+	const struct kfunc_info *kfunc;
 	span where;
 	bool is_write, is_reported;
 };
@@ -227,6 +228,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name);
 /* Names of the kernel that are near to one that was not found. */
 void kernel_offer_types(struct checker *c, struct suggestion *s);
 void kernel_offer_constants(struct checker *c, struct suggestion *s);
+/* Type of the functions that a member of a struct of the kernel points at; NULL when it is something else. */
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
 /* True for a struct that the kernel only declares. */
@@ -425,7 +428,10 @@ bool check_call_edge(struct checker *c, const struct expr *call, struct decl *ca
 void note_ctx_access(struct checker *c, const struct ctx_field *field, span where, bool is_write);
 /* The same when the place that is assigned is one. */
 void note_ctx_write(struct checker *c, const struct expr *target);
+/* A method that reads the packet of a context. */
+void note_packet_use(struct checker *c, const struct type *ctx, span where);
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where);
 /* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
 void check_program_result(struct checker *c, const struct expr *e);
 /* After all bodies: judges what was noted, for each kind of program that does it. */
@@ -452,6 +458,12 @@ struct decl *find_module_function(struct checker *c, symbol name);
 /* A call of it. */
 struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
 
+/* ---- impl (check_impl.c) ---- */
+
+/* Gives the functions of an impl their scope; when names are collected. */
+void add_operations(struct checker *c, struct decl *d);
+void check_impl(struct checker *c, struct decl *d);
+
 /* ---- life of objects (check_alloc.c) ---- */
 
 struct expr *check_new(struct checker *c, struct expr *e);
@@ -466,6 +478,13 @@ void check_returned_address(struct checker *c, const struct expr *e);
 struct expr *check_test_context(struct checker *c, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
+
+/* ---- functions of the kernel that eBPF calls (check_kfunc.c) ---- */
+
+/* A call of an extern that is no BPF helper. */
+struct expr *check_kfunc_call(struct checker *c, struct expr *e, struct decl *d);
+/* The parameter may be null. */
+bool kfunc_param_takes_null(struct checker *c, const struct decl *kfunc, uint32_t index);
 
 /* ---- tail calls (check_tail.c) ---- */
 

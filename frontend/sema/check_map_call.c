@@ -189,7 +189,7 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 		return check_as(c, arg, type_make_pointer(c->types, map->map.value));
 	case 'B':
 		return check_drain_handler(c, map, arg);
-	case 'E':
+	case 'e':
 		return check_as(c, arg, handler_type(c, map));
 	default:
 		break;

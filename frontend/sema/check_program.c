@@ -177,7 +177,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	uint32_t count = d->func.params.len;
 	struct type **params = ARENA_ARRAY(c->arena, struct type *, count);
 
-	if (d->kind == DECL_EXTERN)
+	if (d->kind == DECL_EXTERN || d->func.role == ROLE_OPERATION)
 		d->func.target = TARGET_BPF;
 	else if (!check_attributes(c, d)) {
 		d->type = c->types->error;

@@ -90,10 +90,6 @@ bool check_defer(struct checker *c, struct stmt *s)
 	struct loop *loop = c->fn.loop;
 	struct handler *outer = c->fn.handlers;
 
-	if (loop)
-		report_unavailable(c, s->where, "`defer` inside a loop");
-	else if (c->fn.in_defer)
-		report_unavailable(c, s->where, "`defer` inside a `defer`");
 	if (!c->fn.first_defer.end)
 		c->fn.first_defer = s->where;
 	struct handler *h = ARENA_NEW(c->arena, struct handler);
@@ -219,7 +215,8 @@ static void check_escapes(struct checker *c, const struct func_info *f)
 	bool is_kfunc = f->decl->func.role == ROLE_KFUNC;
 	bool is_main = f->decl == c->out->main || f->decl->func.role == ROLE_TEST;
 
-	if (!f->decl->func.program && !is_main && !is_kfunc)
+	bool is_program = f->decl->func.program || f->decl->func.role == ROLE_OPERATION;
+	if (!is_program && !is_main && !is_kfunc)
 		return;
 	for (uint32_t i = 0; i < f->escapes.len; i++) {
 		const struct escape *e = &f->escapes.data[i];

@@ -128,7 +128,8 @@
  *   BREAK, CONTINUE  always inside a loop of the function, and of the same defer block.
  *   THROW    expr is i32. TRY: catch codes are i32 constants, each once, `_` last. No throw leaves an eBPF program; one that
  *            leaves main is allowed (a warning was given).
- *   DEFER    not in a loop and not in a defer; its block is not left by return, break, continue or throw.
+ *   DEFER    its block is not left by return, break, continue or throw. In a loop it runs as often as control passed it,
+ *            one inside another at the end of that one's block.
  *   Statements after a return, break or continue may be present (a warning was given).
  *
  * Functions
@@ -179,6 +180,7 @@ struct checked_program {
 	decl_list globals;         // DECL_GLOBAL
 	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
 	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
+	decl_list impls;     // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
 	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
 	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also

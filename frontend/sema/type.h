@@ -51,6 +51,7 @@ struct type {
 			bool is_ctx;      // program context: fields are rows of the context table
 			bool is_special;  // kept by the kernel (special.def)
 			bool has_special; // some field is, at any depth
+			bool is_kernel; // the layout is the running kernel's: reads relocate (CO-RE)
 			bool is_object; // besides: an object that other contexts have a pointer to
 		} record;
 		struct {
@@ -143,6 +144,11 @@ static inline bool type_has_rows(const struct type *t)
 static inline bool type_is_ctx_pointer(const struct type *t) // to a program context; never null
 {
 	return type_has_rows(t) && !t->element->record.is_object;
+}
+
+static inline bool type_is_kernel(const struct type *t) // its layout is the running kernel's
+{
+	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && t->record.is_kernel;
 }
 
 static inline bool type_is_aggregate(const struct type *t)
