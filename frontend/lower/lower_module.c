@@ -173,10 +173,9 @@ static void add_map(struct lower *lw, struct decl *decl)
 		.value_size = value->size,
 		.max_entries = type->map.max_entries,
 		.flags = decl->map.flag_bits,
-		.key_dtype =
-			lower_dtype(lw, is_array && (key->size < 4 || key->kind != TYPE_INT)
-					    ? lw->program->types.u32
-					    : key),
+		.key_dtype = lower_dtype(lw, is_array && (key->size < 4 || key->kind != TYPE_INT)
+						     ? lw->program->types.u32
+						     : key),
 		.value_dtype = lower_dtype(lw, value),
 		.key_is_scalar = type_is_scalar(key),
 		.value_is_scalar = type_is_scalar(value),

@@ -505,7 +505,10 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 	struct expr *callee = e->call.callee;
 
 	if (e->call.arg_names.len) {
+		struct decl *d = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
 		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
+		if (d)
+			d->use_count++;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))

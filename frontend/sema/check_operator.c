@@ -91,8 +91,9 @@ static struct expr *check_address(struct checker *c, struct expr *e)
 			diag_hint(c->diags, d, "`%s` is a bit-field: it shares its bytes",
 				  NAME(c, bits->name));
 		else if (is_copy && is_present)
-			diag_hint(c->diags, d,
-				  "userspace holds a copy of the entry: assign to its field instead");
+			diag_hint(
+				c->diags, d,
+				"userspace holds a copy of the entry: assign to its field instead");
 		else if (entry)
 			diag_hint(c->diags, d,
 				  "bind the entry first: `if (var e = …) { … &e.field … }`");
