@@ -60,6 +60,8 @@ static bool generate_function(struct generator *g, uint32_t index)
 	struct mir_fn *mir = mir_select(&context, fn, &arena);
 	bool ok = mir != NULL;
 	if (ok) {
+		mir_merge_alike(mir, &arena);
+		mir_share_bases(mir, &arena);
 		mir_preset_constants(mir, &arena);
 		mir_find_conflicts(mir, &arena);
 		mir_allocate(mir, &arena);

@@ -181,6 +181,10 @@ struct select_context {
 /* IR to machine form. NULL after a diagnostic. select.c */
 struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn,
 			  struct arena *arena);
+/* Makes blocks that do the same one. alike.c */
+void mir_merge_alike(struct mir_fn *fn, struct arena *arena);
+/* Makes addresses of sections once for several blocks. bases.c */
+void mir_share_bases(struct mir_fn *fn, struct arena *arena);
 /* Sets constants that a side of a branch gives to phis before the branch. preset.c */
 void mir_preset_constants(struct mir_fn *fn, struct arena *arena);
 /* Lets blocks that end alike share the end; allocated code. tails.c */

@@ -108,12 +108,14 @@ void select_call(struct select *s, ir_ref r)
 /* ---- maps ---- */
 
 /* A scalar in a slot of eight bytes. The verifier remembers numbers that stand at the beginning: with a
- * constant key it then knows whether the entry of an array exists; a key that may be one of several
- * numbers stands at the end, because otherwise states that differ in nothing else are told apart
- * (check_stack_write_fixed_off and get_constant_map_key, Linux 6.14). */
-static struct address scalar_address(uint32_t slot, ir_ref value, uint32_t size)
+ * constant key it then knows whether the entry of an array exists. A key that may be one of several
+ * numbers and serves for nothing else stands at the end, because otherwise states that differ in nothing
+ * but that are told apart (check_stack_write_fixed_off and get_constant_map_key, Linux 6.14). */
+static struct address scalar_address(const struct select *s, uint32_t slot, ir_ref value,
+				     uint32_t size)
 {
-	return (struct address){MIR_FRAME, slot, ir_is_const(value) ? 0 : 8 - (int32_t)size};
+	bool at_end = !ir_is_const(value) && s->key_uses[value] == s->uses[value];
+	return (struct address){MIR_FRAME, slot, at_end ? 8 - (int32_t)size : 0};
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)
@@ -142,7 +144,7 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 	} else {
 		slot = temp_slot(s, 0);
 	}
-	select_store_to(s, scalar_address(slot, r, size), size, r);
+	select_store_to(s, scalar_address(s, slot, r, size), size, r);
 	return slot;
 }
 
@@ -154,7 +156,7 @@ static void point_at_scalar(struct select *s, mir_reg dst, uint32_t slot, ir_ref
 					 .dst = dst,
 					 .src = MIR_NO_REG,
 					 .index = slot,
-					 .off = scalar_address(slot, value, size).off});
+					 .off = scalar_address(s, slot, value, size).off});
 }
 
 void select_map_op(struct select *s, ir_ref r)
@@ -169,7 +171,7 @@ void select_map_op(struct select *s, ir_ref r)
 	if (in->op == IR_MAP_UPDATE && map->value_is_scalar) {
 		value = temp_slot(s, 1);
 		select_store_to(s,
-				scalar_address(value,
+				scalar_address(s, value,
 					       select_stored_value(s, in->b, map->value_size),
 					       map->value_size),
 				map->value_size, in->b);
