@@ -302,6 +302,8 @@ void lower_function(struct lower *lw, const struct pending_fn *pending)
 	enter_params(&f);
 	if (f.fn->program)
 		pull_headers(&f);
+	if (decl == lw->program->main)
+		register_callbacks(&f);
 	if (decl->func.result_var.len)
 		lower_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);

@@ -185,6 +185,8 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		check_compound(c, s, t);
 	else if (t->kind == TYPE_ERROR)
 		s->assign.value = check_value(c, s->assign.value, NULL);
+	else if (t->kind == TYPE_MAP)
+		check_map_put(c, s, t);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
 	const struct decl *bits = place_bit_field(s->assign.target);
@@ -371,9 +373,9 @@ static bool check_for_map(struct checker *c, struct stmt *s)
 
 	if (t->kind != TYPE_MAP && t->kind != TYPE_ERROR)
 		diag_report(c->diags, D_NOT_A_MAP, map->where, TEXT(c, t));
-	if (c->fn.decl && c->fn.decl->func.target == TARGET_BPF)
-		report_unavailable(c, s->where, "a loop over a map in eBPF code");
-	else
+	if (t->kind == TYPE_MAP && !check_map_walk(c, t, map->where))
+		t = c->types->error;
+	if (!c->fn.decl || c->fn.decl->func.target != TARGET_BPF)
 		use_user_only(c, s->where, "a loop over a map");
 	uint32_t mark = locals_open(&c->fn.locals);
 	for (int i = 0; i < 2; i++) {
@@ -443,6 +445,8 @@ static bool check_delete(struct checker *c, struct stmt *s)
 		return true;
 	if (e->type->kind != TYPE_ERROR && (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
+	else if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP)
+		use_user_only(c, s->where, "a change of a map of maps");
 	return true;
 }
 
