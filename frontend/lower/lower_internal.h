@@ -153,15 +153,15 @@ struct body {
 	VEC(struct fact) facts; // in order of assumption
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers; // in source order
+	VEC(struct deferred) defers;  // in source order
 	const struct block *in_defer; // the deferred block that is being lowered
-	bool has_defer;              // returns go through exit_block
-	bool may_throw;              // has the hidden error parameter
-	bool has_code_slot;          // code_slot was made
-	ir_ref error_param;          // address of the caller's error word
-	uint32_t exit_block;         // runs the defers and returns
-	uint32_t result_slot;        // value on its way to exit_block
-	uint32_t code_slot;          // I64: 0, or the error word of a throw on its way
+	bool has_defer;               // returns go through exit_block
+	bool may_throw;               // has the hidden error parameter
+	bool has_code_slot;           // code_slot was made
+	ir_ref error_param;           // address of the caller's error word
+	uint32_t exit_block;          // runs the defers and returns
+	uint32_t result_slot;         // value on its way to exit_block
+	uint32_t code_slot;           // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */

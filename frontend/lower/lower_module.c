@@ -193,8 +193,10 @@ static void set_map_types(struct lower *lw, struct ir_map *map, const struct typ
 	if (key) {
 		map->is_array = shape == MAP_SHAPE_ARRAY || shape == MAP_SHAPE_OUTER_ARRAY;
 		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits
-		map->key_dtype = lower_dtype(
-			lw, map->is_array && key->size < 4 ? lw->program->types.u32 : key);
+		map->key_dtype =
+			lower_dtype(lw, map->is_array && (key->size < 4 || key->kind != TYPE_INT)
+						? lw->program->types.u32
+						: key);
 		map->key_is_scalar = type_is_scalar(key);
 		map->key_is_signed = value_is_signed(key);
 	}

@@ -692,7 +692,10 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 	bool is_dispatch =
 		callee->kind == EXPR_NAME && !strcmp(NAME(c, callee->name.name), "dispatch");
 	if (e->call.arg_names.len && !is_dispatch) {
+		struct decl *d = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
 		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
+		if (d)
+			d->use_count++;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))
