@@ -18,7 +18,8 @@
  *
  * A guard helps only where the verifier may forget numbers. It keeps those of which it knew the value
  * when it compared them or added them to a pointer, so the constants with which the counters of a
- * guarded loop begin are hidden behind a load from a global that is always zero.
+ * guarded loop begin are hidden behind a load from a global that is always zero, and what they become
+ * in a round as well.
  */
 #include <string.h>
 
@@ -54,6 +55,11 @@ struct loop_facts {
 	bool leaves_at_head; // the guard of loop_outline takes the way of `exit`
 };
 
+struct hidden {
+	ir_ref phi, value;
+	ir_ref sum; // that hides the phi; the value is it or made from it
+};
+
 struct bounder {
 	struct opt_context *ctx;
 	struct ir_fn *fn;
@@ -61,6 +67,7 @@ struct bounder {
 	struct loop_facts *facts;
 	uint32_t *uses;  // of each instruction
 	uint8_t *origin; // of each instruction, for one loop: enum origin
+	VEC(struct hidden) hidden;
 	bool good;
 };
 
@@ -617,28 +624,33 @@ static uint32_t zero_global(struct bounder *s)
 						   .dtype = dtype});
 }
 
-/* The verifier still gets to know that the value is at most `most`: checks may have been left out for
- * that. */
-static ir_ref hide_begin(struct bounder *s, ir_ref value, uint64_t most, ir_ref before)
+/* A zero of which the verifier knows nothing, loaded before `before`. */
+static ir_ref load_zero(struct bounder *s, enum ir_type type, ir_ref before)
 {
-	struct ir_fn *fn = s->fn;
-	enum ir_type type = ir_type_of(fn, value);
-	uint64_t mask = most ? UINT64_MAX >> __builtin_clzll(most) : 0;
 	uint32_t global = zero_global(s);
 	ir_ref address = ir_insert_before(
-		fn, before, (struct ir_insn){.op = IR_GLOBAL, .type = IR_PTR, .index = global});
-	ir_ref zero = ir_insert_before(
-		fn, before,
+		s->fn, before, (struct ir_insn){.op = IR_GLOBAL, .type = IR_PTR, .index = global});
+	return ir_insert_before(
+		s->fn, before,
 		(struct ir_insn){.op = IR_LOAD,
 				 .type = (uint8_t)type,
 				 .aux = ir_mem_aux(type == IR_I32 ? 4 : 8, false, IR_SPACE_GLOBAL),
 				 .a = address});
+}
+
+/* The verifier still gets to know that the value is at most `most`: checks may have been left out for
+ * that. */
+static ir_ref hide(struct bounder *s, ir_ref value, ir_ref zero, uint64_t most, ir_ref before)
+{
+	struct ir_fn *fn = s->fn;
+	enum ir_type type = ir_type_of(fn, value);
+	uint64_t mask = most ? UINT64_MAX >> __builtin_clzll(most) : 0;
 	ir_ref hidden = zero;
 	if (!ir_is_const(value) || ir_get_const(fn, value)->bits)
 		hidden = ir_insert_before(
 			fn, before,
 			(struct ir_insn){
-				.op = IR_ADD, .type = (uint8_t)type, .a = zero, .b = value});
+				.op = IR_ADD, .type = (uint8_t)type, .a = value, .b = zero});
 	if (mask >= all_ones(type))
 		return hidden;
 	return ir_insert_before(fn, before,
@@ -664,6 +676,35 @@ static bool is_stepped(const struct bounder *s, ir_ref phi, uint32_t loop)
 	return false;
 }
 
+/* What the verifier knows of a number that grows from round to round grows too, and it keeps that where
+ * the number decides a branch or is added to a pointer. So the number is hidden again in every round. */
+static void hide_round(struct bounder *s, uint32_t loop, ir_ref phi, uint64_t most)
+{
+	struct ir_fn *fn = s->fn;
+	enum ir_type type = ir_type_of(fn, phi);
+	uint32_t above = s->ctx->doms.idom[s->ctx->loops.loops[loop].header];
+	ir_ref zero = load_zero(s, type, fn->blocks.data[above].last), at = phi;
+	while (ir_get(fn, at)->op == IR_PHI)
+		at = fn->next.data[at];
+	struct hidden h = {.phi = phi};
+	h.value = hide(s, phi, zero, most, at);
+	h.sum = ir_get(fn, h.value)->op == IR_ADD ? h.value : ir_get(fn, h.value)->a;
+	vec_push(s->ctx->scratch, &s->hidden, h);
+}
+
+/* Uses of the phis become uses of the hidden values. */
+static void use_hidden(struct bounder *s)
+{
+	if (!s->hidden.len)
+		return;
+	ir_ref *replacement = ARENA_ARRAY(s->ctx->scratch, ir_ref, s->fn->insns.len);
+	for (uint32_t i = 0; i < s->hidden.len; i++)
+		replacement[s->hidden.data[i].phi] = s->hidden.data[i].value;
+	ir_replace_all(s->fn, replacement);
+	for (uint32_t i = 0; i < s->hidden.len; i++)
+		ir_get(s->fn, s->hidden.data[i].sum)->a = s->hidden.data[i].phi;
+}
+
 static void hide_begins(struct bounder *s, uint32_t loop)
 {
 	struct ir_fn *fn = s->fn;
@@ -675,16 +716,18 @@ static void hide_begins(struct bounder *s, uint32_t loop)
 		bool is_counter = is_number && read_counter(s, phi, loop, &c);
 		if (!is_number || !(is_stepped(s, phi, loop) || is_carried(s, phi, loop)))
 			continue;
+		uint64_t most =
+			is_counter ? UINT64_MAX : packet_upper_bound(&s->numbers, phi, header);
 		for (uint32_t i = 0; i < fn->blocks.data[header].preds.len; i++) {
 			uint32_t pred = fn->blocks.data[header].preds.data[i];
 			ir_ref value = ir_args(fn, phi)[i];
 			if (!may_be_known(s, value) || is_in_loop(s, pred, loop))
 				continue;
-			uint64_t most = is_counter ? UINT64_MAX
-						   : packet_upper_bound(&s->numbers, phi, header);
-			value = hide_begin(s, value, most, fn->blocks.data[pred].last);
-			ir_args(fn, phi)[i] = value;
+			ir_ref end = fn->blocks.data[pred].last;
+			ir_ref zero = load_zero(s, ir_type_of(fn, value), end);
+			ir_args(fn, phi)[i] = hide(s, value, zero, most, end);
 		}
+		hide_round(s, loop, phi, most);
 	}
 }
 
@@ -704,6 +747,7 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard)
 			hide_begins(&s, l);
+	use_hidden(&s);
 	bool is_outlined = ctx->options->kernel < MAY_GOTO_KERNEL;
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard && is_outlined)
