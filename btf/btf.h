@@ -140,6 +140,11 @@ void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *ind
 		   uint32_t *count);
 /* Kind of the type with that id, from 1 to type_count. */
 uint32_t btf_kind_of(const struct btf *btf, uint32_t id);
+/* Name of the type with that id, "" when it has none; needs no check. */
+const char *btf_name_of(const struct btf *btf, uint32_t id);
+/* Calls `take` with the name of every constant of every enum; needs no check. */
+void btf_each_enumerator(const struct btf *btf, void (*take)(void *data, const char *name),
+			 void *data);
 /* First type of that kind and name; 0 when there is none. */
 uint32_t btf_find(const struct btf *btf, enum btf_kind kind, const char *name);
 /* First type after id `after` with that name and a kind in the set (bit 1 << kind); 0: none. */

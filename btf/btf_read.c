@@ -154,6 +154,13 @@ uint32_t btf_kind_of(const struct btf *btf, uint32_t id)
 	return read_u32(btf->types + btf->offsets[id] + 4) >> 24 & 31;
 }
 
+const char *btf_name_of(const struct btf *btf, uint32_t id)
+{
+	const char *name = btf_find_string(btf, read_u32(btf->types + btf->offsets[id]));
+
+	return name ? name : "";
+}
+
 struct btf_type btf_get_type(const struct btf *btf, uint32_t id)
 {
 	assert(id && id <= btf->type_count && "a type id of this section");
@@ -297,4 +304,21 @@ uint32_t btf_find_enumerator(const struct btf *btf, const char *name)
 				return id;
 	}
 	return 0;
+}
+
+void btf_each_enumerator(const struct btf *btf, void (*take)(void *data, const char *name),
+			 void *data)
+{
+	for (uint32_t id = 1; id <= btf->type_count; id++) {
+		const uint8_t *p = btf->types + btf->offsets[id];
+		uint32_t info = read_u32(p + 4), kind = info >> 24 & 31;
+		if (kind != BTF_KIND_ENUM && kind != BTF_KIND_ENUM64)
+			continue;
+		p += TYPE_HEADER_BYTES;
+		for (uint32_t i = 0; i < (info & 0xffff); i++, p += kinds[kind].each) {
+			const char *name = btf_find_string(btf, read_u32(p));
+			if (name)
+				take(data, name);
+		}
+	}
 }

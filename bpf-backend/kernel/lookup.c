@@ -9,16 +9,17 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
+enum { FREE, CHECKED };
+enum { NONE, READ, WRITE };
+
 static const struct kernel_program programs[] = {
 #define PROGRAM(name, attribute, arg, context, result, section, on_failure, type, attach, min,     \
-		max, helpers, kernel)                                                              \
-	{{name, attribute, arg, context, result, section, on_failure},                             \
+		max, range, packet, access, helpers, kernel)                                       \
+	{{name, attribute, arg, context, result, section, on_failure, min, max, range == CHECKED,  \
+	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel},      \
 	 type,                                                                                     \
 	 attach,                                                                                   \
-	 min,                                                                                      \
-	 max,                                                                                      \
-	 KERNEL_SET_##helpers,                                                                     \
-	 kernel},
+	 KERNEL_SET_##helpers},
 #include "bpf-backend/kernel/prog_types.def"
 #undef PROGRAM
 };
@@ -42,16 +43,15 @@ const struct program_kind *kernel_program_kind_at(uint32_t index)
 	return index < COUNT(programs) ? &programs[index].kind : NULL;
 }
 
-enum { HIDDEN, READ, READ_WRITE };
+enum {
+#define FAMILY(name) name = 1 << KERNEL_FAMILY_##name,
+	CTX_FAMILIES(FAMILY)
+#undef FAMILY
+};
 
-static const struct ctx_row {
-	struct ctx_field field; // first, so that a field's address is its row's
-	uint32_t kernel;
-} ctx_fields[] = {
-#define CTX_FIELD(context, name, offset, width, count, value, access, kernel)                      \
-	{{#context, #name, offset, width, count, CTX_##value, access >= READ,                      \
-	  access == READ_WRITE},                                                                   \
-	 kernel},
+static const struct ctx_field ctx_fields[] = {
+#define CTX_FIELD(context, name, offset, width, count, value, type, readers, writers, kernel)      \
+	{#context, #name, offset, width, count, CTX_##value, type, readers, writers, kernel},
 #include "bpf-backend/kernel/ctx_fields.def"
 #undef CTX_FIELD
 };
@@ -59,15 +59,15 @@ static const struct ctx_row {
 const struct ctx_field *kernel_ctx_field_at(const char *context, uint32_t index)
 {
 	for (uint32_t i = 0; i < COUNT(ctx_fields); i++) {
-		if (!strcmp(ctx_fields[i].field.context, context) && index-- == 0)
-			return &ctx_fields[i].field;
+		if (!strcmp(ctx_fields[i].context, context) && index-- == 0)
+			return &ctx_fields[i];
 	}
 	return NULL;
 }
 
 uint32_t kernel_ctx_field_version(const struct ctx_field *field)
 {
-	return ((const struct ctx_row *)(const void *)field)->kernel;
+	return field->kernel;
 }
 
 enum { SHARED, PERCPU };

@@ -25,7 +25,11 @@ struct ctx_field {
 	uint8_t width;       // bytes of one element
 	uint8_t count;       // elements of an array field (`cb`), else 1
 	uint8_t value;       // enum ctx_value
-	bool can_read, can_write;
+	/* Of one element as an author writes it; "": unsigned, of that width. "?" in front of a
+	 * pointer: it may be null. */
+	const char *type;
+	uint32_t readers, writers; // sets of families of program kinds (program_kind.access)
+	uint32_t kernel;           // first release that has it
 };
 
 /* A kind of eBPF program, chosen by an attribute. */
@@ -33,10 +37,16 @@ struct program_kind {
 	const char *name;      // key shared by all stages: "xdp", "tc/ingress"
 	const char *attribute; // "xdp", "tc"
 	const char *arg;       // required argument, "" when it takes none
-	const char *context;   // struct of the single parameter: "xdp_md"
+	const char *context; // struct of the single parameter: "xdp_md"; "" when the author chooses
 	const char *result; // type of the return value as the author writes it: "xdp_action", "i32"
 	const char *section; // ELF section that libbpf understands
 	int32_t on_failure;  // result of a program that cannot go on (XDP_ABORTED, TC_ACT_SHOT)
+	int32_t result_min, result_max; // results with a meaning
+	bool checks_result;             // the kernel refuses a program that could give another one
+	bool writes_packet;             // it may write behind the packet pointers of its context
+	uint32_t access;  // its family, one bit: which fields of its context it may use
+	uint32_t helpers; // its family, one bit: which helpers it may call
+	uint32_t kernel;  // first release that has it
 };
 
 enum map_shape {
@@ -51,8 +61,8 @@ struct map_kind {
 	bool is_percpu;
 };
 
-/* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, c context, m
- * map. */
+/* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, s pointer to a
+ * socket (not null), c context, m map. */
 struct helper_info {
 	const char *name; // "bpf_ktime_get_ns"
 	uint32_t id;
@@ -61,6 +71,25 @@ struct helper_info {
 	bool moves_packet;  // packet pointers are invalid after the call (IR_EFFECT_PACKET)
 	bool may_give_null; // the pointer that it gives must be tested
 	bool gives_object;  // it gives a pointer to an object of the kernel, whose layout varies
+	uint32_t callers;   // set of families of program kinds (program_kind.helpers)
+	uint32_t kernel;    // first release that has it
+};
+
+enum kfunc_flag {
+	KFUNC_ACQUIRE = 1, // what it gives must be given back
+	KFUNC_RELEASE = 2, // it takes back what another one gave
+	KFUNC_RET_NULL = 4,
+	KFUNC_SLEEPABLE = 8, // sleepable programs only
+	KFUNC_MOVES_PACKET = 16,
+};
+
+/* A function of the kernel that eBPF may call, beside the helpers; its signature is in the kernel's
+ * BTF. */
+struct kfunc_info {
+	const char *name;
+	uint32_t callers; // set of families of program kinds (program_kind.helpers)
+	uint32_t flags;   // enum kfunc_flag
+	uint32_t kernel;  // first tested release that has it
 };
 
 #endif

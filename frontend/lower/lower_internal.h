@@ -17,6 +17,7 @@
 
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
+	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	uint32_t index;
 };
 
@@ -25,14 +26,16 @@ struct lower {
 	const struct checked_program *program;
 	const struct target_info *info;
 	struct ir_module *m;
-	struct arena making; // holds the function that is being lowered
-	struct map dtypes;   // type id -> index of the dtype + 1
-	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
-	struct map fns;      // declaration and target -> index of the function + 1
-	struct map throws;   // declaration -> 1 when a throw can leave the function
-	struct map tails;    // attribute of programs -> index of their program array + 1
-	VEC(struct pending_fn) queue;
-	uint32_t error_count; // of the diagnostics at the beginning
+	struct arena making;   // holds the function that is being lowered
+	struct map dtypes;     // type id -> index of the dtype + 1
+	struct map literals;   // hash of size, alignment and bytes -> index of the global + 1
+	struct map fns;        // declaration and target -> index of the function + 1
+	struct map throws;     // declaration -> 1 when a throw or a panic can leave the function
+	struct map panics;     // declaration -> 1 when a panic can
+	struct map core_types; // type id -> index of the dtype with the members that are read + 1
+	struct map tails;      // attribute of programs -> index of their program array + 1
+	VEC(struct pending_fn) queue; // every function, in the order of the requests
+	uint32_t error_count;         // of the diagnostics at the beginning
 };
 
 /* An evaluated map entry. */
@@ -54,12 +57,22 @@ struct place_term {
 	uint32_t scale;
 };
 
+/* One step of an access to a struct whose layout the running kernel decides (lower_core.c). */
+struct core_step {
+	const struct core_step *up; // NULL: the struct itself
+	const struct type *type;    // of what is reached
+	const struct decl *field;   // NULL: an element
+	uint32_t index;             // of the element
+	uint32_t offset;            // bytes from the struct, in the build's own layout
+};
+
 struct place {
 	bool is_ctx;         // a context field: base is the context
 	bool is_percpu;      // inside the value of a per-CPU map
 	uint8_t ctx_kind;    // enum ir_ctx_kind
 	uint8_t guard_count; // conditions, I32; all must hold
 	uint8_t term_count;
+	uint8_t bit_width, bit_offset; // of a bit-field in the unit at the address; 0 wide: none
 	enum ir_space space;
 	uint32_t align; // of base + offset, as far as known
 	ir_ref base;    // PTR
@@ -68,8 +81,10 @@ struct place {
 	 * verifier carries what a comparison told it about a number to what is computed afterwards. */
 	struct place_term terms[PLACE_MAX_TERMS];
 	ir_ref guards[PLACE_MAX_GUARDS];
-	const struct decl *root;   // local variable that it is a part of; NULL when unknown
-	const struct entry *entry; // userspace: entry to write back after a store; NULL for none
+	const struct decl *root;      // local variable that it is a part of; NULL when unknown
+	const struct core_step *core; // way from base + terms into a struct of the kernel, or NULL
+	const struct decl *bits;      // a bit-field of such a struct
+	const struct entry *entry;    // userspace: entry to write back after a store; NULL for none
 };
 
 /* What a local declaration became (decl->lowered while its function is lowered). */
@@ -95,9 +110,11 @@ struct try_scope {
 };
 
 struct deferred {
-	uint32_t flag_slot; // set when control passes the defer statement
+	uint32_t count_slot; // how often control has passed the defer statement
 	struct block *block;
-	bool is_reached; // control can come there
+	const struct block *outer; // of the defer that it stands in, NULL for none
+	bool is_reached;           // control can come there
+	bool is_repeated;          // it stands in a loop
 };
 
 /* Known of a variable while a part of the program is lowered. */
@@ -114,6 +131,7 @@ struct body {
 	struct ir_builder b;
 	enum ir_target target;
 	struct decl *decl;
+	struct decl **bound; // functions that the parameters stand for, NULL where there are none
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
@@ -121,7 +139,7 @@ struct body {
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
 	VEC(struct deferred) defers; // in source order
-	uint32_t next_defer;         // the first one that is not lowered yet, or before it
+	const struct block *in_defer; // the deferred block that is being lowered
 	bool has_defer;              // returns go through exit_block
 	bool may_throw;              // has the hidden error parameter
 	bool has_code_slot;          // code_slot was made
@@ -143,6 +161,8 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 /* ---- lower_module.c ---- */
 
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
+/* An eBPF function that is called with these functions as arguments. */
+uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
 /* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
@@ -155,7 +175,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 
 /* ---- lower_func.c ---- */
 
-void lower_function(struct lower *lw, struct decl *decl, uint32_t index);
+void lower_function(struct lower *lw, const struct pending_fn *pending);
 struct local *local_of(struct decl *decl);
 struct local *new_local(struct body *f, struct decl *decl);
 uint32_t new_block(struct body *f);
@@ -240,6 +260,7 @@ struct place slot_place(struct body *f, uint32_t slot);
 struct place pointer_place(ir_ref base, uint32_t align);
 struct place global_place(struct body *f, uint32_t global);
 struct place place_at(struct place place, uint32_t offset); // `offset` bytes further
+struct place place_of_field(struct place record, const struct decl *field);
 void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t scale);
 /* base and terms, without the offset. */
 ir_ref place_base(struct body *f, const struct place *place);
@@ -259,8 +280,43 @@ void zero_object(struct body *f, const struct place *to, uint32_t size);
 /* Address as a value; null when a guard fails. */
 ir_ref lower_guarded_address(struct body *f, const struct place *place);
 /* Adds a variable index to a place; `limit` elements, 0 for no check. */
-void place_index(struct body *f, struct place *place, struct expr *index, uint32_t element_size,
-		 uint32_t limit);
+void place_index(struct body *f, struct place *place, struct expr *index,
+		 const struct type *element, uint32_t limit);
+
+/* ---- lower_core.c ---- */
+
+/* A place behind a pointer to `type`: what follows goes by the running kernel's layout when it is a struct of
+ * the kernel and the function is eBPF. */
+void core_begin(struct body *f, struct place *place, const struct type *type);
+/* One step further; only when place->core. */
+void core_enter_field(struct body *f, struct place *place, const struct decl *field);
+void core_enter_element(struct body *f, struct place *place, const struct type *element,
+			uint32_t index);
+/* Debug type of a struct of the kernel with the members that the program reads. */
+uint32_t core_record(struct lower *lw, const struct type *type);
+/* True when the place is inside of a struct of the kernel, not the struct itself. */
+bool core_is_inside(const struct place *place);
+/* `base` moved to where place->core leads. */
+ir_ref core_address(struct body *f, const struct place *place, ir_ref base);
+/* A number that the running kernel decides: I64. `step` NULL: of the type itself. */
+ir_ref core_number(struct body *f, enum ir_core_kind kind, const struct type *type,
+		   const struct core_step *step, uint64_t local);
+/* Bytes from one object of the type to the next. */
+ir_ref core_stride(struct body *f, const struct type *type);
+ir_ref core_load_bits(struct body *f, const struct place *place, const struct type *type);
+/* A fresh str of the type with the characters at a place in a struct of the kernel. */
+struct place core_text(struct body *f, const struct place *from, const struct type *type);
+
+/* has_field(), has_type() and the like. lower_question.c */
+ir_ref lower_kernel_question(struct body *f, struct expr *call);
+
+/* ---- lower_bits.c ---- */
+
+/* A bit-field; `type` is its type. */
+ir_ref load_bits(struct body *f, const struct place *place, const struct type *type);
+void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
+/* Puts a constant into the bytes of the storage unit of a bit-field. */
+void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -323,17 +379,38 @@ ir_ref text_length(struct body *f, const struct text *text);                    
 /* A string into an object of `type`: cut to it, the rest zero, NUL-terminated if that is a str. */
 void lower_string_into(struct body *f, const struct place *to, struct expr *expr,
 		       const struct type *type);
+/* to += expr */
+void append_to_string(struct body *f, const struct place *to, struct expr *expr,
+		      const struct type *type);
 struct place literal_place(struct body *f, const struct expr *string);
 
 /* ---- lower_print.c ---- */
 
 ir_ref lower_print(struct body *f, struct expr *call);
+/* The same after a text; in userspace the line is not ended, for ks_panic. */
+void lower_message(struct body *f, const char *prefix, const expr_list *args, span where);
+
+/* ---- lower_panic.c ---- */
+
+void lower_panic(struct body *f, struct expr *call);
+void lower_assert(struct body *f, struct expr *call);
+/* Userspace: ends the process when the function value is null. */
+void guard_function(struct body *f, ir_ref callee, span where);
+bool is_panic(const struct expr *expr);
 
 /* ---- lower_call.c ---- */
 
 /* `to` is where an aggregate result goes, NULL for others. */
 ir_ref lower_call(struct body *f, struct expr *call, const struct place *to);
+
+/* ---- lower_value_call.c ---- */
+
 ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type);
+/* eBPF: the one function that an expression gives; NULL when it may be several. */
+struct decl *find_function(const struct body *f, struct expr *expr);
+/* The same; reports when there is none. */
+struct decl *get_function(struct body *f, struct expr *expr);
+bool takes_functions(const struct decl *decl);
 
 /* ---- lower_tail.c ---- */
 
@@ -365,6 +442,9 @@ void walk_block(const struct walk *walk, const struct block *block);
 /* Finds the functions that can let a throw pass to their caller. */
 void find_throws(struct lower *lw);
 bool fn_may_throw(const struct lower *lw, const struct decl *decl);
+/* A call through a value of that function type. */
+bool type_may_throw(const struct lower *lw, const struct type *type);
+void leave_in_panic(struct body *f); // eBPF: out of the program, past every catch
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);
 void lower_defer(struct body *f, struct stmt *stmt);

@@ -319,8 +319,47 @@ static void user_entry_op(struct body *f, struct entry *entry, enum binary_op op
 	update(f, entry, lower_op(f, op, old, operand, entry->value), IR_MAP_ANY);
 }
 
+/* The key of an entry, evaluated now: a name in its place gives it again. */
+static struct expr *keep_key(struct body *f, struct expr *index)
+{
+	struct decl *decl = ARENA_NEW(f->m->arena, struct decl);
+	struct expr *name = ARENA_NEW(f->m->arena, struct expr);
+	if (index->is_const)
+		return index;
+	*decl = (struct decl){.kind = DECL_LOCAL, .type = index->type, .where = index->where};
+	decl->name_where = index->where;
+	decl->variable.init = index;
+	lower_local(f, decl);
+	*name = (struct expr){.kind = EXPR_NAME, .where = index->where, .type = index->type};
+	name->name.decl = decl;
+	return name;
+}
+
+/* m[k] += text is m[k] = m[k] + text. */
+static void append_to_entry(struct body *f, struct expr *target, struct expr *value)
+{
+	struct expr *read = ARENA_NEW(f->m->arena, struct expr);
+	struct expr *sum = ARENA_NEW(f->m->arena, struct expr);
+	struct expr *same = arena_copy(f->m->arena, target, sizeof *target);
+	struct type *type = target->type->entry_of->type->map.value;
+	if (target->kind == EXPR_INDEX)
+		same->index.index = keep_key(f, target->index.index);
+	*read = (struct expr){.kind = EXPR_CONVERT, .where = target->where, .type = type};
+	read->convert.operand = same;
+	read->convert.conversion = CONV_ENTRY_VALUE;
+	*sum = (struct expr){.kind = EXPR_BINARY, .where = target->where, .type = type};
+	sum->binary.op = BINARY_ADD;
+	sum->binary.left = read;
+	sum->binary.right = value;
+	assign_entry(f, same, sum);
+}
+
 void assign_entry_op(struct body *f, struct expr *target, enum binary_op op, struct expr *value)
 {
+	if (target->type->entry_of->type->map.value->kind == TYPE_STR) {
+		append_to_entry(f, target, value);
+		return;
+	}
 	if (target->kind == EXPR_NAME) {
 		assign_copy_op(f, target->name.decl, op, value);
 		return;

@@ -55,6 +55,11 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 	case EXPR_STRUCT:
 		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 			const struct field_init *init = &expr->literal.fields.data[i];
+			if (init->field->field.bit_width && init->value->is_const) {
+				put_bits(out + init->field->field.offset, init->field,
+					 init->value->value);
+				continue;
+			}
 			if (!constant_bytes(lw, init->value, init->field->type,
 					    out + init->field->field.offset))
 				return false;
@@ -115,7 +120,7 @@ static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes
 					      : IR_SECTION_BSS;
 	uint32_t align = decl->type->align ? decl->type->align : 1;
 	uint32_t index =
-		ir_add_global(lw->m, (struct ir_global){.name = decl->name,
+		ir_add_global(lw->m, (struct ir_global){.name = decl->link_name,
 							.section = section,
 							.size = size,
 							.align = size >= 8 ? 8 : align,
@@ -162,7 +167,7 @@ static void add_map(struct lower *lw, struct decl *decl)
 	const struct type *type = decl->type, *key = type->map.key, *value = type->map.value;
 	bool is_array = type->map.kind->shape == MAP_SHAPE_ARRAY;
 	struct ir_map map = {
-		.name = decl->name,
+		.name = decl->link_name,
 		.type = type->map.kind->type,
 		.key_size = is_array ? 4 : key->size, // the kernel indexes arrays by 32 bits
 		.value_size = value->size,
@@ -219,23 +224,78 @@ static bool must_inline(const struct ir_fn *fn)
 	return fn->param_count > 5 || fn->result == IR_PTR;
 }
 
+/* The type of a function without the parameters that stand for functions. */
+static const struct type *without_bound(struct lower *lw, const struct decl *decl,
+					struct decl **bound)
+{
+	struct types *types = (struct types *)&lw->program->types;
+	const struct type *t = decl->type;
+	struct type **params = ARENA_ARRAY(lw->m->arena, struct type *, t->func.param_count);
+	uint32_t count = 0;
+	if (!bound)
+		return t;
+	for (uint32_t i = 0; i < t->func.param_count; i++)
+		if (!bound[i])
+			params[count++] = t->func.params[i];
+	return type_make_func(types, params, count, t->func.result);
+}
+
+static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name, enum ir_target target,
+		       struct decl **bound)
+{
+	uint32_t index = ir_add_fn(lw->m, name, target);
+	struct ir_fn *fn = lw->m->fns.data[index];
+	const struct type *type = without_bound(lw, decl, bound);
+	fn->where = decl->name_where;
+	fn->program = decl->func.program ? decl->func.program->name : NULL;
+	fn->is_packet_constant = fn->program && !decl->func.program->writes_packet;
+	fn->is_tcx = fn->program && !strcmp(decl->func.program->attribute, "tc") &&
+		     !decl->func.has_other_results;
+	fn->is_exported = fn->program || decl == lw->program->main;
+	fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
+	set_signature(fn, type, fn_may_throw(lw, decl));
+	fn->is_inline = must_inline(fn);
+	struct pending_fn pending = {decl, bound, index};
+	vec_push(lw->m->arena, &lw->queue, pending);
+	return index;
+}
+
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 {
 	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
-	if (*known)
-		return (uint32_t)*known - 1;
-	uint32_t index = ir_add_fn(lw->m, decl->name, target);
-	*known = index + 1;
-	struct ir_fn *fn = lw->m->fns.data[index];
-	fn->where = decl->name_where;
-	fn->program = decl->func.program ? decl->func.program->name : NULL;
-	fn->is_exported = fn->program || decl == lw->program->main;
-	fn->dtype = lower_func_dtype(lw, decl);
-	set_signature(fn, decl->type, fn_may_throw(lw, decl));
-	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {decl, index};
-	vec_push(lw->m->arena, &lw->queue, pending);
-	return index;
+	if (!*known) // adding may move what `known` points at
+		*map_insert(&lw->fns, MAP_PTR(decl) << 2 | target) =
+			add_fn(lw, decl, decl->link_name, target, NULL) + 1;
+	return (uint32_t)*map_find(&lw->fns, MAP_PTR(decl) << 2 | target) - 1;
+}
+
+/* A name that no function of the module has. */
+static symbol bound_name(struct lower *lw, const struct decl *decl)
+{
+	for (uint32_t n = 1;; n++) {
+		const char *text =
+			arena_printf(lw->m->arena, "%s__%u",
+				     intern_text(&lw->compile->names, decl->link_name), n);
+		symbol name = intern_string(&lw->compile->names, text);
+		bool is_free = true;
+		for (uint32_t i = 0; i < lw->program->functions.len; i++)
+			is_free = is_free && lw->program->functions.data[i]->link_name != name;
+		for (uint32_t i = 0; i < lw->m->fns.len; i++)
+			is_free = is_free && lw->m->fns.data[i]->name != name;
+		if (is_free)
+			return name;
+	}
+}
+
+uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
+{
+	uint32_t count = decl->type->func.param_count;
+	for (uint32_t i = 0; i < lw->queue.len; i++) {
+		const struct pending_fn *p = &lw->queue.data[i];
+		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
+			return p->index;
+	}
+	return add_fn(lw, decl, bound_name(lw, decl), IR_TARGET_BPF, bound);
 }
 
 static void request_roots(struct lower *lw)
@@ -284,7 +344,9 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
+	map_init(&lw.panics, out->arena);
 	map_init(&lw.tails, out->arena);
+	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);
 	for (uint32_t i = 0; i < program->globals.len; i++)
@@ -294,8 +356,10 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	add_options(&lw);
 	find_throws(&lw);
 	request_roots(&lw);
-	for (uint32_t i = 0; i < lw.queue.len; i++)
-		lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);
+	for (uint32_t i = 0; i < lw.queue.len; i++) {
+		struct pending_fn pending = lw.queue.data[i]; // the queue grows meanwhile
+		lower_function(&lw, &pending);
+	}
 	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;
 }

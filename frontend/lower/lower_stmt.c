@@ -102,7 +102,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 
 static bool is_shared(const struct place *place, const struct type *type)
 {
-	if (place_align(place) < type->size)
+	if (place_align(place) < type->size || place->bit_width)
 		return false;
 	return place->space == IR_SPACE_GLOBAL ||
 	       (place->space == IR_SPACE_MAP && !place->is_percpu);
@@ -112,6 +112,10 @@ static void assign_op(struct body *f, struct stmt *stmt)
 {
 	const struct type *type = stmt->assign.target->type;
 	struct place place = lower_place(f, stmt->assign.target);
+	if (type->kind == TYPE_STR) {
+		append_to_string(f, &place, stmt->assign.value, type);
+		return;
+	}
 	struct op_operand operand = lower_op_operand(f, stmt->assign.op, stmt->assign.value, type);
 	f->b.where = stmt->where;
 	uint32_t done = place.guard_count ? new_block(f) : 0;
@@ -373,6 +377,13 @@ static void lower_for_map(struct body *f, struct stmt *stmt)
 
 /* ---- the rest ---- */
 
+static void lower_delete_object(struct body *f, struct stmt *stmt)
+{
+	ir_ref object = lower_value(f, stmt->expr);
+	f->b.where = stmt->where;
+	call_runtime(f, "ks_delete", IR_VOID, IR_EFFECT_OTHER, &object, 1);
+}
+
 static void lower_stmt(struct body *f, struct stmt *stmt)
 {
 	switch (stmt->kind) {
@@ -407,7 +418,10 @@ static void lower_stmt(struct body *f, struct stmt *stmt)
 		return_result(f, stmt->expr);
 		break;
 	case STMT_DELETE:
-		delete_entry(f, stmt->expr);
+		if (stmt->expr->type->kind == TYPE_POINTER)
+			lower_delete_object(f, stmt);
+		else
+			delete_entry(f, stmt->expr);
 		break;
 	case STMT_TRY:
 		lower_try(f, stmt);

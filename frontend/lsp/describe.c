@@ -222,7 +222,7 @@ static void add_field_facts(const struct decl *d, struct buf *out)
 		return;
 	}
 	buf_printf(out, "\n\nField of `%s`, offset %u, %s; ", row->context, row->offset,
-		   row->can_write ? "may be written" : "read only");
+		   row->writers ? "may be written" : "read only");
 	add_version(out, "since", kernel_ctx_field_version(row));
 	buf_add_text(out, ".");
 }

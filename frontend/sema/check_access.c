@@ -27,7 +27,7 @@ bool is_place(const struct expr *e)
 		if (outer->type->kind == TYPE_ENTRY)
 			return true;
 	if (e->kind == EXPR_FIELD)
-		return !type_is_ctx_pointer(e->field.base->type);
+		return !type_has_rows(e->field.base->type);
 	if (e->kind == EXPR_INDEX)
 		return e->index.base->type->kind == TYPE_POINTER;
 	if (e->kind == EXPR_UNARY)
@@ -50,6 +50,13 @@ struct decl *place_root(const struct expr *e)
 	return d->kind == DECL_LOCAL || d->kind == DECL_PARAM ? d : NULL;
 }
 
+const struct decl *place_bit_field(const struct expr *e)
+{
+	const struct decl *f = e->kind == EXPR_FIELD ? e->field.decl : NULL;
+
+	return f && f->kind == DECL_FIELD && f->field.bit_width ? f : NULL;
+}
+
 struct expr *place_entry(struct expr *e)
 {
 	for (; e && e->type; e = outer_place(e))
@@ -65,11 +72,6 @@ struct decl *find_field(struct checker *c, const struct type *record, symbol nam
 	struct decl *f = type_find_field(record, name);
 	const char *text = NAME(c, name);
 
-	if (f && f->field.bit_width) {
-		report_unavailable(c, where,
-				   arena_printf(c->arena, "an access to the bit-field `%s`", text));
-		return NULL;
-	}
 	if (f)
 		return f;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_FIELD, where, TEXT(c, record), text);
@@ -86,9 +88,13 @@ struct decl *find_field(struct checker *c, const struct type *record, symbol nam
 static struct expr *check_qualified(struct checker *c, struct expr *e)
 {
 	struct expr *base = e->field.base;
-	struct decl *d = base->kind == EXPR_NAME ? find_name(c, base->name.name) : NULL;
+	take_imported(c, base);
+	bool is_imported = base->kind == EXPR_NAME && base->name.is_imported;
+	struct decl *d = is_imported               ? base->name.decl
+			 : base->kind == EXPR_NAME ? find_name(c, base->name.name)
+						   : NULL;
 
-	if (base->kind == EXPR_NAME && !d && base->name.name)
+	if (base->kind == EXPR_NAME && !d && base->name.name && !is_imported)
 		d = kernel_find_type(c, base->name.name);
 	if (d && d->kind == DECL_ALIAS) {
 		check_decl(c, d);
@@ -169,9 +175,10 @@ struct expr *check_field(struct checker *c, struct expr *e)
 			   (base->kind == EXPR_NAME && base->name.decl->kind == DECL_CONFIG);
 	e->is_lvalue = is_indirect || base->is_lvalue;
 	if (f->field.ctx) {
-		e->is_lvalue = f->field.ctx->can_write;
+		e->is_lvalue = f->field.ctx->writers != 0;
 		if (!use_bpf_only(c, e->where, "a program context"))
 			return fail(c, e);
+		note_ctx_access(c, f->field.ctx, e->field.name_where, false);
 	}
 	return e;
 }

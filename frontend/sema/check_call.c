@@ -73,7 +73,7 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_is_ctx_pointer(arg->type) ? NULL : "the program's context";
+			want = type_has_rows(arg->type) ? NULL : "the program's context";
 		else
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
@@ -90,16 +90,14 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 
 	e->call.target = d;
 	e->call.callee->type = d->type;
-	if (!h) {
-		report_unavailable(
-			c, e->where,
-			arena_printf(c->arena, "a call of the kernel function `%s`", name));
-		return fail_call(c, e);
-	}
+	note_effect(c);
+	if (!h)
+		return check_kfunc_call(c, e, d);
 	if (!use_bpf_only(c, e->where, arena_printf(c->arena, "the BPF helper `%s`", name)) ||
 	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
 		return fail_call(c, e);
 	e->type = d->type->func.result;
+	note_helper_call(c, h, e->where);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
 	return e;
@@ -128,7 +126,10 @@ static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 
 static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 {
-	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+	take_imported(c, arg);
+	struct decl *d = arg->kind != EXPR_NAME  ? NULL
+			 : arg->name.is_imported ? arg->name.decl
+						 : find_name(c, arg->name.name);
 
 	if (d && d->kind == DECL_FUNC) {
 		check_decl(c, d);
@@ -141,24 +142,6 @@ static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 		}
 	}
 	return check_as(c, arg, c->types->program_ref);
-}
-
-/* Remembers a handle that may never have been loaded; judged when the function is known. */
-static struct expr *check_handle_arg(struct checker *c, struct expr *arg)
-{
-	arg = check_as(c, arg, c->types->program_handle);
-	const struct expr *source = arg->kind == EXPR_CONVERT ? arg->convert.operand : arg;
-	struct handle_use use = {NULL, arg->where};
-	if (source->kind == EXPR_NAME && source->name.decl &&
-	    source->name.decl->kind == DECL_LOCAL) {
-		const struct expr *init = source->name.decl->variable.init;
-		if (init && !init->is_const)
-			return arg;
-		use.local = source->name.decl;
-	} else if (source->kind != EXPR_NULL)
-		return arg;
-	vec_push(c->arena, &c->fn.handle_uses, use);
-	return arg;
 }
 
 /* An argument of ntoh*: be or unsigned of that size. hton*: unsigned. */
@@ -191,11 +174,15 @@ static struct expr *check_impl_arg(struct checker *c, struct expr *arg)
 	return fail(c, arg);
 }
 
-/* Name of a field, which the type need not have. */
+/* Name of a field, which the type need not have, or names with dots between them. */
 static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
 {
+	const struct expr *e = arg;
+
 	arg->type = c->types->void_;
-	if (arg->kind == EXPR_NAME)
+	while (e->kind == EXPR_FIELD && !e->field.arrow)
+		e = e->field.base;
+	if (e->kind == EXPR_NAME)
 		return arg;
 	diag_report(c->diags, D_EXPECTED, arg->where, "the name of a field",
 		    expr_kind_name(arg->kind));
@@ -206,11 +193,27 @@ static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
 static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
 {
 	if (arg->kind == EXPR_NAME && !type_find_named(c->types, arg->name.name) &&
-	    !scope_find(&c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
+	    !scope_find(c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
 		arg->type = c->types->void_;
 		return arg;
 	}
 	return check_type_arg(c, arg);
+}
+
+/* A constant of an enum of the kernel. */
+static struct expr *check_kernel_constant_arg(struct checker *c, struct expr *arg)
+{
+	arg = check_expr(c, arg, NULL);
+	const struct decl *d = arg->kind == EXPR_NAME    ? arg->name.decl
+			       : arg->kind == EXPR_FIELD ? arg->field.decl
+							 : NULL;
+	if (arg->type->kind == TYPE_ERROR)
+		return arg;
+	if (d && d->kind == DECL_ENUM_CONST && kernel_declares(c, d->constant.parent))
+		return arg;
+	diag_report(c->diags, D_EXPECTED, arg->where, "a constant of an enum of the kernel",
+		    expr_kind_name(arg->kind));
+	return fail(c, arg);
 }
 
 static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
@@ -228,7 +231,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
-		return check_handle_arg(c, arg);
+		return check_as(c, arg, c->types->program_handle);
 	case 'T':
 		return check_type_arg(c, arg);
 	case 'K':
@@ -237,6 +240,8 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_field_name_arg(c, arg);
 	case 'I':
 		return check_impl_arg(c, arg);
+	case 'E':
+		return check_kernel_constant_arg(c, arg);
 	case 'P':
 		return check_pointer_arg(c, arg);
 	case 'X':
@@ -249,6 +254,11 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_as(c, arg, c->types->u32);
 	case 'l':
 		return check_as(c, arg, c->types->u64);
+	case 'n':
+		arg = check_value(c, arg, c->types->u64);
+		if (arg->is_const && arg->type->is_signed && (int64_t)arg->value < 0)
+			set_const(arg, c->types->u64, arg->value);
+		return convert_to(c, arg, c->types->u64);
 	case '2':
 		return check_order_arg(c, arg, 2, true);
 	case '4':
@@ -337,6 +347,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 
 	e->call.target = d;
 	e->call.callee->type = c->types->void_;
+	if (!is_pure_builtin(d))
+		note_effect(c);
 	if (!check_builtin_target(c, e, row) ||
 	    (d->builtin.id == BUILTIN_TEST && !check_test_place(c, e)))
 		return fail_call(c, e);
@@ -369,12 +381,54 @@ static const char *method_family(const struct type *t)
 	return t->kind == TYPE_MAP ? "map" : t->kind == TYPE_STR ? "str" : NULL;
 }
 
+/* A call through a function value; call.target stays NULL. */
+static struct expr *check_value_call(struct checker *c, struct expr *e)
+{
+	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
+	const struct type *t = callee->type;
+
+	note_effect(c);
+	if (t->kind != TYPE_FUNC) {
+		if (t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
+		return fail_call(c, e);
+	}
+	if (e->call.args.len != t->func.param_count) {
+		diag_report(c->diags, D_ARGUMENT_COUNT, e->where, "this function",
+			    arena_printf(c->arena, "%u arguments", t->func.param_count),
+			    arena_printf(c->arena, "%u", e->call.args.len));
+		return fail_call(c, e);
+	}
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
+	e->type = t->func.result;
+	note_value_call(c, t, e->where);
+	return e;
+}
+
+/* Whether the value or what it points to has a field of that name with a function. */
+static bool holds_function(struct checker *c, const struct type *t, symbol name)
+{
+	if (t->kind == TYPE_ENTRY)
+		t = type_entry_value(t);
+	else if (t->kind == TYPE_POINTER)
+		t = t->element;
+	if (t->kind != TYPE_STRUCT || t->record.is_ctx)
+		return false;
+	if (t->decl)
+		check_decl(c, t->decl);
+	const struct decl *f = type_find_field(t, name);
+	return f && f->type->kind == TYPE_FUNC;
+}
+
 static struct expr *check_method_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 	struct expr *base = check_expr(c, callee->field.base, NULL);
 	const char *method = NAME(c, callee->field.name);
 
+	if (holds_function(c, base->type, callee->field.name))
+		return check_value_call(c, e);
 	if (base->type->kind == TYPE_ENTRY)
 		base = to_value(c, base);
 	callee->field.base = base;
@@ -387,6 +441,8 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
 	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
 		d = NULL;
+	if (d && d->builtin.id == BUILTIN_CTX_AT)
+		note_packet_use(c, base->type->element, callee->field.name_where);
 	if (d)
 		return check_builtin_call(c, e, d, hint);
 
@@ -403,26 +459,28 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	return fail_call(c, e);
 }
 
-/* A call through a function value; call.target stays NULL. */
-static struct expr *check_value_call(struct checker *c, struct expr *e)
+/* A function of a Python file: takes and gives numbers, bools and strings. Its result is what the place of
+ * the call wants, else i64. */
+static struct expr *check_python_call(struct checker *c, struct expr *e, struct type *hint)
 {
-	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
-	const struct type *t = callee->type;
+	struct decl *import = find_python(c, e->call.callee);
 
-	if (t->kind != TYPE_FUNC) {
-		if (t->kind != TYPE_ERROR)
-			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
+	import->use_count++;
+	e->call.callee->type = c->types->void_;
+	if (!use_user_only(c, e->where, "Python"))
 		return fail_call(c, e);
+	for (uint32_t i = 0; i < e->call.args.len; i++) {
+		struct expr *arg = e->call.args.data[i] =
+			check_value(c, e->call.args.data[i], NULL);
+		const struct type *t = arg->type;
+		if (!type_is_integer(t) && t->kind != TYPE_BOOL && t->kind != TYPE_STR &&
+		    t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_PYTHON_VALUE, arg->where, TEXT(c, t));
 	}
-	if (e->call.args.len != t->func.param_count) {
-		diag_report(c->diags, D_ARGUMENT_COUNT, e->where, "this function",
-			    arena_printf(c->arena, "%u arguments", t->func.param_count),
-			    arena_printf(c->arena, "%u", e->call.args.len));
-		return fail_call(c, e);
-	}
-	for (uint32_t i = 0; i < e->call.args.len; i++)
-		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
-	e->type = t->func.result;
+	note_unavailable(c, e->where, "a call of Python");
+	bool is_wanted = hint && (type_is_integer(hint) || hint->kind == TYPE_BOOL ||
+				  hint->kind == TYPE_STR);
+	e->type = is_wanted ? hint : c->types->i64;
 	return e;
 }
 
@@ -457,12 +515,30 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 	return fail_call(c, e);
 }
 
+bool never_returns(struct checker *c, const struct expr *e)
+{
+	const struct expr *callee = e->kind == EXPR_CALL ? e->call.callee : NULL;
+	const struct decl *d =
+		callee && callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+
+	return d && d->kind == DECL_BUILTIN &&
+	       (d->builtin.id == BUILTIN_EXIT || d->builtin.id == BUILTIN_PANIC);
+}
+
 struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 
 	if (e->call.arg_names.len) {
-		report_unavailable(c, e->where, "a named argument");
+		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
+		return fail_call(c, e);
+	}
+	if (callee->kind == EXPR_FIELD && find_python(c, callee))
+		return check_python_call(c, e, hint);
+	if (take_imported(c, callee)) {
+		if (callee->name.decl)
+			return check_named_call(c, e, callee->name.decl, hint);
+		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD)
@@ -479,7 +555,8 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 			return check_named_call(c, e, kernel, hint);
 	}
 	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
-	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
+	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)) &&
+	    !c->info->find_helper(NAME(c, callee->name.name), UINT32_MAX))
 		kernel_find_function(c, callee->name.name);
 	struct decl *d = resolve_name(c, callee->name.name, callee->where);
 	if (!d) {

@@ -111,6 +111,19 @@ static void check_field_names(struct checker *c, const decl_list *fields)
 	}
 }
 
+static void check_bit_field(struct checker *c, struct decl *f)
+{
+	const struct type *t = f->type;
+	uint32_t bits = t->kind == TYPE_BOOL ? 1 : t->size * 8;
+
+	if (!f->field.bit_width || t->kind == TYPE_ERROR ||
+	    ((type_is_integer(t) || t->kind == TYPE_BOOL) && f->field.bit_width <= bits))
+		return;
+	diag_report(c->diags, D_BIT_FIELD_TYPE, f->where, TEXT(c, t),
+		    arena_printf(c->arena, "%u", f->field.bit_width));
+	f->field.bit_width = 0;
+}
+
 static void check_struct(struct checker *c, struct decl *d)
 {
 	if (kernel_complete(c, d))
@@ -122,8 +135,11 @@ static void check_struct(struct checker *c, struct decl *d)
 		struct decl *f = d->record.fields.data[i];
 		f->check_state = 2;
 		f->type = check_value_type(c, f->field.node);
-		if (f->field.bit_width)
-			report_unavailable(c, f->where, "a bit-field");
+		check_bit_field(c, f);
+		if (f->field.init && f->type->kind != TYPE_ERROR) {
+			check_constant_init(c, &f->field.init, f->type, "the default of a field");
+			check_bit_value(c, f->field.init, f);
+		}
 	}
 	d->type->record.fields = d->record.fields;
 	if (!type_lay_out(d->type, d->record.is_packed, align)) {
@@ -221,8 +237,8 @@ static bool is_shared_type(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
-	return type_is_aggregate(t) || type_is_integer(t) || t->kind == TYPE_BOOL ||
-	       t->kind == TYPE_BE || t->kind == TYPE_ERROR;
+	return (type_is_aggregate(t) && !type_has_function(t)) || type_is_integer(t) ||
+	       t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_ERROR;
 }
 
 static void check_global(struct checker *c, struct decl *d)
@@ -236,9 +252,7 @@ static void check_global(struct checker *c, struct decl *d)
 			d->type = d->variable.init->type;
 	}
 	if (!is_shared_type(d->type))
-		report_unavailable(
-			c, d->where,
-			arena_printf(c->arena, "a global variable of type `%s`", TEXT(c, d->type)));
+		diag_report(c->diags, D_SHARED_TYPE, d->where, TEXT(c, d->type));
 }
 
 static void check_config(struct checker *c, struct decl *d)
@@ -256,9 +270,7 @@ static void check_config(struct checker *c, struct decl *d)
 			check_constant_init(c, &f->field.init, f->type,
 					    "the default of a config field");
 		if (!is_shared_type(f->type))
-			report_unavailable(c, f->where,
-					   arena_printf(c->arena, "a config field of type `%s`",
-							TEXT(c, f->type)));
+			diag_report(c->diags, D_SHARED_TYPE, f->where, TEXT(c, f->type));
 	}
 	t->record.fields = d->config.fields;
 	if (!type_lay_out(t, false, 0))
@@ -340,12 +352,12 @@ static void check_by_kind(struct checker *c, struct decl *d)
 		check_function_signature(c, d);
 		break;
 	case DECL_IMPORT:
-		d->type = c->types->error;
-		report_unavailable(c, d->where, "`import`");
+		d->type = c->types->void_;
+		if (d->import.is_python)
+			note_unavailable(c, d->where, "an `import` of Python");
 		break;
 	case DECL_IMPL:
-		d->type = c->types->error;
-		report_unavailable(c, d->name_where, "`impl`");
+		check_impl(c, d);
 		break;
 	case DECL_INCLUDE:
 	case DECL_LOCAL:
@@ -373,12 +385,15 @@ void check_decl(struct checker *c, struct decl *d)
 	if (!enter(c, d->name_where))
 		return;
 	struct fn_state saved = c->fn;
+	struct scope *top = c->top;
 	c->fn = (struct fn_state){0};
+	c->top = d->scope ? d->scope : top;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
 	d->check_state = 1;
 	check_by_kind(c, d);
 	d->check_state = 2;
 	c->fn = saved;
+	c->top = top;
 	leave(c);
 }

@@ -45,8 +45,11 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
 		suggestion_offer(&s, k->attribute);
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_ATTRIBUTE, a->where, name);
-	if (s.best)
-		diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	if (!s.best)
+		return;
+	diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	span word = {a->where.begin + 1, a->where.begin + 1 + (uint32_t)strlen(name)};
+	diag_fix(c->diags, d, word, s.best);
 }
 
 /* The program kind that an attribute with its argument names; NULL after a diagnostic. */
@@ -55,6 +58,8 @@ static const struct program_kind *find_program_kind(struct checker *c, const str
 	const char *name = NAME(c, a->name);
 	const char *arg = a->arg && a->arg->kind == EXPR_STRING ? a->arg->string.data : "";
 	const char *choices = NULL;
+	struct suggestion s = suggestion_begin(arg);
+	bool may_lack = false;
 	const struct program_kind *k;
 
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++) {
@@ -63,12 +68,19 @@ static const struct program_kind *find_program_kind(struct checker *c, const str
 		bool has_right_form = *k->arg ? a->arg != NULL : a->arg == NULL;
 		if (has_right_form && !strcmp(k->arg, arg))
 			return k;
-		if (*k->arg)
-			choices = arena_printf(c->arena, "%s%s`\"%s\"`", choices ? choices : "",
-					       choices ? " or " : "", k->arg);
+		may_lack = may_lack || !*k->arg;
+		if (!*k->arg)
+			continue;
+		suggestion_offer(&s, k->arg);
+		choices = arena_printf(c->arena, "%s%s`\"%s\"`", choices ? choices : "",
+				       choices ? " or " : "", k->arg);
 	}
-	diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
-		    choices ? choices : "no argument");
+	if (choices && may_lack)
+		choices = arena_printf(c->arena, "no argument or %s", choices);
+	struct diag *d = diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
+				     choices ? choices : "no argument");
+	if (*arg && s.best)
+		diag_hint(c->diags, d, "did you mean `@%s(\"%s\")`?", name, s.best);
 	return NULL;
 }
 
@@ -105,6 +117,10 @@ static bool check_attributes(struct checker *c, struct decl *d)
 		d->func.program = find_program_kind(c, a);
 		if (!d->func.program)
 			return false;
+		if (d->func.program->kernel > c->info->kernel)
+			diag_report(c->diags, D_KERNEL_LACKS_PROGRAM, a->where,
+				    kind_text(c, d->func.program),
+				    release_text(c, d->func.program->kernel));
 		if (a->arg && a->arg->kind == EXPR_STRING)
 			d->func.program_arg = a->arg->string.data;
 	}
@@ -156,23 +172,12 @@ static void check_main_signature(struct checker *c, struct decl *d)
 	}
 }
 
-/* Function values live in userspace; the function being declared decides, not the one being checked. */
-static struct type *check_param_type(struct checker *c, const struct decl *d, struct decl *p)
-{
-	struct type *t = check_variable_type(c, p->variable.node);
-
-	if (t->kind != TYPE_FUNC || d->func.target == TARGET_USER)
-		return t;
-	report_unavailable(c, p->where, "a function value in eBPF code");
-	return c->types->error;
-}
-
 void check_function_signature(struct checker *c, struct decl *d)
 {
 	uint32_t count = d->func.params.len;
 	struct type **params = ARENA_ARRAY(c->arena, struct type *, count);
 
-	if (d->kind == DECL_EXTERN)
+	if (d->kind == DECL_EXTERN || d->func.role == ROLE_OPERATION)
 		d->func.target = TARGET_BPF;
 	else if (!check_attributes(c, d)) {
 		d->type = c->types->error;
@@ -180,7 +185,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct decl *p = d->func.params.data[i];
-		params[i] = p->type = check_param_type(c, d, p);
+		params[i] = p->type = check_value_type(c, p->variable.node);
 		p->variable.index = i;
 	}
 	struct type *result = d->func.result ? check_type(c, d->func.result) : c->types->void_;
@@ -235,6 +240,22 @@ void note_named(struct checker *c, const struct decl *d)
 		vec_push(c->arena, &c->funcs.data[c->fn.number].named, d);
 }
 
+bool check_value_target(struct checker *c, span where, const struct decl *callee)
+{
+	const struct decl *f = c->fn.decl;
+
+	if (may_call(f, callee))
+		return true;
+	struct diag *d = diag_report(
+		c->diags, D_CROSS_TARGET, where, target_name(f->func.target), NAME(c, callee->name),
+		callee->func.role == ROLE_TEST ? "test"
+		: callee->func.role == ROLE_PRIVATE && f->func.target == TARGET_BPF
+			? "private kernel-module"
+			: target_name(callee->func.target));
+	report_declared(c, d, callee);
+	return false;
+}
+
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee)
 {
 	const struct decl *f = c->fn.decl;
@@ -244,17 +265,8 @@ bool check_call_edge(struct checker *c, const struct expr *call, struct decl *ca
 		return check_tail_call(c, call, callee);
 	if (!f)
 		return true; // reported as not constant
-	if (!may_call(f, callee)) {
-		struct diag *d = diag_report(
-			c->diags, D_CROSS_TARGET, call->where, target_name(f->func.target),
-			NAME(c, callee->name),
-			callee->func.role == ROLE_TEST ? "test"
-			: callee->func.role == ROLE_PRIVATE && f->func.target == TARGET_BPF
-				? "private kernel-module"
-				: target_name(callee->func.target));
-		report_declared(c, d, callee);
+	if (!check_value_target(c, call->where, callee))
 		return false;
-	}
 	const uint64_t *place = map_find(&c->func_index, MAP_PTR(callee));
 	if (place && *place) {
 		struct call_edge edge = {(uint32_t)*place - 1, call->where};
@@ -371,25 +383,6 @@ static void find_recursion(struct checker *c)
 	}
 }
 
-static void find_unused(struct checker *c)
-{
-	bool has_root = c->out->main != NULL;
-
-	for (uint32_t i = 0; i < c->funcs.len; i++)
-		has_root = has_root || c->funcs.data[i].decl->func.program ||
-			   c->funcs.data[i].decl->func.role == ROLE_KFUNC;
-	if (!has_root || c->has_syntax_errors) // a module's functions are for others
-		return;
-	for (uint32_t i = 0; i < c->funcs.len; i++) {
-		const struct decl *d = c->funcs.data[i].decl;
-		bool is_root = d->func.program || d == c->out->main ||
-			       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
-		if (!d->use_count && !is_root && !d->func.is_public &&
-		    !c->funcs.data[i].is_skipped)
-			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
-	}
-}
-
 static bool names_unavailable(const struct func_info *f)
 {
 	for (uint32_t i = 0; i < f->named.len; i++)
@@ -419,5 +412,4 @@ void check_call_graph(struct checker *c)
 {
 	find_uses(c);
 	find_recursion(c);
-	find_unused(c);
 }

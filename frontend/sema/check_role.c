@@ -179,9 +179,9 @@ static struct expr *check_kernel_arg(struct checker *c, struct expr *arg, struct
 	const struct types *t = c->types;
 
 	arg = check_value(c, arg, to);
-	bool takes_text = to->kind == TYPE_POINTER &&
-			  (to->element == t->char_ || to->element == t->u8 ||
-			   to->element == t->i8 || to->element == t->void_);
+	bool takes_text =
+		to->kind == TYPE_POINTER && (to->element == t->char_ || to->element == t->u8 ||
+					     to->element == t->i8 || to->element == t->void_);
 	if (takes_text && arg->type->kind == TYPE_STR)
 		return make_convert(c, arg, to, CONV_POINTER);
 	return convert_to(c, arg, to);

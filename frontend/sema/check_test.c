@@ -77,8 +77,8 @@ static void check_fields(struct checker *c, const struct expr *e)
 		const struct test_field *row = find_test_field(c, f->name, where);
 		if (!row || f->type->kind == TYPE_ERROR)
 			continue;
-		bool ok = is_bytes(row) ? is_byte_array(c->types, f->type)
-					: type_is_integer(f->type);
+		bool ok =
+			is_bytes(row) ? is_byte_array(c->types, f->type) : type_is_integer(f->type);
 		if (!ok)
 			diag_report(c->diags, D_TEST_FIELD_TYPE, where, NAME(c, f->name),
 				    is_bytes(row) ? "an array of bytes" : "an integer",
@@ -91,7 +91,7 @@ struct expr *check_test_context(struct checker *c, struct expr *e)
 	struct type_node *node = e->kind == EXPR_STRUCT ? e->literal.node : NULL;
 
 	if (node && node->kind == TYPE_NODE_NAME && !node->named.prefix &&
-	    !scope_find(&c->top, node->named.name) && !kernel_find_type(c, node->named.name))
+	    !scope_find(c->top, node->named.name) && !kernel_find_type(c, node->named.name))
 		node->type = make_context(c, e);
 	e = check_value(c, e, NULL);
 	if (e->type->kind == TYPE_ERROR)

@@ -54,7 +54,7 @@
  *   UNARY    NOT: bool to bool. NEG, BITNOT: type of the operand, TYPE_INT. DEREF: pointer to its element (a place).
  *            ADDR: pointer to the type of the operand, which is a place in memory (never a ctx field).
  *   BINARY   MUL DIV REM ADD SUB AND XOR OR: both operands and result of the same TYPE_INT (enums and chars have been
- *            converted to their integer type; char is u8). SHL SHR: likewise; the type is that of the left
+ *            converted to their integer type; char is u8), or AND XOR OR of two bools. SHL SHR: likewise; the type is that of the left
  *            operand, the count was converted to it.
  *            ADD with a pointer: one operand is the pointer, the other i64 or u64, not scaled; result the pointer type.
  *            ADD of two TYPE_STR (or EXPR_STRING) joins them: the result type is the str of the destination, or one that
@@ -76,8 +76,8 @@
  *              when it is EXPR_STRING with a `%`; conversions and arguments then agree in number and kind: integers,
  *              bool, char, enums for d i u x X o c, str for s, pointers for p.
  *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
- *            NULL: a call through a function value (userspace only); callee is a value of TYPE_FUNC, whose function lets
- *              no throw pass and returns no aggregate.
+ *            NULL: a call through a function value; callee is a value of TYPE_FUNC: one of function_values of that type,
+ *              or null. What eBPF code calls must turn out to be one function (lower_value_call.c).
  *            A target with func.program is a tail call: it stands in a program of the same attribute, in `return e` or
  *            in an arm (of an arm) of e, perhaps under CONV_INT; no `defer` can be pending; the argument is the context
  *            parameter itself.
@@ -89,7 +89,8 @@
  *            field.ctx is set when base points to a program context: the access is then row field.ctx, type *u8 for
  *            packet pointers. A ctx field is assigned only when its row has can_write.
  *   CAST     cast.conversion as for EXPR_CONVERT (a cast to the type it has: CONV_INT or CONV_POINTER).
- *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero.
+ *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero. Defaults
+ *            of fields that were not written stand at the end, with an empty span.
  *   ARRAY    type is T[N], items of type T. No item: all zero. One item: every element. Else the first ones; the
  *            rest is zero. Array literals nest.
  *   MATCH    subject is an integer, char, enum, bool, be or str value. Patterns are is_const of the subject's type
@@ -97,6 +98,7 @@
  *            at most one is `default` and it may stand anywhere (it is tried last). Without one, an integer
  *            match whose value is unused may match nothing; an enum match that covers every constant and is
  *            used as a value still needs a way out for other numbers: zero of the type.
+ *            An arm or block that is a call of exit or panic has no value either.
  *            Type void: used as a statement, arm values are dropped (their types differ). Else every arm that can
  *            finish yields exactly the type: `value`, or the last statement of `body`, an STMT_EXPR.
  *   IF       the same for its two blocks (`otherwise` is then present).
@@ -113,7 +115,8 @@
  *            read by name in another way than as a constant. Name `_`: evaluate and drop.
  *   ASSIGN   plain: value has the type of the target (of V for an entry). `op=`: value has the target's type (V) and
  *            the operation is done in it (TYPE_INT, CHAR or ENUM; an enum or char works like its integer);
- *            pointer += and -= take i64/u64. The target is evaluated once.
+ *            pointer += and -= take i64/u64; bool &= |= ^= take bool; str += takes a str of any capacity, or a sum of
+ *            such. The target is evaluated once.
  *   EXPR     any type; a value is dropped. A MATCH or IF here has type void.
  *   IF WHILE condition is bool. IF with a binding: the local is TYPE_ENTRY with is_present, or a pointer or handle with
  *            is_present; the branch is taken when the entry exists or the value is not null.
@@ -124,7 +127,8 @@
  *   BREAK, CONTINUE  always inside a loop of the function, and of the same defer block.
  *   THROW    expr is i32. TRY: catch codes are i32 constants, each once, `_` last. No throw leaves an eBPF program; one that
  *            leaves main is allowed (a warning was given).
- *   DEFER    not in a loop and not in a defer; its block is not left by return, break, continue or throw.
+ *   DEFER    its block is not left by return, break, continue or throw. In a loop it runs as often as control passed it,
+ *            one inside another at the end of that one's block.
  *   Statements after a return, break or continue may be present (a warning was given).
  *
  * Functions
@@ -149,7 +153,8 @@
  * unions) or are bit-fields, arrays of 0 elements at the end of a struct, structs that are only pointed at and
  * have a size but no fields yet. eBPF code never reads or writes through a pointer to a kernel object.
  *
- * Null: no pointer that may be null is read or written through (null_check.c).
+ * Null: no pointer that may be null is read or written through (null_check.c); in eBPF code, what is taken
+ * from the kernel is given back once on every way (owned_check.c).
  */
 #ifndef KS_SEMA_SEMA_H
 #define KS_SEMA_SEMA_H
@@ -170,11 +175,13 @@ struct unavailable_use {
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
-	decl_list functions; // DECL_FUNC with a body, every target; unused ones included
-	decl_list globals;   // DECL_GLOBAL
-	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
-	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
-	struct decl *main;   // userspace main(), NULL in a module without one
+	decl_list functions;       // DECL_FUNC with a body, every target; unused ones included
+	decl_list globals;         // DECL_GLOBAL
+	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
+	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
+	decl_list impls;     // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
+	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
+	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also
 	 * through another function: they are never lowered. */
 	VEC(struct unavailable_use) unavailable;

@@ -154,6 +154,7 @@ struct expr {
 		struct {
 			symbol name;
 			struct decl *decl; // sema
+			bool is_imported;  // sema: was written `import.name`
 		} name;
 		struct {
 			enum unary_op op;
@@ -280,6 +281,7 @@ enum func_role {
 	ROLE_KFUNC,   // exported by the program's kernel module
 	ROLE_PRIVATE, // of that module
 	ROLE_TEST,
+	ROLE_OPERATION, // function of an impl
 };
 
 /* Where a function runs; decided by its attributes. */
@@ -297,6 +299,8 @@ struct decl {
 	struct type
 		*type; // sema: type of the value, or the declared type of struct, enum and alias
 	struct module *owner; // file it stands in; NULL for locals and built-ins
+	struct scope *scope;  // sema: where a top-level declaration looks names up
+	symbol link_name;     // sema: of a function, variable or map in the output; unique
 	uint32_t use_count;   // sema: references found
 	uint8_t check_state;  // sema: 0 not begun, 1 being checked, 2 done
 	void *lowered;        // lower: what the declaration became
@@ -352,19 +356,28 @@ struct decl {
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
-			bool is_unavailable; // sema: needs something that cannot be compiled
+			bool is_unavailable;     // sema: needs something that cannot be compiled
+			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
+						 // programs that call it, or of its own
+			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
+			const struct kfunc_info *kfunc;
+			bool is_kfunc, has_callback; // has_callback: it takes a function
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
 			decl_list functions;
 			VEC(struct field_init) fields;
+			struct scope *names; // sema: of the functions
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field
+			struct expr
+				*init; // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
+			bool is_foreign; // sema: a kernel's pointer that may not be followed directly
 			const struct ctx_field
 				*ctx; // sema: row of the context table; NULL for ordinary fields
 		} field;
