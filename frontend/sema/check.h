@@ -109,6 +109,7 @@ struct space {
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
 	bool is_opened;
+	bool has_modules;   // those of modules were asked for
 	bool is_broken;     // what was to be opened could not; that was reported
 	struct map types;   // BTF id to type
 	struct map ids;     // DECL_STRUCT or DECL_ENUM to BTF id
@@ -161,6 +162,9 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 			     const struct type *got);
 /* Value of a constant as the author would write it. */
 const char *value_text(struct checker *c, const struct type *type, uint64_t value);
+
+/* Tells how a word of another language is written here. False when it is none such. */
+bool report_foreign(struct checker *c, struct diag *d, span where, const char *word);
 
 enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
 /* What the table says about a name, or NULL. */
@@ -309,6 +313,9 @@ struct expr *check_expr(struct checker *c, struct expr *e, struct type *hint);
 struct expr *check_value(struct checker *c, struct expr *e, struct type *hint);
 /* A value of exactly this type. */
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type);
+/* The same for what d is to hold (a function: to return); a report points at d. */
+struct expr *check_as_declared(struct checker *c, struct expr *e, struct type *type,
+			       const struct decl *d);
 struct expr *check_condition(struct checker *c, struct expr *e);
 /* Operators (check_operator.c). */
 struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);

@@ -36,6 +36,15 @@ static const struct btf *get_btf(struct checker *c)
 	return c->kernel.btf;
 }
 
+/* True when there are types of modules now that were not searched yet. */
+static bool add_modules(struct checker *c)
+{
+	bool is_new = !c->kernel.has_modules && c->info->open_modules;
+
+	c->kernel.has_modules = true;
+	return is_new && c->info->open_modules(c->info->btf_owner, c->kernel.btf);
+}
+
 static struct type *report_damaged(struct checker *c, const char *why)
 {
 	diag_report(c->diags, D_BTF_DAMAGED, (span){0, 0}, why);
@@ -384,6 +393,8 @@ struct decl *kernel_find_type(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_TYPE))
 		return NULL;
 	uint32_t id = find_type_id(btf, NAME(c, name));
+	if ((!id || btf_kind_of(btf, id) == BTF_KIND_FWD) && add_modules(c))
+		id = find_type_id(btf, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_TYPE);
 	struct type *t = type_of(c, id, 0);
@@ -411,6 +422,8 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_CONSTANT))
 		return NULL;
 	uint32_t id = btf_find_enumerator(btf, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find_enumerator(btf, NAME(c, name));
 	struct type *t = id ? type_of(c, id, 0) : NULL;
 	if (t && t->kind == TYPE_ENUM)
 		for (uint32_t i = 0; i < t->decl->enumeration.constants.len; i++) {
@@ -507,6 +520,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_FUNCTION))
 		return NULL;
 	uint32_t id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_FUNCTION);
 	if (!get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
@@ -515,9 +530,10 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
 	d->type = make_signature(c, &proto);
 	for (uint32_t i = 0; i < proto.count; i++) {
-		struct decl *p =
-			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
+		struct decl *p = make_decl(c, DECL_PARAM,
+					   name_of(c, btf_get_item(btf, &proto, i).name));
 		p->type = d->type->func.params[i];
+		p->variable.index = i;
 		vec_push(c->arena, &d->func.params, p);
 	}
 	d->func.target = TARGET_BPF;

@@ -568,7 +568,7 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	if (type_find_named(c->types, name)) {
 		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
 			  text, text);
-	} else if (!c->diags->too_many) {
+	} else if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
 		struct decl *near =
