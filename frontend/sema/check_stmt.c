@@ -436,8 +436,7 @@ static bool check_delete(struct checker *c, struct stmt *s)
 	note_effect(c);
 	if (e->type->kind == TYPE_POINTER && check_delete_object(c, s))
 		return true;
-	if (e->type->kind != TYPE_ERROR &&
-		 (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
+	if (e->type->kind != TYPE_ERROR && (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
 	return true;
 }

@@ -307,8 +307,9 @@ struct fact null_walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 	case EXPR_IF:
 		return walk_if_expr(n, e, flow);
 	case EXPR_NEW:
-		return make_fact(n, MAY_BE_NULL, e->where,
+		fact = make_fact(n, MAY_BE_NULL, e->where,
 				 "`new` gives null when there is no memory", NULL);
+		return owned_new(n, e, fact, flow);
 	case EXPR_INT:
 	case EXPR_CHAR:
 	case EXPR_BOOL:
@@ -596,6 +597,8 @@ static void walk_defer(struct nulls *n, struct stmt *s, struct flow *flow)
 
 static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow)
 {
+	struct fact deleted;
+
 	switch (s->kind) {
 	case STMT_VAR:
 		null_declare(n, s->var.decl, s->var.decl->variable.init, flow);
@@ -604,8 +607,12 @@ static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow)
 		walk_assign(n, s, flow);
 		break;
 	case STMT_EXPR:
-	case STMT_DELETE:
 		null_walk_expr(n, s->expr, flow);
+		break;
+	case STMT_DELETE:
+		deleted = null_walk_expr(n, s->expr, flow);
+		if (flow->is_live && s->expr->type->kind == TYPE_POINTER)
+			owned_delete(n, s->expr, deleted, flow);
 		break;
 	case STMT_IF:
 		walk_if(n, s, flow);

@@ -123,6 +123,10 @@ struct fact owned_take(struct nulls *n, const struct expr *call, struct fact fac
 /* A call with the facts of its arguments: may give back what they point into. */
 void owned_call(struct nulls *n, const struct expr *call, const struct fact *args,
 		struct flow *flow);
+/* `new`: the fact of its result. */
+struct fact owned_new(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow);
+/* `delete` of an object. */
+void owned_delete(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow);
 /* A read or write through a pointer. */
 void owned_use(struct nulls *n, const struct expr *pointer, struct fact fact, struct flow *flow);
 /* The site of the value is known to be null (or not) from here on. */

@@ -90,7 +90,8 @@ static void report_held(struct nulls *n, uint32_t site, const struct owned *o, s
 	const struct site *s = &n->sites.data[site];
 	struct diags *diags = n->c->diags;
 
-	if (!n->judges_owned || s->param)
+	/* Objects may live on: something else can point at them. */
+	if (!n->judges_owned || s->param || s->kind == &kinds[OWNS_OBJECT])
 		return;
 	const char *function = NAME(n->c, n->c->funcs.data[n->number].decl->name);
 	struct diag *d = diag_report(diags, D_NOT_GIVEN_BACK, s->where, s->kind->noun,
@@ -102,13 +103,18 @@ static void report_held(struct nulls *n, uint32_t site, const struct owned *o, s
 static void report_gone(struct nulls *n, const struct expr *e, uint32_t site, const struct owned *o)
 {
 	const struct ownership *kind = n->sites.data[site].kind;
+	if (!kind) // a parameter that is given back by a call
+		kind = &kinds[OWNS_OBJECT];
 	bool is_certain = !(o->states & (OWNED_HELD | OWNED_NONE));
 
-	if (!n->judges_owned)
+	/* The kernel judges every way by itself; a program may know which way it went. */
+	bool is_object = kind == &kinds[OWNS_OBJECT];
+	if (!n->judges_owned || (is_object && !is_certain))
 		return;
 	const char *when = o->states & OWNED_GONE ? is_certain ? "was already" : "may be already"
 						  : "a `defer` has";
-	struct diag *d = diag_report(n->c->diags, D_GIVEN_BACK, e->where, kind->noun, when,
+	const char *article = strchr("aeiou", *kind->noun) ? "an" : "a";
+	struct diag *d = diag_report(n->c->diags, D_GIVEN_BACK, e->where, article, kind->noun, when,
 				     kind->given_back);
 	if (o->gone_where.end)
 		diag_note(n->c->diags, d, o->gone_where, "it is %s here", kind->given_back);
@@ -229,6 +235,23 @@ void owned_call(struct nulls *n, const struct expr *call, const struct fact *arg
 		else
 			expects_sites(n, arg, flow);
 	}
+}
+
+struct fact owned_new(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow)
+{
+	uint32_t site = add_site(n, e, (struct site){&kinds[OWNS_OBJECT], e->where, "new", NULL});
+
+	*flow_owned(&n->pool, flow, site) = (struct owned){.states = OWNED_HELD};
+	fact.site = site + 1;
+	return fact;
+}
+
+void owned_delete(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow)
+{
+	if (fact.site)
+		give_back(n, e, fact.site - 1, OWNED_GONE, flow);
+	else
+		expects_sites(n, e, flow);
 }
 
 void owned_defer(struct nulls *n, struct flow *flow, const struct flow *after)
