@@ -51,6 +51,7 @@ static void add_programs(struct meta *w)
 		struct ks_meta_program row = {
 			.name = add_name(w, fn->name),
 			.kind = add_string(w, fn->program),
+			.flags = fn->is_tcx ? KS_PROGRAM_TCX : 0,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

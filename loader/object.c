@@ -27,6 +27,17 @@ enum {
 		8192, // of any kernel; taken where /sys does not tell, since too much room is safe
 };
 
+/* Types that libbpf 1.1 does not know by the section of a program; enum bpf_prog_type and enum
+ * bpf_attach_type, Linux 6.12. */
+static void set_type(struct bpf_program *program)
+{
+	enum { NETFILTER = 32, ATTACH_NETFILTER = 45 };
+	if (strcmp(bpf_program__section_name(program), "netfilter") != 0)
+		return;
+	bpf_program__set_type(program, (enum bpf_prog_type)NETFILTER);
+	bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)ATTACH_NETFILTER);
+}
+
 /* The object with only program `wanted` turned on (NULL: none), not loaded yet. */
 static struct bpf_object *open_object(struct program *p, const char *wanted)
 {
@@ -41,6 +52,7 @@ static struct bpf_object *open_object(struct program *p, const char *wanted)
 	struct bpf_program *program;
 	bpf_object__for_each_program(program, object)
 	{
+		set_type(program);
 		bool is_wanted = wanted && strcmp(bpf_program__name(program), wanted) == 0;
 		bpf_program__set_autoload(program, is_wanted);
 	}

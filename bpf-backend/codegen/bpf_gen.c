@@ -108,6 +108,24 @@ static bool check_depth(struct generator *g)
 	return bpf_check_call_depth(g->module->compile, g->out, where, g->arena);
 }
 
+/* In order of the externs: a call refers to its function by that number. */
+static void add_kfuncs(struct generator *g)
+{
+	struct ir_module *m = g->module;
+	bool *is_called = ARENA_ARRAY(g->arena, bool, m->externs.len + 1);
+	for (uint32_t f = 0; f < g->out->funcs.len; f++)
+		for (uint32_t i = 0; i < g->out->funcs.data[f]->relos.len; i++)
+			if (g->out->funcs.data[f]->relos.data[i].kind == BPF_RELO_KFUNC)
+				is_called[g->out->funcs.data[f]->relos.data[i].index] = true;
+	for (uint32_t i = 0; i < m->externs.len; i++) {
+		const struct ir_extern *e = &m->externs.data[i];
+		struct bpf_object_kfunc kfunc = {e->name, 0};
+		if (is_called[i])
+			kfunc.btf_id = btf_types_add_extern(&g->types, e);
+		vec_push(g->out->arena, &g->out->kfuncs, kfunc);
+	}
+}
+
 bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 		  struct bpf_object *out)
 {
@@ -121,6 +139,8 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 	btf_types_init(&g.types, m, m->arena);
 	out->btf = g.types.builder;
 	choose_functions(&g);
+	for (uint32_t i = 0; i < m->cores.len; i++)
+		vec_push(out->arena, &out->cores, btf_types_add_core(&g.types, &m->cores.data[i]));
 	for (uint32_t i = 0; i < g.functions.len; i++)
 		ok &= generate_function(&g, g.functions.data[i]);
 	if (ok)
@@ -130,6 +150,7 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 					     btf_types_add_map(&g.types, &m->maps.data[i])};
 		vec_push(out->arena, &out->maps, map);
 	}
+	add_kfuncs(&g);
 	fill_sections(&g);
 	btf_types_finish(&g.types, out);
 	return ok;
@@ -146,6 +167,10 @@ static const char *reference_text(const struct compile *compile, const struct bp
 	case BPF_RELO_SECTION:
 		return arena_printf(arena, "%s+%u", object->sections[relo->index].name,
 				    relo->addend);
+	case BPF_RELO_KFUNC:
+		return intern_text(&compile->names, object->kfuncs.data[relo->index].name);
+	case BPF_RELO_CORE:
+		return NULL; // shown behind the instruction
 	case BPF_RELO_CALL:
 	case BPF_RELO_FUNC:
 		return intern_text(&compile->names, object->funcs.data[relo->index]->name);
@@ -162,11 +187,17 @@ static void print_function(const struct compile *compile, const struct bpf_objec
 	for (uint32_t i = 0; i < func->code.len;) {
 		struct insn_names names = {.helper = kernel_helper_name};
 		const struct bpf_record *record = &func->code.data[i];
+		const struct bpf_relo *relo = NULL;
 		if (next < func->relos.len && func->relos.data[next].insn == i)
-			names.reference =
-				reference_text(compile, object, &func->relos.data[next++], arena);
+			relo = &func->relos.data[next++];
+		if (relo)
+			names.reference = reference_text(compile, object, relo, arena);
 		buf_printf(out, "%6u: ", i);
 		insn_print(out, record, func->code.len - i, &names);
+		if (relo && relo->kind == BPF_RELO_CORE)
+			buf_printf(out, " # core %s %s",
+				   ir_core_words[object->cores.data[relo->index].kind],
+				   object->cores.data[relo->index].access);
 		buf_add_char(out, '\n');
 		i += insn_records(record);
 	}

@@ -117,6 +117,16 @@ static inline bool mir_is_remade(const struct mir_insn *in)
 }
 void mir_print(const struct mir_fn *fn, struct buf *out);
 
+/* Drops the first `count` instructions of a block, which may have none. */
+static inline void mir_drop_first(struct mir_block *block, uint32_t count)
+{
+	if (!count)
+		return;
+	block->insns.data += count;
+	block->insns.len -= count;
+	block->insns.cap -= count;
+}
+
 static inline bool mir_is_vreg(mir_reg r)
 {
 	return r >= MIR_FIRST_VREG && r != MIR_NO_REG;

@@ -62,6 +62,7 @@ struct address {
 	mir_reg base; // MIR_FRAME: `slot` counts
 	uint32_t slot;
 	int32_t off;
+	bool is_core; // `slot` is a row of module->cores, `off` its local value
 };
 
 /* ---- select.c ---- */
@@ -118,6 +119,17 @@ void select_end(struct select *s, const struct ir_insn *in);
 /* ---- select_mem.c ---- */
 
 struct address select_address(struct select *s, ir_ref base, int32_t off);
+/* The same for a load or store, whose offset may be the running kernel's to tell. */
+struct address select_access(struct select *s, ir_ref base, int32_t off);
+/* An access whose whole offset the running kernel knows. */
+struct core_address {
+	ir_ref base;
+	uint32_t core; // row of module->cores
+	uint64_t local;
+};
+/* True when the access at base + off is one and its address is in no register. */
+bool select_core_address(const struct select *s, ir_ref base, int32_t off,
+			 struct core_address *out);
 /* Base of an address without its constant offset; *off is increased. */
 ir_ref select_address_base(const struct select *s, ir_ref r, int32_t *off);
 /* Value of which a store of `width` bytes needs no more. */

@@ -60,6 +60,37 @@ static void place_args(struct select *s, const ir_ref *args, uint32_t count)
 	}
 }
 
+/* The call instruction of a helper or a function of the kernel. False after a diagnostic. */
+static bool choose_extern(struct select *s, uint32_t index, uint32_t count, struct mir_insn *call)
+{
+	const struct ir_extern *callee = &s->module->externs.data[index];
+	const char *name = intern_text(&s->compile->names, callee->name);
+	bool is_kfunc = callee->kind == IR_EXTERN_KFUNC && callee->dtype;
+	const struct kernel_helper *helper =
+		callee->kind == IR_EXTERN_HELPER ? kernel_find_helper_row(name) : NULL;
+	if (!helper && !is_kfunc) {
+		report(s, D_UNKNOWN_BPF_FUNCTION, name, NULL);
+		return false;
+	}
+	if (helper && helper->kernel > s->context->options->kernel) {
+		char since[16];
+		kernel_format_version(helper->kernel, since);
+		report(s, D_KERNEL_LACKS_HELPER, name, since);
+		return false;
+	}
+	if (count > MAX_ARGS) {
+		report(s, D_TOO_MANY_BPF_ARGS, name, NULL);
+		return false;
+	}
+	call->op = is_kfunc ? BPF_OP_CALL_KFUNC : BPF_OP_CALL_HELPER;
+	call->imm = is_kfunc ? -1 : (int32_t)helper->info.id;
+	if (is_kfunc) {
+		call->relo = BPF_RELO_KFUNC + 1;
+		call->index = index;
+	}
+	return true;
+}
+
 void select_call(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
@@ -80,26 +111,8 @@ void select_call(struct select *s, ir_ref r)
 			return;
 		}
 	} else {
-		const struct ir_extern *callee = &s->module->externs.data[in->index];
-		const char *name = intern_text(&s->compile->names, callee->name);
-		const struct kernel_helper *helper =
-			callee->kind == IR_EXTERN_HELPER ? kernel_find_helper_row(name) : NULL;
-		if (!helper) {
-			report(s, D_UNKNOWN_BPF_FUNCTION, name, NULL);
+		if (!choose_extern(s, in->index, count, &call))
 			return;
-		}
-		if (helper->kernel > s->context->options->kernel) {
-			char since[16];
-			kernel_format_version(helper->kernel, since);
-			report(s, D_KERNEL_LACKS_HELPER, name, since);
-			return;
-		}
-		if (count > MAX_ARGS) {
-			report(s, D_TOO_MANY_BPF_ARGS, name, NULL);
-			return;
-		}
-		call.op = BPF_OP_CALL_HELPER;
-		call.imm = (int32_t)helper->info.id;
 	}
 	place_args(s, ir_args(s->ir, r), count);
 	emit_call(s, call, r);
@@ -115,7 +128,8 @@ static struct address scalar_address(const struct select *s, uint32_t slot, ir_r
 				     uint32_t size)
 {
 	bool at_end = !ir_is_const(value) && s->key_uses[value] == s->uses[value];
-	return (struct address){MIR_FRAME, slot, at_end ? 8 - (int32_t)size : 0};
+	return (struct address){
+		.base = MIR_FRAME, .slot = slot, .off = at_end ? 8 - (int32_t)size : 0};
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)

@@ -199,8 +199,7 @@ static bool is_address(const struct select *s, ir_ref r)
 	if (ir_is_const(r))
 		return false;
 	const struct ir_insn *in = ir_get(s->ir, r);
-	return in->op == IR_SLOT || in->op == IR_GLOBAL ||
-	       (in->op == IR_CTX_LOAD && IR_MEM_SPACE(in->aux) != (enum ir_space)IR_CTX_SCALAR);
+	return in->op == IR_SLOT || in->op == IR_GLOBAL || ir_is_packet_load(in);
 }
 
 /* What a value is on the p-th edge into block b. */

@@ -180,6 +180,7 @@ static int read_options(struct session *s)
 	s->target.map_kind_at = kernel_map_kind_at;
 	s->target.ctx_field_at = kernel_ctx_field_at;
 	s->target.find_helper = kernel_find_helper;
+	s->target.find_kfunc = kernel_find_kfunc;
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
 	s->target.open_modules = open_modules;

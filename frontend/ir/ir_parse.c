@@ -124,6 +124,58 @@ static void parse_dtype(struct ir_parser *p)
 	ir_add_dtype(p->m, t);
 }
 
+/* The rest of the line: names of members and numbers of elements. */
+static void parse_core_path(struct ir_parser *p, struct ir_core *core)
+{
+	VEC(struct ir_core_step) steps = {0};
+
+	while (!p->token.at_line_start && p->token.kind != IR_TOK_END) {
+		struct ir_core_step step = {0};
+		uint32_t before = p->token.begin;
+		if (p->token.kind == IR_TOK_NUMBER)
+			ir_lex_need_number(p, &step.index);
+		else
+			step.name = ir_lex_need_name(p);
+		if (p->token.begin == before)
+			return;
+		vec_push(p->m->arena, &steps, step);
+	}
+	core->steps = steps.data;
+	core->step_count = steps.len;
+}
+
+static void parse_core(struct ir_parser *p)
+{
+	struct ir_core core = {0};
+	uint32_t number;
+	int kind;
+	span where = ir_lex_span(p);
+	struct attribute attributes[] = {
+		{"dtype", &core.dtype, NULL}, {"object", NULL, &core.is_object}, {0}};
+
+	if (!ir_lex_need_number(p, &number) || !ir_lex_need_punct(p, '=') ||
+	    !ir_lex_need_one_of(p, ir_core_words, "a kind of kernel fact", &kind))
+		return;
+	if (number != p->m->cores.len)
+		ir_lex_error(p, where, "kernel facts are numbered from 0 in order");
+	core.kind = (enum ir_core_kind)kind;
+	while (at_attribute(p)) {
+		if (ir_lex_take_word(p, "path")) {
+			parse_core_path(p, &core);
+		} else if (!ir_lex_take_word(p, "local")) {
+			if (!take_attribute(p, attributes))
+				break;
+		} else if (p->token.kind == IR_TOK_NUMBER) { // 64 bits, unlike the others
+			core.local = p->token.value;
+			ir_lex_next(p);
+		} else {
+			ir_lex_expected(p, "a number");
+			break;
+		}
+	}
+	vec_push(p->m->arena, &p->m->cores, core);
+}
+
 static void parse_init(struct ir_parser *p, struct ir_global *global)
 {
 	if (p->token.kind != IR_TOK_STRING) {
@@ -214,15 +266,24 @@ static void parse_map(struct ir_parser *p)
 
 static void parse_extern(struct ir_parser *p)
 {
-	uint32_t effects = 0;
+	uint32_t effects = 0, dtype = 0;
 	int kind, type;
 	symbol name = need_declared_name(p, '!');
 
 	if (!ir_lex_need_one_of(p, ir_extern_words, "`helper`, `kfunc` or `runtime`", &kind) ||
 	    !ir_lex_need_one_of(p, ir_type_words, "a type", &type))
 		return;
-	parse_attributes(p, (struct attribute[]){{"effects", &effects, NULL}, {0}});
-	struct ir_extern e = {name, (enum ir_extern_kind)kind, (uint8_t)type, (uint8_t)effects};
+	bool gives_object = false;
+	parse_attributes(p, (struct attribute[]){{"effects", &effects, NULL},
+						 {"dtype", &dtype, NULL},
+						 {"object", NULL, &gives_object},
+						 {0}});
+	struct ir_extern e = {.name = name,
+			      .kind = (enum ir_extern_kind)kind,
+			      .result = (uint8_t)type,
+			      .effects = (uint8_t)effects,
+			      .dtype = dtype,
+			      .gives_object = gives_object};
 	vec_push(p->m->arena, &p->m->externs, e);
 	if (name)
 		name_first(&p->externs, name, p->m->externs.len - 1);
@@ -315,6 +376,8 @@ static void parse_declaration(struct ir_parser *p, uint32_t *next_fn)
 {
 	if (take_line_word(p, "dtype")) {
 		parse_dtype(p);
+	} else if (take_line_word(p, "core")) {
+		parse_core(p);
 	} else if (take_line_word(p, "global")) {
 		parse_global(p);
 	} else if (take_line_word(p, "map")) {
@@ -334,7 +397,8 @@ static void parse_declaration(struct ir_parser *p, uint32_t *next_fn)
 			ir_parse_body(p, p->m->fns.data[index]);
 	} else {
 		p->token.at_line_start = false;
-		ir_lex_expected(p, "a declaration: dtype, global, map, extern, option, main or fn");
+		ir_lex_expected(
+			p, "a declaration: dtype, core, global, map, extern, option, main or fn");
 		return;
 	}
 	if (!p->token.at_line_start)
@@ -357,6 +421,8 @@ static bool check_dtypes(const struct ir_module *m)
 		for (uint32_t k = 0; k < t->member_count; k++)
 			good = good && dtype_exists(m, t->members[k].type);
 	}
+	for (uint32_t i = 0; i < m->cores.len; i++)
+		good = good && dtype_exists(m, m->cores.data[i].dtype);
 	for (uint32_t i = 0; i < m->globals.len; i++)
 		good = good && dtype_exists(m, m->globals.data[i].dtype);
 	for (uint32_t i = 0; i < m->maps.len; i++)

@@ -277,6 +277,8 @@ static bool parse_extra(struct body *f, ir_ref r, struct ir_insn *in)
 		return in->op == IR_PHI ? parse_phi_args(f, r) : parse_args(f, in);
 	case IR_EXTRA_PARAM:
 		return ir_lex_need_number(p, &in->index);
+	case IR_EXTRA_CORE:
+		return ir_lex_need_punct(p, '~') && ir_lex_need_number(p, &in->index);
 	case IR_EXTRA_NONE:
 	case IR_EXTRA_REF:
 	case IR_EXTRA_CASES:

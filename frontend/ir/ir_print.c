@@ -5,6 +5,7 @@
  *	dtype 1 = int "u32" size 4
  *	global $limit section data size 4 align 4 dtype 1 init "\x01\x00\x00\x00"
  *	map &hits type 1 key 4 scalar value 8 scalar entries 16
+ *	core 0 = field_offset dtype 3 local 96 path se vruntime
  *	extern !bpf_ktime_get_ns helper i64 effects 8
  *	fn @prog(ptr) -> i32 bpf program "xdp" exported {
  *	  slot #0 x size 8 align 8
@@ -18,7 +19,7 @@
  *
  * Values are numbered in the order of print, blocks too. A constant is `5` (i32), `5:i64`, `null` or
  * `5:ptr`. Slots are named by number, everything else by name, or by index (`@2`) when it has none or
- * an earlier one has the same. A name with unusual characters is quoted. Spans are not printed.
+ * an earlier one has the same, rows of `core` as `~0`. A name with unusual characters is quoted. Spans are not printed.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -189,7 +190,7 @@ static void print_memory_aux(struct printer *p, const struct ir_insn *in)
 	buf_printf(p->out, " w%u", IR_MEM_WIDTH(in->aux));
 	if (IR_MEM_SIGNED(in->aux))
 		buf_add_text(p->out, " signed");
-	if (kind && kind < IR_SPACE_COUNT)
+	if (kind && kind < (is_ctx ? (uint32_t)IR_CTX_KIND_COUNT : (uint32_t)IR_SPACE_COUNT))
 		buf_printf(p->out, " %s", is_ctx ? ir_ctx_words[kind] : ir_space_words[kind]);
 	if (in->aux & IR_MEM_CHECKED)
 		buf_add_text(p->out, " checked");
@@ -245,6 +246,9 @@ static void print_extra(struct printer *p, ir_ref r, const struct ir_insn *in)
 		break;
 	case IR_EXTRA_PARAM:
 		buf_printf(p->out, " %" PRIu32, in->index);
+		break;
+	case IR_EXTRA_CORE:
+		buf_printf(p->out, " ~%" PRIu32, in->index);
 		break;
 	case IR_EXTRA_NONE:
 	case IR_EXTRA_REF:
@@ -411,6 +415,27 @@ static void print_dtype(struct printer *p, uint32_t index)
 	buf_add_text(p->out, t->member_count ? "}\n" : "\n");
 }
 
+static void print_core(struct printer *p, uint32_t index)
+{
+	const struct ir_core *core = &p->m->cores.data[index];
+
+	buf_printf(p->out, "core %" PRIu32 " = %s", index, ir_core_words[core->kind]);
+	print_number(p, "dtype", core->dtype);
+	print_number(p, "local", core->local);
+	if (core->is_object)
+		buf_add_text(p->out, " object");
+	if (core->step_count)
+		buf_add_text(p->out, " path");
+	for (uint32_t i = 0; i < core->step_count; i++) {
+		buf_add_char(p->out, ' ');
+		if (core->steps[i].name)
+			print_name(p, core->steps[i].name);
+		else
+			buf_printf(p->out, "%" PRIu32, core->steps[i].index);
+	}
+	buf_add_char(p->out, '\n');
+}
+
 static void print_global(struct printer *p, uint32_t index)
 {
 	const struct ir_global *g = &p->m->globals.data[index];
@@ -487,6 +512,8 @@ void ir_print_module(const struct ir_module *m, struct buf *out)
 
 	for (uint32_t i = 1; i < m->dtypes.len; i++)
 		print_dtype(&p, i);
+	for (uint32_t i = 0; i < m->cores.len; i++)
+		print_core(&p, i);
 	for (uint32_t i = 0; i < m->globals.len; i++)
 		print_global(&p, i);
 	for (uint32_t i = 0; i < m->maps.len; i++)
@@ -497,6 +524,9 @@ void ir_print_module(const struct ir_module *m, struct buf *out)
 		print_extern_ref(&p, i);
 		buf_printf(out, " %s %s", ir_extern_words[e->kind], ir_type_words[e->result]);
 		print_number(&p, "effects", e->effects);
+		print_number(&p, "dtype", e->dtype);
+		if (e->gives_object)
+			buf_add_text(out, " object");
 		buf_add_char(out, '\n');
 	}
 	if (m->options_size)

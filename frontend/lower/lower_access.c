@@ -54,6 +54,11 @@ void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t 
 	uint32_t lowest = scale & (0 - scale);
 	if (lowest && lowest < place->align)
 		place->align = lowest;
+	if (core_is_inside(place)) {
+		place->base = place_base(f, place);
+		place->term_count = 0;
+		place->core = NULL;
+	}
 	if (place->term_count == PLACE_MAX_TERMS) {
 		place->base = place_base(f, place);
 		place->term_count = 0;
@@ -92,10 +97,16 @@ static void check_index(struct body *f, struct place *place, struct expr *index,
 	place_guard(f, place, ir_emit(&f->b, IR_ULT, IR_I32, value, const64(f, limit)));
 }
 
-void place_index(struct body *f, struct place *place, struct expr *index, uint32_t element_size,
-		 uint32_t limit)
+void place_index(struct body *f, struct place *place, struct expr *index,
+		 const struct type *element, uint32_t limit)
 {
-	if (index->is_const) {
+	uint32_t element_size = element->size;
+	if (index->is_const && core_is_inside(place) && index->value < limit) {
+		core_enter_element(f, place, element, (uint32_t)index->value);
+		return;
+	}
+	bool is_kernel = f->target == IR_TARGET_BPF && type_is_kernel(element);
+	if (index->is_const && !(is_kernel && index->value)) {
 		uint64_t bytes = index->value * element_size;
 		if ((int64_t)bytes == (int32_t)bytes && !limit) {
 			place->offset += (int32_t)bytes;
@@ -110,6 +121,12 @@ void place_index(struct body *f, struct place *place, struct expr *index, uint32
 	f->b.where = index->where;
 	if (limit)
 		check_index(f, place, index, value, limit);
+	if (is_kernel) {
+		ir_ref stride = core_stride(f, element);
+		place_add_term(f, place, ir_emit(&f->b, IR_MUL, IR_I64, value, stride), 1);
+		core_begin(f, place, element);
+		return;
+	}
 	place_add_term(f, place, value, element_size);
 }
 
@@ -143,7 +160,9 @@ static struct place context_place(ir_ref base, const struct ctx_field *row)
 static struct place pointee_place(struct body *f, struct expr *pointer)
 {
 	ir_ref base = lower_value(f, pointer);
-	return pointer_place(base, pointer->type->element->align);
+	struct place place = pointer_place(base, pointer->type->element->align);
+	core_begin(f, &place, pointer->type->element);
+	return place;
 }
 
 static struct place field_place(struct body *f, struct expr *expr)
@@ -154,6 +173,10 @@ static struct place field_place(struct body *f, struct expr *expr)
 		return context_place(lower_value(f, base), field->field.ctx);
 	struct place place =
 		base->type->kind == TYPE_POINTER ? pointee_place(f, base) : lower_place(f, base);
+	if (place.core) {
+		core_enter_field(f, &place, field);
+		return place;
+	}
 	return place_of_field(place, field);
 }
 
@@ -165,12 +188,11 @@ static struct place index_place(struct body *f, struct expr *expr)
 		type = type->entry_of->type->map.value;
 	if (type->kind == TYPE_POINTER) {
 		struct place place = pointee_place(f, base);
-		place_index(f, &place, expr->index.index, expr->type->size, 0);
+		place_index(f, &place, expr->index.index, expr->type, 0);
 		return place;
 	}
 	struct place place = lower_place(f, base);
-	uint32_t size = type->kind == TYPE_STR ? 1 : type->element->size;
-	place_index(f, &place, expr->index.index, size, type->count);
+	place_index(f, &place, expr->index.index, expr->type, type->count);
 	return place;
 }
 
@@ -226,7 +248,7 @@ ir_ref place_base(struct body *f, const struct place *place)
 			bytes = emit_folded(f, IR_MUL, IR_I64, bytes, const64(f, term->scale));
 		base = ir_emit(&f->b, IR_PTRADD, IR_PTR, base, bytes);
 	}
-	return base;
+	return core_is_inside(place) ? core_address(f, place, base) : base;
 }
 
 ir_ref place_address(struct body *f, const struct place *place)
@@ -267,6 +289,8 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 {
 	if (place->is_ctx)
 		return load_context(f, place, type);
+	if (place->bits)
+		return core_load_bits(f, place, type);
 	if (place->bit_width)
 		return load_bits(f, place, type);
 	uint32_t width = value_width(type);

@@ -236,5 +236,7 @@ void lower_into(struct body *f, const struct place *to, struct expr *expr, const
 	}
 	struct place from = lower_place(f, expr);
 	f->b.where = expr->where;
+	if (type->kind == TYPE_STR && core_is_inside(&from))
+		from = core_text(f, &from, type);
 	copy_object(f, to, &from, type->size);
 }

@@ -122,11 +122,32 @@ static ir_ref call_value(struct body *f, struct expr *call, const struct place *
 
 /* ---- BPF helpers ---- */
 
+/* The kernel's C leaves what is beyond a narrow result as it happens to be. */
+static ir_ref cut_result(struct body *f, const struct type *type, ir_ref value)
+{
+	bool is_signed = value_is_signed(type);
+	switch (type->kind == TYPE_VOID ? 0 : value_width(type)) {
+	case 1:
+		return ir_emit(&f->b, is_signed ? IR_EXT8S : IR_EXT8U, IR_I32, value, IR_REF_NONE);
+	case 2:
+		return ir_emit(&f->b, is_signed ? IR_EXT16S : IR_EXT16U, IR_I32, value,
+			       IR_REF_NONE);
+	default:
+		return value;
+	}
+}
+
+static uint32_t kfunc_effects(const struct kfunc_info *kfunc)
+{
+	uint32_t moves = kfunc && kfunc->flags & KFUNC_MOVES_PACKET ? IR_EFFECT_PACKET : 0;
+	return IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER | moves;
+}
+
 static ir_ref call_extern(struct body *f, struct expr *call)
 {
 	struct decl *callee = call->call.target;
 	const char *name = intern_text(&f->lw->compile->names, callee->name);
-	uint32_t count = call->call.args.len;
+	uint32_t count = call->call.args.len, index;
 	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, count + 1);
 	for (uint32_t i = 0; i < count; i++)
 		args[i] = lower_argument(f, call->call.args.data[i]);
@@ -134,9 +155,18 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	const struct helper_info *helper = info->find_helper(name, info->kernel);
 	f->b.where = call->where;
 	enum ir_type result = value_type(call->type);
-	uint32_t index = ir_add_extern(f->m, helper ? IR_EXTERN_HELPER : IR_EXTERN_KFUNC, name,
-				       result, helper_effects(helper));
-	return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+	if (helper) {
+		index = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, helper_effects(helper));
+		f->m->externs.data[index].gives_object = helper->gives_object;
+		return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+	}
+	index = ir_add_extern(f->m, IR_EXTERN_KFUNC, name, result,
+			      kfunc_effects(callee->func.kfunc));
+	f->m->externs.data[index].gives_object = result == IR_PTR;
+	if (!f->m->externs.data[index].dtype)
+		f->m->externs.data[index].dtype = lower_func_dtype(f->lw, callee);
+	ir_ref value = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+	return cut_result(f, call->type, value);
 }
 
 /* ---- built-in functions ---- */
@@ -231,13 +261,17 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return call_with_map(f, call, "ks_map_clear", IR_VOID);
 	case BUILTIN_STR_LEN:
 		return lower_string_len(f, call);
+	case BUILTIN_HAS_FIELD:
+	case BUILTIN_HAS_TYPE:
+	case BUILTIN_HAS_CONSTANT:
+	case BUILTIN_KERNEL_CONSTANT:
+	case BUILTIN_KERNEL_SIZEOF:
+		return lower_kernel_question(f, call);
 	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
 	case BUILTIN_EXEC:
 	case BUILTIN_DAEMON:
 	case BUILTIN_REGISTER:
 	case BUILTIN_UNREGISTER:
-	case BUILTIN_HAS_FIELD:
-	case BUILTIN_HAS_TYPE:
 	case BUILTIN_READ_USER:
 	case BUILTIN_READ_USER_STR:
 	case BUILTIN_COUNT:

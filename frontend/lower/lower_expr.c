@@ -109,7 +109,10 @@ static uint32_t step_size(const struct type *pointer)
 ir_ref lower_pointer_step(struct body *f, enum binary_op op, ir_ref pointer, ir_ref count,
 			  const struct type *type)
 {
-	ir_ref bytes = scaled(f, count, step_size(type));
+	bool is_kernel = f->target == IR_TARGET_BPF && type_is_kernel(type->element);
+	ir_ref bytes =
+		is_kernel ? ir_emit(&f->b, IR_MUL, IR_I64, count, core_stride(f, type->element))
+			  : scaled(f, count, step_size(type));
 	if (op == BINARY_SUB)
 		bytes = emit_folded(f, IR_NEG, IR_I64, bytes, IR_REF_NONE);
 	return ir_emit(&f->b, IR_PTRADD, IR_PTR, pointer, bytes);

@@ -26,13 +26,14 @@ struct lower {
 	const struct checked_program *program;
 	const struct target_info *info;
 	struct ir_module *m;
-	struct arena making; // holds the function that is being lowered
-	struct map dtypes;   // type id -> index of the dtype + 1
-	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
-	struct map fns;      // declaration and target -> index of the function + 1
-	struct map throws;   // declaration -> 1 when a throw or a panic can leave the function
-	struct map panics;   // declaration -> 1 when a panic can
-	struct map tails;    // attribute of programs -> index of their program array + 1
+	struct arena making;   // holds the function that is being lowered
+	struct map dtypes;     // type id -> index of the dtype + 1
+	struct map literals;   // hash of size, alignment and bytes -> index of the global + 1
+	struct map fns;        // declaration and target -> index of the function + 1
+	struct map throws;     // declaration -> 1 when a throw or a panic can leave the function
+	struct map panics;     // declaration -> 1 when a panic can
+	struct map core_types; // type id -> index of the dtype with the members that are read + 1
+	struct map tails;      // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
 	uint32_t error_count;         // of the diagnostics at the beginning
 };
@@ -56,6 +57,15 @@ struct place_term {
 	uint32_t scale;
 };
 
+/* One step of an access to a struct whose layout the running kernel decides (lower_core.c). */
+struct core_step {
+	const struct core_step *up; // NULL: the struct itself
+	const struct type *type;    // of what is reached
+	const struct decl *field;   // NULL: an element
+	uint32_t index;             // of the element
+	uint32_t offset;            // bytes from the struct, in the build's own layout
+};
+
 struct place {
 	bool is_ctx;         // a context field: base is the context
 	bool is_percpu;      // inside the value of a per-CPU map
@@ -71,8 +81,10 @@ struct place {
 	 * verifier carries what a comparison told it about a number to what is computed afterwards. */
 	struct place_term terms[PLACE_MAX_TERMS];
 	ir_ref guards[PLACE_MAX_GUARDS];
-	const struct decl *root;   // local variable that it is a part of; NULL when unknown
-	const struct entry *entry; // userspace: entry to write back after a store; NULL for none
+	const struct decl *root;      // local variable that it is a part of; NULL when unknown
+	const struct core_step *core; // way from base + terms into a struct of the kernel, or NULL
+	const struct decl *bits;      // a bit-field of such a struct
+	const struct entry *entry;    // userspace: entry to write back after a store; NULL for none
 };
 
 /* What a local declaration became (decl->lowered while its function is lowered). */
@@ -268,8 +280,35 @@ void zero_object(struct body *f, const struct place *to, uint32_t size);
 /* Address as a value; null when a guard fails. */
 ir_ref lower_guarded_address(struct body *f, const struct place *place);
 /* Adds a variable index to a place; `limit` elements, 0 for no check. */
-void place_index(struct body *f, struct place *place, struct expr *index, uint32_t element_size,
-		 uint32_t limit);
+void place_index(struct body *f, struct place *place, struct expr *index,
+		 const struct type *element, uint32_t limit);
+
+/* ---- lower_core.c ---- */
+
+/* A place behind a pointer to `type`: what follows goes by the running kernel's layout when it is a struct of
+ * the kernel and the function is eBPF. */
+void core_begin(struct body *f, struct place *place, const struct type *type);
+/* One step further; only when place->core. */
+void core_enter_field(struct body *f, struct place *place, const struct decl *field);
+void core_enter_element(struct body *f, struct place *place, const struct type *element,
+			uint32_t index);
+/* Debug type of a struct of the kernel with the members that the program reads. */
+uint32_t core_record(struct lower *lw, const struct type *type);
+/* True when the place is inside of a struct of the kernel, not the struct itself. */
+bool core_is_inside(const struct place *place);
+/* `base` moved to where place->core leads. */
+ir_ref core_address(struct body *f, const struct place *place, ir_ref base);
+/* A number that the running kernel decides: I64. `step` NULL: of the type itself. */
+ir_ref core_number(struct body *f, enum ir_core_kind kind, const struct type *type,
+		   const struct core_step *step, uint64_t local);
+/* Bytes from one object of the type to the next. */
+ir_ref core_stride(struct body *f, const struct type *type);
+ir_ref core_load_bits(struct body *f, const struct place *place, const struct type *type);
+/* A fresh str of the type with the characters at a place in a struct of the kernel. */
+struct place core_text(struct body *f, const struct place *from, const struct type *type);
+
+/* has_field(), has_type() and the like. lower_question.c */
+ir_ref lower_kernel_question(struct body *f, struct expr *call);
 
 /* ---- lower_bits.c ---- */
 

@@ -248,6 +248,9 @@ static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name, enum ir
 	const struct type *type = without_bound(lw, decl, bound);
 	fn->where = decl->name_where;
 	fn->program = decl->func.program ? decl->func.program->name : NULL;
+	fn->is_packet_constant = fn->program && !decl->func.program->writes_packet;
+	fn->is_tcx = fn->program && !strcmp(decl->func.program->attribute, "tc") &&
+		     !decl->func.has_other_results;
 	fn->is_exported = fn->program || decl == lw->program->main;
 	fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
 	set_signature(fn, type, fn_may_throw(lw, decl));
@@ -343,6 +346,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.throws, out->arena);
 	map_init(&lw.panics, out->arena);
 	map_init(&lw.tails, out->arena);
+	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);
 	for (uint32_t i = 0; i < program->globals.len; i++)

@@ -34,6 +34,8 @@ struct text lower_text(struct body *f, struct expr *expr)
 		return text;
 	}
 	text.place = lower_place(f, expr);
+	if (core_is_inside(&text.place))
+		text.place = core_text(f, &text.place, expr->type);
 	if (text.place.guard_count) {
 		struct place copy = slot_place(f, new_slot(f, expr->type, 0, expr->where));
 		copy_object(f, &copy, &text.place, text.capacity);

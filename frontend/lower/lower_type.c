@@ -158,7 +158,9 @@ static uint32_t make_dtype(struct lower *lw, const struct type *type)
 	case TYPE_STR:
 		return add_array(lw, lw->program->types.char_, type->count, type->size);
 	case TYPE_POINTER:
-		return add_pointer(lw, lower_dtype(lw, type->element));
+		return add_pointer(lw, type_is_kernel(type->element)
+					       ? core_record(lw, type->element)
+					       : lower_dtype(lw, type->element));
 	case TYPE_FUNC:
 		return add_pointer(lw, add_func(lw, type, NULL));
 	case TYPE_PROGRAM_REF:

@@ -22,6 +22,7 @@ static void fill_target(struct target_info *target, const struct lsp_options *op
 	target->map_kind_at = kernel_map_kind_at;
 	target->ctx_field_at = kernel_ctx_field_at;
 	target->find_helper = kernel_find_helper;
+	target->find_kfunc = kernel_find_kfunc;
 	target->helper_name = kernel_helper_name;
 }
 

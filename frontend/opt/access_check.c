@@ -85,7 +85,7 @@ static void report(struct check *c, const struct access *access, enum diag_id id
 	span where = c->fn->spans.data[access->insn];
 	if (id == D_STALE_PACKET_POINTER)
 		report_stale(c, access);
-	else if (id == D_PACKET_OFFSET)
+	else if (id == D_PACKET_OFFSET || id == D_PACKET_CONSTANT)
 		diag_report(diags, id, where, bytes_text(c, access->size));
 	else
 		diag_report(diags, id, where, bytes_text(c, access->size), limit_text(c, access));
@@ -125,6 +125,10 @@ static void note_access(struct check *c, struct access access, int64_t offset)
 		return;
 	struct ir_insn *in = ir_get(c->fn, access.insn);
 	access.begin = v.offset + offset;
+	if (access.is_write && c->fn->is_packet_constant) {
+		report(c, &access, D_PACKET_CONSTANT);
+		return;
+	}
 	if (v.epoch != c->packets.now[access.insn]) {
 		report(c, &access, D_STALE_PACKET_POINTER);
 		return;
@@ -471,7 +475,7 @@ static bool find_loads(struct check *c)
 	bool found = false;
 	for (ir_ref r = 1; r < c->fn->insns.len; r++) {
 		const struct ir_insn *in = ir_get(c->fn, r);
-		if (in->op == IR_CTX_LOAD && in->type == IR_PTR) {
+		if (ir_is_packet_load(in) && in->type == IR_PTR) {
 			c->load_of_kind[IR_MEM_SPACE(in->aux) & 3] = r;
 			found = true;
 		}

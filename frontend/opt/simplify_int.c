@@ -313,7 +313,7 @@ static bool is_object_address(struct simplifier *s, ir_ref r)
 	const struct ir_insn *ctx_load = simplify_insn_of(s, r, IR_CTX_LOAD);
 	return simplify_insn_of(s, r, IR_SLOT)->op || simplify_insn_of(s, r, IR_GLOBAL)->op ||
 	       simplify_insn_of(s, r, IR_FUNC)->op ||
-	       (ctx_load->op && IR_MEM_SPACE(ctx_load->aux) != 0); // packet pointers
+	       (ctx_load->op && ir_is_packet_load(ctx_load)); // packet pointers
 }
 
 /* be16(x) == c is x == be16(c), if x has no other bits. */

@@ -52,8 +52,9 @@ struct escape {
 
 /* Something that only some kinds of program may do: use a field of the context, call a helper. */
 struct kind_use {
-	const struct ctx_field *field; // or
-	const struct helper_info *helper;
+	const struct ctx_field *field;    // or
+	const struct helper_info *helper; // or
+	const struct kfunc_info *kfunc;
 	span where;
 	bool is_write, is_reported;
 };
@@ -402,7 +403,10 @@ bool check_call_edge(struct checker *c, const struct expr *call, struct decl *ca
 void note_ctx_access(struct checker *c, const struct ctx_field *field, span where, bool is_write);
 /* The same when the place that is assigned is one. */
 void note_ctx_write(struct checker *c, const struct expr *target);
+/* A method that reads the packet of a context. */
+void note_packet_use(struct checker *c, const struct type *ctx, span where);
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where);
 /* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
 void check_program_result(struct checker *c, const struct expr *e);
 /* After all bodies: judges what was noted, for each kind of program that does it. */
@@ -449,6 +453,13 @@ void check_returned_address(struct checker *c, const struct expr *e);
 struct expr *check_test_context(struct checker *c, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
+
+/* ---- functions of the kernel that eBPF calls (check_kfunc.c) ---- */
+
+/* A call of an extern that is no BPF helper. */
+struct expr *check_kfunc_call(struct checker *c, struct expr *e, struct decl *d);
+/* The parameter may be null. */
+bool kfunc_param_takes_null(struct checker *c, const struct decl *kfunc, uint32_t index);
 
 /* ---- tail calls (check_tail.c) ---- */
 

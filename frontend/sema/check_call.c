@@ -93,12 +93,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	e->call.target = d;
 	e->call.callee->type = d->type;
 	note_effect(c);
-	if (!h) {
-		report_unavailable(
-			c, e->where,
-			arena_printf(c->arena, "a call of the kernel function `%s`", name));
-		return fail_call(c, e);
-	}
+	if (!h)
+		return check_kfunc_call(c, e, d);
 	if (!use_bpf_only(c, e->where, arena_printf(c->arena, "the BPF helper `%s`", name)) ||
 	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
 		return fail_call(c, e);
@@ -180,11 +176,15 @@ static struct expr *check_impl_arg(struct checker *c, struct expr *arg)
 	return fail(c, arg);
 }
 
-/* Name of a field, which the type need not have. */
+/* Name of a field, which the type need not have, or names with dots between them. */
 static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
 {
+	const struct expr *e = arg;
+
 	arg->type = c->types->void_;
-	if (arg->kind == EXPR_NAME)
+	while (e->kind == EXPR_FIELD && !e->field.arrow)
+		e = e->field.base;
+	if (e->kind == EXPR_NAME)
 		return arg;
 	diag_report(c->diags, D_EXPECTED, arg->where, "the name of a field",
 		    expr_kind_name(arg->kind));
@@ -200,6 +200,22 @@ static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
 		return arg;
 	}
 	return check_type_arg(c, arg);
+}
+
+/* A constant of an enum of the kernel. */
+static struct expr *check_kernel_constant_arg(struct checker *c, struct expr *arg)
+{
+	arg = check_expr(c, arg, NULL);
+	const struct decl *d = arg->kind == EXPR_NAME    ? arg->name.decl
+			       : arg->kind == EXPR_FIELD ? arg->field.decl
+							 : NULL;
+	if (arg->type->kind == TYPE_ERROR)
+		return arg;
+	if (d && d->kind == DECL_ENUM_CONST && kernel_declares(c, d->constant.parent))
+		return arg;
+	diag_report(c->diags, D_EXPECTED, arg->where, "a constant of an enum of the kernel",
+		    expr_kind_name(arg->kind));
+	return fail(c, arg);
 }
 
 static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
@@ -226,6 +242,8 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_field_name_arg(c, arg);
 	case 'I':
 		return check_impl_arg(c, arg);
+	case 'E':
+		return check_kernel_constant_arg(c, arg);
 	case 'P':
 		return check_pointer_arg(c, arg);
 	case 'X':
@@ -238,6 +256,11 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_as(c, arg, c->types->u32);
 	case 'l':
 		return check_as(c, arg, c->types->u64);
+	case 'n':
+		arg = check_value(c, arg, c->types->u64);
+		if (arg->is_const && arg->type->is_signed && (int64_t)arg->value < 0)
+			set_const(arg, c->types->u64, arg->value);
+		return convert_to(c, arg, c->types->u64);
 	case '2':
 		return check_order_arg(c, arg, 2, true);
 	case '4':
@@ -420,6 +443,8 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
 	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
 		d = NULL;
+	if (d && d->builtin.id == BUILTIN_CTX_AT)
+		note_packet_use(c, base->type->element, callee->field.name_where);
 	if (d)
 		return check_builtin_call(c, e, d, hint);
 

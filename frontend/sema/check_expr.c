@@ -106,6 +106,12 @@ static bool is_integer_or_bool(const struct type *t)
 	return type_is_integer(t) || t->kind == TYPE_BOOL;
 }
 
+/* Numbers become pointers into the kernel only, where a bad one reads as zero. */
+static bool is_kernel_pointer(const struct type *t)
+{
+	return t->kind == TYPE_POINTER && type_is_kernel(t->element);
+}
+
 /* The conversion that `from as to` is; false when there is none. */
 static bool cast_conversion(const struct types *types, const struct type *from,
 			    const struct type *to, enum conversion *out)
@@ -118,6 +124,8 @@ static bool cast_conversion(const struct types *types, const struct type *from,
 	else if (from->kind == TYPE_POINTER && to->kind == TYPE_POINTER)
 		*out = CONV_POINTER;
 	else if (from->kind == TYPE_POINTER && to == types->u64)
+		*out = CONV_POINTER_INT;
+	else if (type_is_integer(from) && from->size == 8 && is_kernel_pointer(to))
 		*out = CONV_POINTER_INT;
 	else
 		return false;
@@ -144,6 +152,9 @@ static struct expr *check_cast(struct checker *c, struct expr *e)
 				  "`htons`, `htonl`, `htonll`");
 		return fail(c, e);
 	}
+	if (from->kind != TYPE_POINTER && to->kind == TYPE_POINTER &&
+	    !use_bpf_only(c, e->where, "a number as a pointer into the kernel"))
+		return fail(c, e);
 	e->type = to;
 	if (e->cast.operand->is_const)
 		set_const(e, to,

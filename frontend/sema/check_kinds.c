@@ -46,9 +46,23 @@ void note_ctx_write(struct checker *c, const struct expr *target)
 	note_ctx_access(c, target->field.decl->field.ctx, target->field.name_where, true);
 }
 
+void note_packet_use(struct checker *c, const struct type *ctx, span where)
+{
+	for (uint32_t i = 0; i < ctx->record.fields.len; i++) {
+		const struct ctx_field *row = ctx->record.fields.data[i]->field.ctx;
+		if (row->value == CTX_PACKET)
+			note_ctx_access(c, row, where, false);
+	}
+}
+
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where)
 {
 	note(c, (struct kind_use){.helper = helper, .where = where});
+}
+
+void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where)
+{
+	note(c, (struct kind_use){.kfunc = kfunc, .where = where});
 }
 
 /* ---- judging ---- */
@@ -86,7 +100,12 @@ static void judge(struct checker *c, const struct decl *program, const struct de
 
 	if (use->is_reported)
 		return;
-	if (use->helper) {
+	if (use->kfunc) {
+		if (use->kfunc->callers & kind->helpers)
+			return;
+		d = diag_report(c->diags, D_HELPER_KIND, use->where, kind_text(c, kind),
+				use->kfunc->name);
+	} else if (use->helper) {
 		if (use->helper->callers & kind->helpers)
 			return;
 		d = diag_report(c->diags, D_HELPER_KIND, use->where, kind_text(c, kind),
@@ -114,6 +133,7 @@ static void judge_program(struct checker *c, uint32_t root, uint32_t *seen, uint
 	seen[root] = root + 1;
 	while (count) {
 		struct func_info *f = &c->funcs.data[work[--count]];
+		f->decl->func.reached_by |= c->funcs.data[root].decl->func.program->helpers;
 		for (uint32_t i = 0; i < f->kind_uses.len; i++)
 			judge(c, c->funcs.data[root].decl, f->decl, &f->kind_uses.data[i]);
 		for (uint32_t i = 0; i < f->calls.len; i++) {
@@ -154,7 +174,7 @@ static void check_result(struct checker *c, const struct program_kind *kind, con
 		    arena_printf(c->arena, "%lld", (long long)value));
 }
 
-void check_program_result(struct checker *c, const struct expr *e)
+static void check_result_range(struct checker *c, const struct expr *e)
 {
 	const struct program_kind *kind = c->fn.decl ? c->fn.decl->func.program : NULL;
 
@@ -165,9 +185,27 @@ void check_program_result(struct checker *c, const struct expr *e)
 		return;
 	}
 	if (e->kind == EXPR_CONVERT)
-		check_program_result(c, e->convert.operand);
+		check_result_range(c, e->convert.operand);
 	else if (e->kind == EXPR_MATCH)
 		for (uint32_t i = 0; i < e->match.arms.len; i++)
 			if (e->match.arms.data[i].value)
-				check_program_result(c, e->match.arms.data[i].value);
+				check_result_range(c, e->match.arms.data[i].value);
+}
+
+/* tcx knows TC_ACT_UNSPEC, OK, SHOT and REDIRECT; the others mean more to a filter of clsact
+ * (tcx_action_code(), include/net/tcx.h, Linux 6.12). */
+static bool is_tcx_verdict(const struct expr *e)
+{
+	int32_t value = (int32_t)e->value;
+
+	if (e->kind == EXPR_CONVERT && !e->is_const)
+		return is_tcx_verdict(e->convert.operand);
+	return e->is_const && (value == -1 || value == 0 || value == 2 || value == 7);
+}
+
+void check_program_result(struct checker *c, const struct expr *e)
+{
+	if (c->fn.decl && !is_tcx_verdict(e))
+		c->fn.decl->func.has_other_results = true;
+	check_result_range(c, e);
 }

@@ -408,6 +408,7 @@ static bool check_return(struct checker *c, struct stmt *s)
 		return false;
 	}
 	if (!s->expr) {
+		c->fn.decl->func.has_other_results = true; // what a named result holds
 		if (t->kind != TYPE_VOID && t->kind != TYPE_ERROR && !c->fn.result_var)
 			diag_report(c->diags, D_RETURN_MISSING, s->where, TEXT(c, t));
 		return false;

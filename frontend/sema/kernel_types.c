@@ -3,7 +3,7 @@
  * What a program names and does not declare, from the kernel's BTF: structs, unions, enums, typedefs,
  * enum constants and functions become declarations of the prelude scope when they are first asked for,
  * and the fields of a struct when they are first needed. Layouts are the kernel's. Members of anonymous
- * structs and unions count as members of what is around them. The BTF may come from anybody: every type
+ * structs and unions count as members of what is around them. An array of `char` is a string. The BTF may come from anybody: every type
  * is checked before it is read, recursion is bounded, and fields lie inside their struct.
  */
 #include <stdlib.h>
@@ -88,6 +88,7 @@ static struct type *make_record(struct checker *c, uint32_t id, const struct btf
 	t->decl = d;
 	t->size = b->size;
 	t->align = 1;
+	t->record.is_kernel = true;
 	d->type = t;
 	d->check_state = b->kind == BTF_KIND_FWD ? 2 : 0;
 	*map_insert(&c->kernel.ids, MAP_PTR(d)) = id;
@@ -266,6 +267,8 @@ static struct type *make_array(struct checker *c, const struct btf_type *b, uint
 		return c->types->error;
 	if ((uint64_t)t->size * count > TYPE_MAX_SIZE || count > TYPE_MAX_SIZE)
 		return report_damaged(c, "an array is too large");
+	if (t == c->types->char_ && count)
+		return type_make_str(c->types, count);
 	return type_make_array(c->types, t, count);
 }
 
@@ -460,6 +463,36 @@ static bool find_prototype(struct checker *c, uint32_t id, struct btf_type *out)
 	return false;
 }
 
+/* Kernels mark their kfuncs in BTF, if pahole 1.26 or later made it. */
+static bool is_tagged(const struct btf *btf, uint32_t id)
+{
+	const char *why;
+
+	for (uint32_t tag = 0;
+	     (tag = btf_find_next(btf, KIND_BIT(BTF_KIND_DECL_TAG), "bpf_kfunc", tag));)
+		if (!btf_check_type(btf, tag, &why) && btf_get_type(btf, tag).type == id)
+			return true;
+	return false;
+}
+
+/* A parameter that is a function, which a program would have to make one of. */
+static bool has_callback(struct checker *c, const struct btf_type *proto)
+{
+	struct btf_type t, target;
+
+	for (uint32_t i = 0; i < proto->count; i++) {
+		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;
+		for (uint32_t depth = 0;
+		     id && depth < MAX_DEPTH && get_type(c, id, &t) && is_reference(t.kind);
+		     depth++)
+			id = t.type;
+		if (id && t.kind == BTF_KIND_PTR && t.type && get_type(c, t.type, &target) &&
+		    target.kind == BTF_KIND_FUNC_PROTO)
+			return true;
+	}
+	return false;
+}
+
 struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member)
 {
 	const uint64_t *id = record->decl ? map_find(&c->kernel.ids, MAP_PTR(record->decl)) : NULL;
@@ -480,7 +513,10 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 {
 	const struct btf *btf = get_btf(c);
 	struct btf_type func, proto;
+	struct decl *known = scope_find_here(&c->prelude, name);
 
+	if (known && known->kind == DECL_EXTERN)
+		return known;
 	if (!btf || is_missing(c, name, A_FUNCTION))
 		return NULL;
 	uint32_t id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
@@ -501,6 +537,9 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 		vec_push(c->arena, &d->func.params, p);
 	}
 	d->func.target = TARGET_BPF;
+	d->func.kfunc = c->info->find_kfunc ? c->info->find_kfunc(NAME(c, name)) : NULL;
+	d->func.has_callback = has_callback(c, &proto);
+	d->func.is_kfunc = d->func.kfunc || is_tagged(btf, id);
 	scope_add(&c->prelude, name, d);
 	return d;
 }

@@ -104,13 +104,6 @@ void null_check_handles(struct nulls *n, const struct expr *call, const struct f
 		check_handle(n, first, args[0]);
 }
 
-bool null_runs_in_bpf(const struct nulls *n)
-{
-	const struct decl *d = n->c->funcs.data[n->number].decl;
-
-	return d->func.target == TARGET_BPF || d->func.used_from[TARGET_BPF];
-}
-
 /* A read or write through `pointer`. */
 static void walk_access(struct nulls *n, struct expr *pointer, struct flow *flow)
 {
@@ -120,10 +113,6 @@ static void walk_access(struct nulls *n, struct expr *pointer, struct flow *flow
 		null_report(n, pointer, fact, "this reads or writes through", flow);
 	if (fact.site && flow->is_live)
 		owned_use(n, pointer, fact, flow);
-	if (fact.is_object && flow->is_live && null_runs_in_bpf(n))
-		report_unavailable(n->c, pointer->where,
-				   arena_printf(n->c->arena, "an access to a kernel object (`%s`)",
-						TEXT(n->c, pointer->type->element)));
 }
 
 /* ---- expressions ---- */

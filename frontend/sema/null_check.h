@@ -67,7 +67,6 @@ extern const struct null_path no_path;
 
 struct fact make_fact(struct nulls *n, enum null_state state, span where, const char *text,
 		      const struct null_origin *cause);
-bool null_runs_in_bpf(const struct nulls *n);
 /* The text of an expression, when it is short. */
 const char *null_source_text(struct nulls *n, const struct expr *e);
 

@@ -55,6 +55,10 @@ static const struct ownership *find_call(struct nulls *n, const struct expr *cal
 
 	if (!d || (d->kind != DECL_EXTERN && !is_method))
 		return NULL;
+	if (d->kind == DECL_EXTERN && d->func.kfunc)
+		return d->func.kfunc->flags & (takes ? KFUNC_ACQUIRE : KFUNC_RELEASE)
+			       ? &kinds[OWNS_OBJECT]
+			       : NULL;
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		bool names_method = *calls[i].name == '.';
 		if (calls[i].takes == takes && names_method == is_method &&
@@ -91,7 +95,7 @@ static void report_held(struct nulls *n, uint32_t site, const struct owned *o, s
 	struct diags *diags = n->c->diags;
 
 	/* Objects may live on: something else can point at them. */
-	if (!n->judges_owned || s->param || s->kind == &kinds[OWNS_OBJECT])
+	if (!n->judges_owned || s->param || s->kind == &kinds[OWNS_MEMORY])
 		return;
 	const char *function = NAME(n->c, n->c->funcs.data[n->number].decl->name);
 	struct diag *d = diag_report(diags, D_NOT_GIVEN_BACK, s->where, s->kind->noun,
@@ -104,12 +108,12 @@ static void report_gone(struct nulls *n, const struct expr *e, uint32_t site, co
 {
 	const struct ownership *kind = n->sites.data[site].kind;
 	if (!kind) // a parameter that is given back by a call
-		kind = &kinds[OWNS_OBJECT];
+		kind = &kinds[OWNS_MEMORY];
 	bool is_certain = !(o->states & (OWNED_HELD | OWNED_NONE));
 
 	/* The kernel judges every way by itself; a program may know which way it went. */
-	bool is_object = kind == &kinds[OWNS_OBJECT];
-	if (!n->judges_owned || (is_object && !is_certain))
+	bool is_memory = kind == &kinds[OWNS_MEMORY];
+	if (!n->judges_owned || (is_memory && !is_certain))
 		return;
 	const char *when = o->states & OWNED_GONE ? is_certain ? "was already" : "may be already"
 						  : "a `defer` has";
@@ -239,7 +243,7 @@ void owned_call(struct nulls *n, const struct expr *call, const struct fact *arg
 
 struct fact owned_new(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow)
 {
-	uint32_t site = add_site(n, e, (struct site){&kinds[OWNS_OBJECT], e->where, "new", NULL});
+	uint32_t site = add_site(n, e, (struct site){&kinds[OWNS_MEMORY], e->where, "new", NULL});
 
 	*flow_owned(&n->pool, flow, site) = (struct owned){.states = OWNED_HELD};
 	fact.site = site + 1;

@@ -459,8 +459,24 @@ void resolve_check_redeclarations(struct checker *c)
 
 /* ---- uses of names ---- */
 
+/* A struct of the kernel behind a pointer; void when the kernel's types are not known. */
+static struct type *kernel_pointee(struct checker *c, const char *text)
+{
+	symbol name = intern_string(&c->compile->names, text);
+	struct decl *d = scope_find(&c->prelude, name);
+
+	if (*text == '*' || d || type_find_named(c->types, name))
+		return NULL;
+	d = kernel_find_type(c, name);
+	return d && d->kind == DECL_STRUCT ? d->type : c->types->void_;
+}
+
 struct type *resolve_type_text(struct checker *c, const char *text)
 {
+	struct type *object = *text == '*' ? kernel_pointee(c, text + 1) : NULL;
+
+	if (object)
+		return type_make_pointer(c->types, object);
 	if (*text == '*')
 		return type_make_pointer(c->types, resolve_type_text(c, text + 1));
 	symbol name = intern_string(&c->compile->names, text);

@@ -49,6 +49,7 @@ struct type {
 		struct {
 			decl_list fields; // DECL_FIELD, in order of offset
 			bool is_ctx;      // program context: fields are rows of the context table
+			bool is_kernel; // the layout is the running kernel's: reads relocate (CO-RE)
 			bool is_object; // besides: an object that other contexts have a pointer to
 		} record;
 		struct {
@@ -135,6 +136,11 @@ static inline bool type_has_rows(const struct type *t)
 static inline bool type_is_ctx_pointer(const struct type *t) // to a program context; never null
 {
 	return type_has_rows(t) && !t->element->record.is_object;
+}
+
+static inline bool type_is_kernel(const struct type *t) // its layout is the running kernel's
+{
+	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && t->record.is_kernel;
 }
 
 static inline bool type_is_aggregate(const struct type *t)

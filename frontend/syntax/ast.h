@@ -357,6 +357,12 @@ struct decl {
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
 			bool is_unavailable;     // sema: needs something that cannot be compiled
+			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
+						 // programs that call it, or of its own
+			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
+			const struct kfunc_info *kfunc;
+			bool is_kfunc, has_callback; // has_callback: it takes a function
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
@@ -371,6 +377,7 @@ struct decl {
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
+			bool is_foreign; // sema: a kernel's pointer that may not be followed directly
 			const struct ctx_field
 				*ctx; // sema: row of the context table; NULL for ordinary fields
 		} field;

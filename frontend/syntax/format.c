@@ -174,6 +174,28 @@ static uint32_t next_token(struct layout *l, uint32_t i)
 	return i;
 }
 
+/* Without the white space around line ends, which the layout changes. */
+static uint32_t comment_width(const struct format_comment *c)
+{
+	uint32_t width = 0, blanks = 0;
+	bool begins_line = false;
+
+	for (uint32_t i = 0; i < c->len; i++) {
+		char ch = c->text[i];
+		if (ch == '\n') {
+			begins_line = true;
+			blanks = 0;
+		} else if (ch == ' ' || ch == '\t' || ch == '\r') {
+			blanks++;
+		} else {
+			width += 1 + (begins_line ? 0 : blanks);
+			begins_line = false;
+			blanks = 0;
+		}
+	}
+	return width;
+}
+
 /* Width of a token on one line with all in front of it, behind `before`. */
 static uint32_t flat_width(struct layout *l, uint32_t before, uint32_t i)
 {
@@ -181,7 +203,7 @@ static uint32_t flat_width(struct layout *l, uint32_t before, uint32_t i)
 	uint32_t width = t->width + is_spaced(l, before, i) + !!(t->flags & MARK_COMMA);
 
 	for (uint32_t k = 0; k < t->comment_count; k++)
-		width += l->f->comments.data[t->comment_first + k].len + 1;
+		width += comment_width(&l->f->comments.data[t->comment_first + k]) + 1;
 	return width;
 }
 

@@ -96,8 +96,12 @@ struct ks_meta_header {
 /* Strings are offsets of NUL-terminated text within the payload. */
 struct ks_meta_program {
 	uint32_t name;
-	uint32_t kind; // program kind: "xdp", "tc/ingress"
+	uint32_t kind;  // program kind: "xdp", "tc/ingress"
+	uint32_t flags; // KS_PROGRAM_*
 };
+
+/* A classifier whose results mean the same at a tcx hook as in a filter. */
+#define KS_PROGRAM_TCX 1u
 
 struct ks_meta_map {
 	uint32_t name;
