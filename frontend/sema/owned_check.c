@@ -168,7 +168,7 @@ void owned_use(struct nulls *n, const struct expr *pointer, struct fact fact, st
 	if (!(o->states & OWNED_GONE) || flow->has_no_owned)
 		return;
 	report_gone(n, pointer, fact.site - 1, o);
-	o->states = OWNED_NONE | OWNED_DEFERRED; // said once
+	o->states = OWNED_NONE; // said once
 }
 
 /* ---- giving back ---- */
