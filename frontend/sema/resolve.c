@@ -133,8 +133,10 @@ static void add_prelude(struct checker *c)
 		const struct program_kind *k = c->info->program_kind_at(i);
 		if (!k)
 			break;
-		add_context(c, k->context);
+		if (c->info->ctx_field_at(k->context, 0))
+			add_context(c, k->context);
 	}
+	add_context(c, "program_context"); // of programs that take it apart
 	add_builtins(c);
 	if (!text)
 		return;
@@ -357,6 +359,7 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 	struct decl *d = scope_find_here(scope, name);
 	if (!d || d->kind == DECL_IMPORT)
 		return report_not_imported(c, import, name, where, scope);
+	d->use_count++;
 	if (d->kind == DECL_FUNC && d->func.is_private) {
 		report_declared(c,
 				diag_report(c->diags, D_PRIVATE_NAME, where, NAME(c, name),
@@ -364,7 +367,6 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 				d);
 		return NULL;
 	}
-	d->use_count++;
 	return d;
 }
 
