@@ -343,8 +343,8 @@ static void set_state(struct nulls *n, struct flow *flow, uint32_t place, enum n
 		return;
 	if (fact->state == IS_NULL && state == NOT_NULL)
 		flow->is_live = false;
-	if (fact->site)
-		owned_narrow(n, fact->site - 1, state == IS_NULL, flow);
+	if (fact->sites)
+		owned_narrow(n, fact->sites, state == IS_NULL, flow);
 	fact->state = state;
 	if (state == NOT_NULL)
 		return;
