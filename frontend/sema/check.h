@@ -136,6 +136,7 @@ struct checker {
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
 	struct map methods;          // symbol of "ctx.at" to DECL_BUILTIN
+	struct map handler_types;    // function types of handlers
 	struct map module_functions; // symbol to DECL_EXTERN that module code calls
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
