@@ -138,6 +138,18 @@ void attach_remove(struct program *p, const struct handle *handle)
 	}
 }
 
+void attach_end(struct program *p)
+{
+	for (uint32_t i = p->attachment_count; i > 0; i--) {
+		struct attachment *a = &p->attachments[i - 1];
+		if (!a->is_active || place_may_stay(&a->place))
+			continue;
+		place_clear(&a->place, program_fd(a));
+		a->place.link = 0;
+		a->is_active = false;
+	}
+}
+
 int attach_keep(struct program *p)
 {
 	for (uint32_t i = 0; i < p->attachment_count; i++) {

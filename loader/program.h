@@ -130,6 +130,7 @@ void log_explain_refusal(const struct program *p, const char *what, bool needs_n
 /* attach.c */
 int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags);
 void attach_remove(struct program *p, const struct handle *handle); // NULL: all
+void attach_end(struct program *p);            // removes what ends with the process
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
 
