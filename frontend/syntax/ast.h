@@ -284,7 +284,7 @@ enum func_role {
 };
 
 /* Where a function runs; decided by its attributes. */
-enum param_source { // where a program's parameter comes from
+enum param_source {     // where a program's parameter comes from
 	SOURCE_CONTEXT, // it is the context
 	SOURCE_ARGUMENT,
 	SOURCE_RESULT,
@@ -379,7 +379,8 @@ struct decl {
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field or, in a literal, of a struct's
+			struct expr
+				*init; // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
