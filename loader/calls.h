@@ -27,7 +27,9 @@ uint32_t ks_print_end(void);
 void ks_sleep(uint64_t milliseconds);
 uint64_t ks_now_ns(void);
 void ks_exit(int32_t code);
-void ks_uncaught(int32_t code, const char *place, uint64_t len);
+void ks_uncaught(int32_t code, uint32_t place, const char *paths, uint64_t len);
 void ks_panic(void);
+void *ks_new(uint64_t size);
+void ks_delete(void *object);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -160,11 +161,18 @@ uint64_t ks_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void ks_uncaught(int32_t code, const char *place, uint64_t len)
+/* `place`: number of the file + 1, and the line in the lower 20 bits; paths end in NUL each. */
+void ks_uncaught(int32_t code, uint32_t place, const char *paths, uint64_t len)
 {
 	struct program *p = program_current();
+	const char *path = paths, *end = paths + len;
+	for (uint32_t i = place >> 20; i > 1 && path < end; i--)
+		path += strlen(path) + 1;
 	print_flush(p);
-	report(p, "uncaught throw of %d at %.*s", code, (int)len, place);
+	if (place && path < end)
+		report(p, "uncaught throw of %d at %s:%u", code, path, place & 0xfffff);
+	else
+		report(p, "uncaught throw of %d", code);
 	process_exit(p, EXIT_REFUSED);
 }
 
@@ -175,4 +183,14 @@ void ks_panic(void)
 	report(p, "%.*s", (int)p->line.len, p->line.data);
 	p->line.len = 0;
 	process_exit(p, EXIT_SIGNAL_BASE + SIGABRT);
+}
+
+void *ks_new(uint64_t size)
+{
+	return calloc(1, size ? size : 1);
+}
+
+void ks_delete(void *object)
+{
+	free(object);
 }

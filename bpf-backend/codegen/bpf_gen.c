@@ -62,6 +62,8 @@ static bool generate_function(struct generator *g, uint32_t index)
 	struct mir_fn *mir = mir_select(&context, fn, &arena);
 	bool ok = mir != NULL;
 	if (ok) {
+		mir_merge_alike(mir, &arena);
+		mir_share_bases(mir, &arena);
 		mir_preset_constants(mir, &arena);
 		mir_find_conflicts(mir, &arena);
 		mir_allocate(mir, &arena);
@@ -108,6 +110,24 @@ static bool check_depth(struct generator *g)
 	return bpf_check_call_depth(g->module->compile, g->out, where, g->arena);
 }
 
+/* In order of the externs: a call refers to its function by that number. */
+static void add_kfuncs(struct generator *g)
+{
+	struct ir_module *m = g->module;
+	bool *is_called = ARENA_ARRAY(g->arena, bool, m->externs.len + 1);
+	for (uint32_t f = 0; f < g->out->funcs.len; f++)
+		for (uint32_t i = 0; i < g->out->funcs.data[f]->relos.len; i++)
+			if (g->out->funcs.data[f]->relos.data[i].kind == BPF_RELO_KFUNC)
+				is_called[g->out->funcs.data[f]->relos.data[i].index] = true;
+	for (uint32_t i = 0; i < m->externs.len; i++) {
+		const struct ir_extern *e = &m->externs.data[i];
+		struct bpf_object_kfunc kfunc = {e->name, 0};
+		if (is_called[i])
+			kfunc.btf_id = btf_types_add_extern(&g->types, e);
+		vec_push(g->out->arena, &g->out->kfuncs, kfunc);
+	}
+}
+
 bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 		  struct bpf_object *out)
 {
@@ -132,6 +152,7 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 					     btf_types_add_map(&g.types, &m->maps.data[i])};
 		vec_push(out->arena, &out->maps, map);
 	}
+	add_kfuncs(&g);
 	fill_sections(&g);
 	btf_types_finish(&g.types, out);
 	return ok;
@@ -148,6 +169,8 @@ static const char *reference_text(const struct compile *compile, const struct bp
 	case BPF_RELO_SECTION:
 		return arena_printf(arena, "%s+%u", object->sections[relo->index].name,
 				    relo->addend);
+	case BPF_RELO_KFUNC:
+		return intern_text(&compile->names, object->kfuncs.data[relo->index].name);
 	case BPF_RELO_CORE:
 		return NULL; // shown behind the instruction
 	case BPF_RELO_CALL:

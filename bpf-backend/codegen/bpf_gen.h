@@ -19,6 +19,7 @@ enum bpf_relo_kind {
 	BPF_RELO_SECTION, // ld_imm64: address `addend` bytes into global section `index` (enum
 			  // ir_section)
 	BPF_RELO_CALL,    // call: function `index`
+	BPF_RELO_KFUNC,   // call: function `index` of the kernel
 	BPF_RELO_FUNC,    // ld_imm64: address of function `index` (callbacks)
 	BPF_RELO_CORE, // cores[index]: the offset of a load or store, the immediate of anything else
 };
@@ -57,6 +58,11 @@ struct bpf_object_map {
 	uint32_t btf_id; // BTF_KIND_VAR in .maps
 };
 
+struct bpf_object_kfunc { // a function of the kernel
+	symbol name;
+	uint32_t btf_id; // BTF_KIND_FUNC, extern
+};
+
 enum { BPF_OBJECT_SECTIONS = 4 }; // IR_SECTION_COUNT
 
 struct bpf_object_section { // .data, .bss, .rodata, .data.pinned
@@ -69,6 +75,7 @@ struct bpf_object {
 	struct arena *arena;
 	VEC(struct bpf_func *) funcs; // programs first, then subprograms
 	VEC(struct bpf_object_map) maps;
+	VEC(struct bpf_object_kfunc) kfuncs;
 	VEC(struct bpf_core) cores;
 	struct bpf_object_section
 		sections[BPF_OBJECT_SECTIONS]; // by enum ir_section; size 0 when absent

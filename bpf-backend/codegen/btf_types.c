@@ -132,6 +132,14 @@ uint32_t btf_types_add_func(struct btf_types *t, const struct ir_fn *fn)
 			    fn->program ? BTF_LINKAGE_GLOBAL : BTF_LINKAGE_STATIC);
 }
 
+uint32_t btf_types_add_extern(struct btf_types *t, const struct ir_extern *e)
+{
+	uint32_t id = btf_add_func(t->builder, name_text(t, e->name, "_"),
+				   btf_types_get(t, e->dtype), BTF_LINKAGE_EXTERN);
+	vec_push(t->arena, &t->externs, id);
+	return id;
+}
+
 /* Type of `size` bytes for a map without a debug type. */
 static uint32_t bytes_type(struct btf_types *t, uint32_t dtype, uint32_t size)
 {
@@ -214,6 +222,10 @@ void btf_types_finish(struct btf_types *t, const struct bpf_object *object)
 		if (object->sections[i].size)
 			add_data_section(t, &object->sections[i], (enum ir_section)i);
 	btf_add_map_section(t->builder);
+	if (t->externs.len)
+		btf_add_datasec(t->builder, ".ksyms", 0);
+	for (uint32_t i = 0; i < t->externs.len; i++)
+		btf_add_secinfo(t->builder, t->externs.data[i], 0, 0);
 	for (uint32_t i = 0; i < t->pointers.len; i++) { // grows while targets are made
 		uint32_t d = t->pointers.data[i];
 		btf_set_target(t->builder, t->id_of[d] - 1,

@@ -11,6 +11,7 @@ struct btf_types {
 	struct btf_builder *builder;
 	struct arena *arena;
 	uint32_t *id_of;        // BTF id + 1 of each debug type, 0 not made yet
+	VEC(uint32_t) externs;  // FUNCs of the kernel
 	VEC(uint32_t) pointers; // debug types whose pointer has no target yet
 };
 
@@ -19,6 +20,8 @@ void btf_types_init(struct btf_types *types, struct ir_module *m, struct arena *
 uint32_t btf_types_get(struct btf_types *types, uint32_t dtype);
 /* FUNC of a function. */
 uint32_t btf_types_add_func(struct btf_types *types, const struct ir_fn *fn);
+/* FUNC of a function of the kernel. */
+uint32_t btf_types_add_extern(struct btf_types *types, const struct ir_extern *e);
 uint32_t btf_types_add_map(struct btf_types *types, const struct ir_map *map);
 /* A kernel fact with its names turned into places among the members. */
 struct bpf_core btf_types_add_core(struct btf_types *types, const struct ir_core *core);

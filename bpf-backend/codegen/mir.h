@@ -117,6 +117,16 @@ static inline bool mir_is_remade(const struct mir_insn *in)
 }
 void mir_print(const struct mir_fn *fn, struct buf *out);
 
+/* Drops the first `count` instructions of a block, which may have none. */
+static inline void mir_drop_first(struct mir_block *block, uint32_t count)
+{
+	if (!count)
+		return;
+	block->insns.data += count;
+	block->insns.len -= count;
+	block->insns.cap -= count;
+}
+
 static inline bool mir_is_vreg(mir_reg r)
 {
 	return r >= MIR_FIRST_VREG && r != MIR_NO_REG;
@@ -181,6 +191,10 @@ struct select_context {
 /* IR to machine form. NULL after a diagnostic. select.c */
 struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn,
 			  struct arena *arena);
+/* Makes blocks that do the same one. alike.c */
+void mir_merge_alike(struct mir_fn *fn, struct arena *arena);
+/* Makes addresses of sections once for several blocks. bases.c */
+void mir_share_bases(struct mir_fn *fn, struct arena *arena);
 /* Sets constants that a side of a branch gives to phis before the branch. preset.c */
 void mir_preset_constants(struct mir_fn *fn, struct arena *arena);
 /* Lets blocks that end alike share the end; allocated code. tails.c */

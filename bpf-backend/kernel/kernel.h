@@ -68,7 +68,8 @@ bool kernel_has(uint32_t version, enum kernel_feature feature);
 	X(TRACING)                                                                                 \
 	X(LSM)                                                                                     \
 	X(SYSCALL)                                                                                 \
-	X(NETFILTER)
+	X(NETFILTER)                                                                               \
+	X(STRUCT_OPS)
 
 enum kernel_helper_set {
 #define HELPER_SET(name) KERNEL_SET_##name,
@@ -207,6 +208,9 @@ struct kernel_helper {
 	uint32_t kernel;
 	uint32_t programs; // bits 1 << enum kernel_helper_set
 };
+
+/* Row of kfuncs.def; NULL when there is none, which does not mean that no kernel has it. */
+const struct kfunc_info *kernel_find_kfunc(const char *name);
 
 /* By number or by full name ("bpf_ktime_get_ns"); NULL when there is none in any release. */
 const struct kernel_helper *kernel_helper_at(uint32_t id);

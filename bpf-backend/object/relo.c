@@ -4,6 +4,7 @@
  *   map       R_BPF_64_64 against the map's symbol, immediate 0
  *   section   R_BPF_64_64 against the section symbol, immediate the byte offset in it
  *   call      R_BPF_64_32 against the function's symbol, immediate -1
+ *   kfunc     R_BPF_64_32 against an undefined symbol of that name, immediate -1
  *   function  R_BPF_64_64 against the section symbol of .text, immediate the byte offset in it
  * Immediate and source register are set here whatever code generation left in them.
  */
@@ -33,6 +34,10 @@ static struct patch patch_of(const struct object_build *b, const struct bpf_relo
 		assert(relo->index < b->object->funcs.len && "a function of the object");
 		return (struct patch){b->func_symbol[relo->index], ELF_BPF_64_32,
 				      (unsigned)insn_table[BPF_OP_CALL_LOCAL].src, -1};
+	case BPF_RELO_KFUNC:
+		assert(relo->index < b->object->kfuncs.len && "a function of the kernel");
+		return (struct patch){b->kfunc_symbol[relo->index], ELF_BPF_64_32,
+				      (unsigned)insn_table[BPF_OP_CALL_KFUNC].src, -1};
 	case BPF_RELO_FUNC:
 		assert(relo->index < b->object->funcs.len && "a function of the object");
 		return (struct patch){b->code.data[b->func_section[relo->index]].symbol,

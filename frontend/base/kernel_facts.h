@@ -112,4 +112,21 @@ struct helper_info {
 	uint32_t kernel;    // first release that has it
 };
 
+enum kfunc_flag {
+	KFUNC_ACQUIRE = 1, // what it gives must be given back
+	KFUNC_RELEASE = 2, // it takes back what another one gave
+	KFUNC_RET_NULL = 4,
+	KFUNC_SLEEPABLE = 8, // sleepable programs only
+	KFUNC_MOVES_PACKET = 16,
+};
+
+/* A function of the kernel that eBPF may call, beside the helpers; its signature is in the kernel's
+ * BTF. */
+struct kfunc_info {
+	const char *name;
+	uint32_t callers; // set of families of program kinds (program_kind.helpers)
+	uint32_t flags;   // enum kfunc_flag
+	uint32_t kernel;  // first tested release that has it
+};
+
 #endif

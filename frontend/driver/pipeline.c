@@ -178,6 +178,13 @@ static const struct btf *open_btf(void *owner)
 	return kernel_btf_open(s->compile, s->options);
 }
 
+static bool open_modules(void *owner, const struct btf *btf)
+{
+	struct session *s = owner;
+
+	return !s->options->btf.len && kernel_btf_add_modules(s->compile, (struct btf *)btf);
+}
+
 static int read_options(struct session *s)
 {
 	int status = pipeline_read_kernel(s->options, &s->target.kernel);
@@ -195,9 +202,11 @@ static int read_options(struct session *s)
 	s->target.map_kind_at = kernel_map_kind_at;
 	s->target.ctx_field_at = kernel_ctx_field_at;
 	s->target.find_helper = kernel_find_helper;
+	s->target.find_kfunc = kernel_find_kfunc;
 	s->target.arch = pipeline_arch(s->options);
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
+	s->target.open_modules = open_modules;
 	s->target.btf_owner = s;
 	return status;
 }
@@ -249,9 +258,9 @@ static bool read_ir(struct session *s)
  * is then checked as far as the limits of eBPF that only code shows. */
 static bool check_source(struct session *s)
 {
-	if (!parse_source(s) ||
-	    !sema_check_program(s->compile, &s->program, &s->target, &s->checked))
+	if (!parse_source(s))
 		return false;
+	sema_check_program(s->compile, &s->program, &s->target, &s->checked);
 	if (s->options->command != COMMAND_CHECK)
 		sema_report_unavailable(s->compile, &s->checked);
 	return is_clean(s);

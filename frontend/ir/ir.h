@@ -252,6 +252,7 @@ struct ir_extern {
 	enum ir_extern_kind kind;
 	uint8_t result; // enum ir_type
 	uint8_t effects;
+	uint32_t dtype; // of a kfunc: IR_DTYPE_FUNC, its signature in the kernel; 0 when not known
 	bool gives_object; // the pointer it gives is to an object of the kernel and known to the verifier
 };
 
@@ -532,7 +533,7 @@ static inline bool ir_has_pool(const struct ir_insn *in)
 static inline ir_ref *ir_args(const struct ir_fn *fn, ir_ref r)
 {
 	assert(ir_has_pool(ir_get(fn, r)) && "a call or a phi");
-	return fn->pool.data + ir_get(fn, r)->a;
+	return fn->pool.data ? fn->pool.data + ir_get(fn, r)->a : NULL;
 }
 
 static inline uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r)

@@ -89,7 +89,8 @@ uint32_t ir_add_extern(struct ir_module *m, enum ir_extern_kind kind, const char
 		    e->effects == effects)
 			return i;
 	}
-	struct ir_extern e = {sym, kind, (uint8_t)result, (uint8_t)effects, false};
+	struct ir_extern e = {
+		.name = sym, .kind = kind, .result = (uint8_t)result, .effects = (uint8_t)effects};
 	vec_push(m->arena, &m->externs, e);
 	return m->externs.len - 1;
 }

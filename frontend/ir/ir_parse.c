@@ -266,7 +266,7 @@ static void parse_map(struct ir_parser *p)
 
 static void parse_extern(struct ir_parser *p)
 {
-	uint32_t effects = 0;
+	uint32_t effects = 0, dtype = 0;
 	int kind, type;
 	symbol name = need_declared_name(p, '!');
 
@@ -275,10 +275,15 @@ static void parse_extern(struct ir_parser *p)
 		return;
 	bool gives_object = false;
 	parse_attributes(p, (struct attribute[]){{"effects", &effects, NULL},
+						 {"dtype", &dtype, NULL},
 						 {"object", NULL, &gives_object},
 						 {0}});
-	struct ir_extern e = {name, (enum ir_extern_kind)kind, (uint8_t)type, (uint8_t)effects,
-			      gives_object};
+	struct ir_extern e = {.name = name,
+			      .kind = (enum ir_extern_kind)kind,
+			      .result = (uint8_t)type,
+			      .effects = (uint8_t)effects,
+			      .dtype = dtype,
+			      .gives_object = gives_object};
 	vec_push(p->m->arena, &p->m->externs, e);
 	if (name)
 		name_first(&p->externs, name, p->m->externs.len - 1);

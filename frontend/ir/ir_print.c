@@ -534,6 +534,7 @@ void ir_print_module(const struct ir_module *m, struct buf *out)
 		print_extern_ref(&p, i);
 		buf_printf(out, " %s %s", ir_extern_words[e->kind], ir_type_words[e->result]);
 		print_number(&p, "effects", e->effects);
+		print_number(&p, "dtype", e->dtype);
 		if (e->gives_object)
 			buf_add_text(out, " object");
 		buf_add_char(out, '\n');

@@ -328,6 +328,16 @@ static bool is_unchanged_param(struct decl *decl)
 	return decl->kind == DECL_PARAM && local_of(decl)->value;
 }
 
+/* A zeroed object on the heap of the process. */
+static ir_ref lower_new(struct body *f, struct expr *expr)
+{
+	if (expr->alloc.flag)
+		lower_effect(f, expr->alloc.flag);
+	f->b.where = expr->where;
+	ir_ref size = const64(f, expr->type->element->size);
+	return call_runtime(f, "ks_new", IR_PTR, IR_EFFECT_OTHER, &size, 1);
+}
+
 ir_ref lower_value(struct body *f, struct expr *expr)
 {
 	struct place place;
@@ -361,6 +371,8 @@ ir_ref lower_value(struct body *f, struct expr *expr)
 		return through_slot(f, expr, lower_match);
 	case EXPR_IF:
 		return through_slot(f, expr, lower_if_value);
+	case EXPR_NEW:
+		return lower_new(f, expr);
 	case EXPR_ERROR:
 	case EXPR_INT:
 	case EXPR_CHAR:
@@ -369,7 +381,6 @@ ir_ref lower_value(struct body *f, struct expr *expr)
 	case EXPR_STRING:
 	case EXPR_STRUCT:
 	case EXPR_ARRAY:
-	case EXPR_NEW:
 	case EXPR_SIZEOF:
 	case EXPR_OFFSETOF:
 	case EXPR_TYPE:

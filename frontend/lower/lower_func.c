@@ -203,8 +203,10 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 	bool is_aggregate = type_is_aggregate(type);
 	struct local *local = new_local(f, param);
 	f->b.where = param->name_where;
-	ir_ref value =
-		ir_emit_index(&f->b, IR_PARAM, is_aggregate ? IR_PTR : value_type(type), index);
+	struct decl *bound = f->bound ? f->bound[param->variable.index] : NULL;
+	ir_ref value = bound ? lower_function_value(f, bound, type)
+			     : ir_emit_index(&f->b, IR_PARAM,
+					     is_aggregate ? IR_PTR : value_type(type), index);
 	if (is_aggregate || (is_context(type) && !param->variable.is_address_taken &&
 			     !param->variable.is_assigned)) {
 		local->value = value;
@@ -223,8 +225,10 @@ static void enter_params(struct body *f)
 	}
 	if (type_is_aggregate(f->result))
 		f->result_addr = ir_emit_index(&f->b, IR_PARAM, IR_PTR, index++);
-	for (uint32_t i = 0; i < f->decl->func.params.len; i++)
-		enter_param(f, f->decl->func.params.data[i], index++);
+	for (uint32_t i = 0; i < f->decl->func.params.len; i++) {
+		enter_param(f, f->decl->func.params.data[i], index);
+		index += !f->bound || !f->bound[i];
+	}
 	if (f->may_throw)
 		f->error_param = ir_emit_index(&f->b, IR_PARAM, IR_PTR, index);
 }
@@ -286,14 +290,15 @@ void return_result(struct body *f, struct expr *expr)
 	leave_with(f, value);
 }
 
-void lower_function(struct lower *lw, const struct pending_fn *fn)
+void lower_function(struct lower *lw, const struct pending_fn *pending)
 {
-	struct decl *decl = fn->decl;
+	struct decl *decl = pending->decl;
 	struct body f = {.lw = lw,
 			 .m = lw->m,
-			 .fn = lw->m->fns.data[fn->index],
+			 .fn = lw->m->fns.data[pending->index],
 			 .decl = decl,
-			 .kind = fn->kind,
+			 .bound = pending->bound,
+			 .kind = pending->kind,
 			 .result = decl->type->func.result};
 	f.target = f.fn->target;
 	f.fn->arena = f.fn->const_index.arena = &lw->making;

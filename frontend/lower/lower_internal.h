@@ -17,6 +17,7 @@
 
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
+	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
 };
@@ -34,8 +35,8 @@ struct lower {
 	struct map panics;     // declaration -> 1 when a panic can
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
 	struct map tails;      // attribute of programs -> index of their program array + 1
-	VEC(struct pending_fn) queue;
-	uint32_t error_count; // of the diagnostics at the beginning
+	VEC(struct pending_fn) queue; // every function, in the order of the requests
+	uint32_t error_count;         // of the diagnostics at the beginning
 };
 
 /* An evaluated map entry. */
@@ -110,9 +111,11 @@ struct try_scope {
 };
 
 struct deferred {
-	uint32_t flag_slot; // set when control passes the defer statement
+	uint32_t count_slot; // how often control has passed the defer statement
 	struct block *block;
-	bool is_reached; // control can come there
+	const struct block *outer; // of the defer that it stands in, NULL for none
+	bool is_reached;           // control can come there
+	bool is_repeated;          // it stands in a loop
 };
 
 /* Known of a variable while a part of the program is lowered. */
@@ -129,6 +132,7 @@ struct body {
 	struct ir_builder b;
 	enum ir_target target;
 	struct decl *decl;
+	struct decl **bound; // functions that the parameters stand for, NULL where there are none
 	const struct program_kind *kind; // of a program; NULL for other functions
 	ir_ref context;                  // of a program that has other parameters
 	struct type *result;
@@ -138,7 +142,7 @@ struct body {
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
 	VEC(struct deferred) defers; // in source order
-	uint32_t next_defer;         // the first one that is not lowered yet, or before it
+	const struct block *in_defer; // the deferred block that is being lowered
 	bool has_defer;              // returns go through exit_block
 	bool may_throw;              // has the hidden error parameter
 	bool has_code_slot;          // code_slot was made
@@ -160,6 +164,8 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 /* ---- lower_module.c ---- */
 
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
+/* An eBPF function that is called with these functions as arguments. */
+uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
 /* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
@@ -172,7 +178,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 
 /* ---- lower_func.c ---- */
 
-void lower_function(struct lower *lw, const struct pending_fn *fn);
+void lower_function(struct lower *lw, const struct pending_fn *pending);
 struct local *local_of(struct decl *decl);
 struct local *new_local(struct body *f, struct decl *decl);
 uint32_t new_block(struct body *f);
@@ -412,7 +418,15 @@ bool is_panic(const struct expr *expr);
 
 /* `to` is where an aggregate result goes, NULL for others. */
 ir_ref lower_call(struct body *f, struct expr *call, const struct place *to);
+
+/* ---- lower_value_call.c ---- */
+
 ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type);
+/* eBPF: the one function that an expression gives; NULL when it may be several. */
+struct decl *find_function(const struct body *f, struct expr *expr);
+/* The same; reports when there is none. */
+struct decl *get_function(struct body *f, struct expr *expr);
+bool takes_functions(const struct decl *decl);
 
 /* ---- lower_tail.c ---- */
 
@@ -444,6 +458,8 @@ void walk_block(const struct walk *walk, const struct block *block);
 /* Finds the functions that can let a throw pass to their caller. */
 void find_throws(struct lower *lw);
 bool fn_may_throw(const struct lower *lw, const struct decl *decl);
+/* A call through a value of that function type. */
+bool type_may_throw(const struct lower *lw, const struct type *type);
 void leave_in_panic(struct body *f); // eBPF: out of the program, past every catch
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);

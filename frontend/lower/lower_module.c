@@ -240,11 +240,29 @@ static bool must_inline(const struct ir_fn *fn)
 	return fn->param_count > 5 || fn->result == IR_PTR;
 }
 
-static uint32_t add_fn(struct lower *lw, struct decl *decl, const struct program_kind *kind,
-		       enum ir_target target)
+/* The type of a function without the parameters that stand for functions. */
+static const struct type *without_bound(struct lower *lw, const struct decl *decl,
+					struct decl **bound)
 {
-	uint32_t index = ir_add_fn(lw->m, decl->link_name, target);
+	struct types *types = (struct types *)&lw->program->types;
+	const struct type *t = decl->type;
+	struct type **params = ARENA_ARRAY(lw->m->arena, struct type *, t->func.param_count);
+	uint32_t count = 0;
+	if (!bound)
+		return t;
+	for (uint32_t i = 0; i < t->func.param_count; i++)
+		if (!bound[i])
+			params[count++] = t->func.params[i];
+	return type_make_func(types, params, count, t->func.result);
+}
+
+/* As a program of that kind, or with NULL as another function. */
+static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name,
+		       const struct program_kind *kind, enum ir_target target, struct decl **bound)
+{
+	uint32_t index = ir_add_fn(lw->m, name, target);
 	struct ir_fn *fn = lw->m->fns.data[index];
+	const struct type *type = without_bound(lw, decl, bound);
 	fn->where = decl->name_where;
 	fn->program = kind ? kind->name : NULL;
 	fn->has_kernel_context = kind && has_kernel_context(kind);
@@ -255,24 +273,51 @@ static uint32_t add_fn(struct lower *lw, struct decl *decl, const struct program
 	if (kind && is_tracer(kind)) {
 		set_tracer_signature(lw, fn, decl);
 	} else {
-		fn->dtype = lower_func_dtype(lw, decl);
-		set_signature(fn, decl->type, fn_may_throw(lw, decl));
+		fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
+		set_signature(fn, type, fn_may_throw(lw, decl));
 	}
 	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {decl, kind, index};
+	struct pending_fn pending = {decl, bound, kind, index};
 	vec_push(lw->m->arena, &lw->queue, pending);
 	return index;
 }
 
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 {
-	uint64_t key = MAP_PTR(decl) << 2 | target;
-	uint64_t *known = map_insert(&lw->fns, key);
-	if (*known)
-		return (uint32_t)*known - 1;
-	uint32_t index = add_fn(lw, decl, decl->func.program, target);
-	*map_insert(&lw->fns, key) = index + 1;
-	return index;
+	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
+	if (!*known) // adding may move what `known` points at
+		*map_insert(&lw->fns, MAP_PTR(decl) << 2 | target) =
+			add_fn(lw, decl, decl->link_name, decl->func.program, target, NULL) + 1;
+	return (uint32_t)*map_find(&lw->fns, MAP_PTR(decl) << 2 | target) - 1;
+}
+
+/* A name that no function of the module has. */
+static symbol bound_name(struct lower *lw, const struct decl *decl)
+{
+	for (uint32_t n = 1;; n++) {
+		const char *text =
+			arena_printf(lw->m->arena, "%s__%u",
+				     intern_text(&lw->compile->names, decl->link_name), n);
+		symbol name = intern_string(&lw->compile->names, text);
+		bool is_free = true;
+		for (uint32_t i = 0; i < lw->program->functions.len; i++)
+			is_free = is_free && lw->program->functions.data[i]->link_name != name;
+		for (uint32_t i = 0; i < lw->m->fns.len; i++)
+			is_free = is_free && lw->m->fns.data[i]->name != name;
+		if (is_free)
+			return name;
+	}
+}
+
+uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
+{
+	uint32_t count = decl->type->func.param_count;
+	for (uint32_t i = 0; i < lw->queue.len; i++) {
+		const struct pending_fn *p = &lw->queue.data[i];
+		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
+			return p->index;
+	}
+	return add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
 }
 
 static const struct program_kind *find_kind(const struct lower *lw, const char *name)
@@ -290,13 +335,12 @@ static void request_fallback(struct lower *lw, struct decl *decl)
 	const struct program_kind *kind = find_kind(lw, decl->func.program->fallback);
 	if (!kind)
 		return;
-	uint32_t index = add_fn(lw, decl, kind, IR_TARGET_BPF);
-	struct ir_fn *fn = lw->m->fns.data[index];
-	fn->stands_in_for = decl->link_name;
-	fn->name = intern_string(&lw->compile->names,
-				 arena_printf(lw->m->arena, "%s__%s",
-					      intern_text(&lw->compile->names, decl->link_name),
-					      kind->name));
+	symbol name = intern_string(&lw->compile->names,
+				    arena_printf(lw->m->arena, "%s__%s",
+						 intern_text(&lw->compile->names, decl->link_name),
+						 kind->name));
+	uint32_t index = add_fn(lw, decl, name, kind, IR_TARGET_BPF, NULL);
+	lw->m->fns.data[index]->stands_in_for = decl->link_name;
 }
 
 static void request_roots(struct lower *lw)
@@ -361,10 +405,10 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	add_options(&lw);
 	find_throws(&lw);
 	request_roots(&lw);
-	for (uint32_t i = 0; i < lw.queue.len; i++)
-		lower_function(&lw,
-			       &(struct pending_fn){lw.queue.data[i].decl, lw.queue.data[i].kind,
-						    lw.queue.data[i].index});
+	for (uint32_t i = 0; i < lw.queue.len; i++) {
+		struct pending_fn pending = lw.queue.data[i]; // the queue grows meanwhile
+		lower_function(&lw, &pending);
+	}
 	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;
 }

@@ -377,6 +377,13 @@ static void lower_for_map(struct body *f, struct stmt *stmt)
 
 /* ---- the rest ---- */
 
+static void lower_delete_object(struct body *f, struct stmt *stmt)
+{
+	ir_ref object = lower_value(f, stmt->expr);
+	f->b.where = stmt->where;
+	call_runtime(f, "ks_delete", IR_VOID, IR_EFFECT_OTHER, &object, 1);
+}
+
 static void lower_stmt(struct body *f, struct stmt *stmt)
 {
 	switch (stmt->kind) {
@@ -411,7 +418,10 @@ static void lower_stmt(struct body *f, struct stmt *stmt)
 		return_result(f, stmt->expr);
 		break;
 	case STMT_DELETE:
-		delete_entry(f, stmt->expr);
+		if (stmt->expr->type->kind == TYPE_POINTER)
+			lower_delete_object(f, stmt);
+		else
+			delete_entry(f, stmt->expr);
 		break;
 	case STMT_TRY:
 		lower_try(f, stmt);

@@ -3,6 +3,7 @@
 #ifndef KS_LSP_LSP_H
 #define KS_LSP_LSP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct btf; // btf/btf.h
@@ -14,6 +15,7 @@ struct lsp_options {
 	/* The kernel's types, as in struct target_info; may be called often and gives the same always. */
 	const struct arch_info *arch; // NULL when the machine is not known
 	const struct btf *(*open_btf)(void *owner);
+	bool (*open_modules)(void *owner, const struct btf *btf);
 	void *btf_owner;
 };
 

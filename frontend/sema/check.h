@@ -37,8 +37,9 @@ struct handler {
 struct throw_event {
 	const struct handler *handlers; // innermost first
 	span where;
-	bool is_call, is_known; // is_known: the code is constant
-	uint32_t callee;        // index into checker.funcs
+	bool is_call, is_known;        // is_known: the code is constant
+	uint32_t callee;               // index into checker.funcs
+	const struct type *value_type; // call through a function value of that type
 	uint64_t code;
 };
 
@@ -51,8 +52,9 @@ struct escape {
 
 /* Something that only some kinds of program may do: use a field of the context, call a helper. */
 struct kind_use {
-	const struct ctx_field *field; // or
-	const struct helper_info *helper;
+	const struct ctx_field *field;    // or
+	const struct helper_info *helper; // or
+	const struct kfunc_info *kfunc;
 	span where;
 	bool is_write, is_reported;
 };
@@ -107,6 +109,7 @@ struct space {
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
 	bool is_opened;
+	bool has_modules;   // those of modules were asked for
 	bool is_broken;     // what was to be opened could not; that was reported
 	struct map types;   // BTF id to type
 	struct map ids;     // DECL_STRUCT or DECL_ENUM to BTF id
@@ -120,10 +123,10 @@ struct checker {
 	struct types *types;
 	const struct target_info *info;
 	struct checked_program *out;
-	struct scope prelude; // built-in functions, contexts, prelude.kh
-	struct scope *top;    // the file being checked, with what it includes
-	VEC(struct space *) spaces;  // the program first, then imported files
-	decl_list all;        // every top-level declaration, in order
+	struct scope prelude;       // built-in functions, contexts, prelude.kh
+	struct scope *top;          // the file being checked, with what it includes
+	VEC(struct space *) spaces; // the program first, then imported files
+	decl_list all;              // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
@@ -159,6 +162,9 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 			     const struct type *got);
 /* Value of a constant as the author would write it. */
 const char *value_text(struct checker *c, const struct type *type, uint64_t value);
+
+/* Tells how a word of another language is written here. False when it is none such. */
+bool report_foreign(struct checker *c, struct diag *d, span where, const char *word);
 
 enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
 /* What the table says about a name, or NULL. */
@@ -219,6 +225,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name);
 /* Names of the kernel that are near to one that was not found. */
 void kernel_offer_types(struct checker *c, struct suggestion *s);
 void kernel_offer_constants(struct checker *c, struct suggestion *s);
+/* Type of the functions that a member of a struct of the kernel points at; NULL when it is something else. */
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
 /* Parameters and result of a function of the kernel. */
@@ -253,8 +261,6 @@ bool kernel_declares(const struct checker *c, const struct decl *d);
 struct type *check_type(struct checker *c, struct type_node *node);
 /* The same for a type of which there is to be a value. */
 struct type *check_value_type(struct checker *c, struct type_node *node);
-/* The same for a local or a parameter, which may also hold a function. */
-struct type *check_variable_type(struct checker *c, struct type_node *node);
 /* Makes size and layout known. False (with a diagnostic) when there cannot be a value of the type. */
 bool complete_type(struct checker *c, struct type *type, span where);
 struct type *check_map_type(struct checker *c, struct type_node *node);
@@ -328,6 +334,9 @@ struct expr *check_expr(struct checker *c, struct expr *e, struct type *hint);
 struct expr *check_value(struct checker *c, struct expr *e, struct type *hint);
 /* A value of exactly this type. */
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type);
+/* The same for what d is to hold (a function: to return); a report points at d. */
+struct expr *check_as_declared(struct checker *c, struct expr *e, struct type *type,
+			       const struct decl *d);
 struct expr *check_condition(struct checker *c, struct expr *e);
 /* Operators (check_operator.c). */
 struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
@@ -386,6 +395,8 @@ bool check_try(struct checker *c, struct stmt *s);
 bool check_throw(struct checker *c, struct stmt *s);
 bool check_defer(struct checker *c, struct stmt *s);
 void note_throwing_call(struct checker *c, uint32_t callee, span where);
+/* A call through a function value of that type. */
+void note_value_call(struct checker *c, const struct type *type, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
 
@@ -404,6 +415,8 @@ void check_tracer(struct checker *c, struct decl *d);
 void check_function_signature(struct checker *c, struct decl *d);
 /* Remembers that the function being checked needs another one. */
 void note_named(struct checker *c, const struct decl *d);
+/* Whether the function being checked may call a function, or hold it as a value. False after a diagnostic. */
+bool check_value_target(struct checker *c, span where, const struct decl *callee);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
 
@@ -416,6 +429,7 @@ void note_ctx_write(struct checker *c, const struct expr *target);
 /* A method that reads the packet of a context. */
 void note_packet_use(struct checker *c, const struct type *ctx, span where);
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where);
 /* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
 void check_program_result(struct checker *c, const struct expr *e);
 /* After all bodies: judges what was noted, for each kind of program that does it. */
@@ -442,12 +456,33 @@ struct decl *find_module_function(struct checker *c, symbol name);
 /* A call of it. */
 struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
 
+/* ---- impl (check_impl.c) ---- */
+
+/* Gives the functions of an impl their scope; when names are collected. */
+void add_operations(struct checker *c, struct decl *d);
+void check_impl(struct checker *c, struct decl *d);
+
+/* ---- life of objects (check_alloc.c) ---- */
+
+struct expr *check_new(struct checker *c, struct expr *e);
+/* `delete` of what a pointer points at; false when it cannot be deleted. */
+bool check_delete_object(struct checker *c, const struct stmt *s);
+/* Reports a returned value that holds the address of a local. */
+void check_returned_address(struct checker *c, const struct expr *e);
+
 /* ---- test() (check_test.c) ---- */
 
 /* Its second argument. */
 struct expr *check_test_context(struct checker *c, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
+
+/* ---- functions of the kernel that eBPF calls (check_kfunc.c) ---- */
+
+/* A call of an extern that is no BPF helper. */
+struct expr *check_kfunc_call(struct checker *c, struct expr *e, struct decl *d);
+/* The parameter may be null. */
+bool kfunc_param_takes_null(struct checker *c, const struct decl *kfunc, uint32_t index);
 
 /* ---- tail calls (check_tail.c) ---- */
 

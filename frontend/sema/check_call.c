@@ -53,7 +53,9 @@ static struct expr *check_function_call(struct checker *c, struct expr *e, struc
 		return fail_call(c, e);
 	for (uint32_t i = 0; i < e->call.args.len; i++) {
 		struct expr **arg = &e->call.args.data[i];
-		*arg = check_as(c, *arg, d->type->func.params[i]);
+		*arg = i < d->func.params.len ? check_as_declared(c, *arg, d->type->func.params[i],
+								  d->func.params.data[i])
+					      : check_as(c, *arg, d->type->func.params[i]);
 	}
 	return e;
 }
@@ -124,12 +126,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	e->call.target = d;
 	e->call.callee->type = d->type;
 	note_effect(c);
-	if (!h) {
-		report_unavailable(
-			c, e->where,
-			arena_printf(c->arena, "a call of the kernel function `%s`", name));
-		return fail_call(c, e);
-	}
+	if (!h)
+		return check_kfunc_call(c, e, d);
 	if (!use_bpf_only(c, e->where, arena_printf(c->arena, "the BPF helper `%s`", name)) ||
 	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
 		return fail_call(c, e);
@@ -493,12 +491,54 @@ static const char *method_family(const struct type *t)
 	return t->kind == TYPE_MAP ? "map" : t->kind == TYPE_STR ? "str" : NULL;
 }
 
+/* A call through a function value; call.target stays NULL. */
+static struct expr *check_value_call(struct checker *c, struct expr *e)
+{
+	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
+	const struct type *t = callee->type;
+
+	note_effect(c);
+	if (t->kind != TYPE_FUNC) {
+		if (t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
+		return fail_call(c, e);
+	}
+	if (e->call.args.len != t->func.param_count) {
+		diag_report(c->diags, D_ARGUMENT_COUNT, e->where, "this function",
+			    arena_printf(c->arena, "%u arguments", t->func.param_count),
+			    arena_printf(c->arena, "%u", e->call.args.len));
+		return fail_call(c, e);
+	}
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
+	e->type = t->func.result;
+	note_value_call(c, t, e->where);
+	return e;
+}
+
+/* Whether the value or what it points to has a field of that name with a function. */
+static bool holds_function(struct checker *c, const struct type *t, symbol name)
+{
+	if (t->kind == TYPE_ENTRY)
+		t = type_entry_value(t);
+	else if (t->kind == TYPE_POINTER)
+		t = t->element;
+	if (t->kind != TYPE_STRUCT || t->record.is_ctx)
+		return false;
+	if (t->decl)
+		check_decl(c, t->decl);
+	const struct decl *f = type_find_field(t, name);
+	return f && f->type->kind == TYPE_FUNC;
+}
+
 static struct expr *check_method_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 	struct expr *base = check_expr(c, callee->field.base, NULL);
 	const char *method = NAME(c, callee->field.name);
 
+	if (holds_function(c, base->type, callee->field.name))
+		return check_value_call(c, e);
 	if (base->type->kind == TYPE_ENTRY)
 		base = to_value(c, base);
 	callee->field.base = base;
@@ -521,36 +561,19 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 					TEXT(c, base->type), method);
 	struct suggestion s = suggestion_begin(method);
 	size_t prefix = family ? strlen(family) : 0;
-	for (int i = 0; family && i < BUILTIN_COUNT; i++)
-		if (!strncmp(builtin_rows[i].name, family, prefix) &&
-		    builtin_rows[i].name[prefix] == '.')
-			suggestion_offer(&s, builtin_rows[i].name + prefix + 1);
+	const char *all = NULL;
+	for (int i = 0; family && i < BUILTIN_COUNT; i++) {
+		const char *name = builtin_rows[i].name;
+		if (strncmp(name, family, prefix) != 0 || name[prefix] != '.')
+			continue;
+		suggestion_offer(&s, name + prefix + 1);
+		all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+				   name + prefix + 1);
+	}
 	report_suggestion(c, diag, callee->field.name_where, &s);
+	if (!s.best && all)
+		diag_hint(c->diags, diag, "it has %s", all);
 	return fail_call(c, e);
-}
-
-/* A call through a function value; call.target stays NULL. */
-static struct expr *check_value_call(struct checker *c, struct expr *e)
-{
-	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
-	const struct type *t = callee->type;
-
-	note_effect(c);
-	if (t->kind != TYPE_FUNC) {
-		if (t->kind != TYPE_ERROR)
-			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
-		return fail_call(c, e);
-	}
-	if (e->call.args.len != t->func.param_count) {
-		diag_report(c->diags, D_ARGUMENT_COUNT, e->where, "this function",
-			    arena_printf(c->arena, "%u arguments", t->func.param_count),
-			    arena_printf(c->arena, "%u", e->call.args.len));
-		return fail_call(c, e);
-	}
-	for (uint32_t i = 0; i < e->call.args.len; i++)
-		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
-	e->type = t->func.result;
-	return e;
 }
 
 /* A function of a Python file: takes and gives numbers, bools and strings. Its result is what the place of
@@ -624,7 +647,7 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 	struct expr *callee = e->call.callee;
 
 	if (e->call.arg_names.len) {
-		report_unavailable(c, e->where, "a named argument");
+		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))

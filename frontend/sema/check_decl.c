@@ -237,8 +237,8 @@ static bool is_shared_type(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
-	return type_is_aggregate(t) || type_is_integer(t) || t->kind == TYPE_BOOL ||
-	       t->kind == TYPE_BE || t->kind == TYPE_ERROR;
+	return (type_is_aggregate(t) && !type_has_function(t)) || type_is_integer(t) ||
+	       t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_ERROR;
 }
 
 static void check_global(struct checker *c, struct decl *d)
@@ -252,9 +252,7 @@ static void check_global(struct checker *c, struct decl *d)
 			d->type = d->variable.init->type;
 	}
 	if (!is_shared_type(d->type))
-		report_unavailable(
-			c, d->where,
-			arena_printf(c->arena, "a global variable of type `%s`", TEXT(c, d->type)));
+		diag_report(c->diags, D_SHARED_TYPE, d->where, TEXT(c, d->type));
 }
 
 static void check_config(struct checker *c, struct decl *d)
@@ -272,9 +270,7 @@ static void check_config(struct checker *c, struct decl *d)
 			check_constant_init(c, &f->field.init, f->type,
 					    "the default of a config field");
 		if (!is_shared_type(f->type))
-			report_unavailable(c, f->where,
-					   arena_printf(c->arena, "a config field of type `%s`",
-							TEXT(c, f->type)));
+			diag_report(c->diags, D_SHARED_TYPE, f->where, TEXT(c, f->type));
 	}
 	t->record.fields = d->config.fields;
 	if (!type_lay_out(t, false, 0))
@@ -361,8 +357,7 @@ static void check_by_kind(struct checker *c, struct decl *d)
 			note_unavailable(c, d->where, "an `import` of Python");
 		break;
 	case DECL_IMPL:
-		d->type = c->types->error;
-		report_unavailable(c, d->name_where, "`impl`");
+		check_impl(c, d);
 		break;
 	case DECL_INCLUDE:
 	case DECL_LOCAL:

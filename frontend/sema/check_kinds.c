@@ -60,6 +60,11 @@ void note_helper_call(struct checker *c, const struct helper_info *helper, span 
 	note(c, (struct kind_use){.helper = helper, .where = where});
 }
 
+void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where)
+{
+	note(c, (struct kind_use){.kfunc = kfunc, .where = where});
+}
+
 /* ---- judging ---- */
 
 /* Fields of another struct than the kind's own context belong to an object it has a pointer to. */
@@ -95,7 +100,12 @@ static void judge(struct checker *c, const struct decl *program, const struct de
 
 	if (use->is_reported)
 		return;
-	if (use->helper) {
+	if (use->kfunc) {
+		if (use->kfunc->callers & kind->helpers)
+			return;
+		d = diag_report(c->diags, D_HELPER_KIND, use->where, kind_text(c, kind),
+				use->kfunc->name);
+	} else if (use->helper) {
 		if (use->helper->callers & kind->helpers)
 			return;
 		d = diag_report(c->diags, D_HELPER_KIND, use->where, kind_text(c, kind),

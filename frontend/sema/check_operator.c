@@ -279,7 +279,8 @@ static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct t
 	if (e->binary.op == BINARY_ADD && (*l)->type->kind == TYPE_STR &&
 	    (*r)->type->kind == TYPE_STR)
 		return check_concatenation(c, e, hint);
-	if ((*l)->type->kind == TYPE_BOOL && (*r)->type->kind == TYPE_BOOL && is_logic(e->binary.op))
+	if ((*l)->type->kind == TYPE_BOOL && (*r)->type->kind == TYPE_BOOL &&
+	    is_logic(e->binary.op))
 		return finish_arithmetic(e, c->types->bool_);
 	if (!type_is_integer((*l)->type) || !type_is_integer((*r)->type))
 		return report_operands(c, e);
@@ -312,9 +313,9 @@ static bool can_compare(const struct type *t, bool is_equality)
 {
 	if (type_is_integer(t) || t->kind == TYPE_POINTER)
 		return true;
-	return is_equality &&
-	       (t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_PROGRAM_HANDLE ||
-		t->kind == TYPE_PERF_ATTACHMENT || t->kind == TYPE_PROGRAM_REF);
+	return is_equality && (t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_FUNC ||
+			       t->kind == TYPE_PROGRAM_HANDLE || t->kind == TYPE_PERF_ATTACHMENT ||
+			       t->kind == TYPE_PROGRAM_REF);
 }
 
 static struct expr *check_comparison(struct checker *c, struct expr *e)

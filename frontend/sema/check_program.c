@@ -194,23 +194,12 @@ static void check_main_signature(struct checker *c, struct decl *d)
 	}
 }
 
-/* Function values live in userspace; the function being declared decides, not the one being checked. */
-static struct type *check_param_type(struct checker *c, const struct decl *d, struct decl *p)
-{
-	struct type *t = check_variable_type(c, p->variable.node);
-
-	if (t->kind != TYPE_FUNC || d->func.target == TARGET_USER)
-		return t;
-	report_unavailable(c, p->where, "a function value in eBPF code");
-	return c->types->error;
-}
-
 void check_function_signature(struct checker *c, struct decl *d)
 {
 	uint32_t count = d->func.params.len;
 	struct type **params = ARENA_ARRAY(c->arena, struct type *, count);
 
-	if (d->kind == DECL_EXTERN)
+	if (d->kind == DECL_EXTERN || d->func.role == ROLE_OPERATION)
 		d->func.target = TARGET_BPF;
 	else if (!check_attributes(c, d)) {
 		d->type = c->types->error;
@@ -218,7 +207,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct decl *p = d->func.params.data[i];
-		params[i] = p->type = check_param_type(c, d, p);
+		params[i] = p->type = check_value_type(c, p->variable.node);
 		p->variable.index = i;
 	}
 	struct type *result = d->func.result ? check_type(c, d->func.result) : c->types->void_;
@@ -275,6 +264,22 @@ void note_named(struct checker *c, const struct decl *d)
 		vec_push(c->arena, &c->funcs.data[c->fn.number].named, d);
 }
 
+bool check_value_target(struct checker *c, span where, const struct decl *callee)
+{
+	const struct decl *f = c->fn.decl;
+
+	if (may_call(f, callee))
+		return true;
+	struct diag *d = diag_report(
+		c->diags, D_CROSS_TARGET, where, target_name(f->func.target), NAME(c, callee->name),
+		callee->func.role == ROLE_TEST ? "test"
+		: callee->func.role == ROLE_PRIVATE && f->func.target == TARGET_BPF
+			? "private kernel-module"
+			: target_name(callee->func.target));
+	report_declared(c, d, callee);
+	return false;
+}
+
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee)
 {
 	const struct decl *f = c->fn.decl;
@@ -284,17 +289,8 @@ bool check_call_edge(struct checker *c, const struct expr *call, struct decl *ca
 		return check_tail_call(c, call, callee);
 	if (!f)
 		return true; // reported as not constant
-	if (!may_call(f, callee)) {
-		struct diag *d = diag_report(c->diags, D_CROSS_TARGET, call->where,
-					     target_name(f->func.target), NAME(c, callee->name),
-					     callee->func.role == ROLE_TEST ? "test"
-					     : callee->func.role == ROLE_PRIVATE &&
-							     f->func.target == TARGET_BPF
-						     ? "private kernel-module"
-						     : target_name(callee->func.target));
-		report_declared(c, d, callee);
+	if (!check_value_target(c, call->where, callee))
 		return false;
-	}
 	const uint64_t *place = map_find(&c->func_index, MAP_PTR(callee));
 	if (place && *place) {
 		struct call_edge edge = {(uint32_t)*place - 1, call->where};

@@ -48,7 +48,7 @@ static void close_block(struct checker *c, uint32_t mark)
 /* Type and initialiser of a local that is declared with `var` or `const`. */
 static void check_local(struct checker *c, struct decl *d)
 {
-	struct type *t = d->variable.node ? check_variable_type(c, d->variable.node) : NULL;
+	struct type *t = d->variable.node ? check_value_type(c, d->variable.node) : NULL;
 	struct expr *init = d->variable.init;
 
 	if (t && t->kind == TYPE_FUNC && !init)
@@ -178,6 +178,9 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		check_compound(c, s, t);
 	else if (t->kind == TYPE_ERROR)
 		s->assign.value = check_value(c, s->assign.value, NULL);
+	else if (s->assign.target->kind == EXPR_NAME)
+		s->assign.value =
+			check_as_declared(c, s->assign.value, t, s->assign.target->name.decl);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
 	const struct decl *bits = place_bit_field(s->assign.target);
@@ -413,7 +416,8 @@ static bool check_return(struct checker *c, struct stmt *s)
 	if (t->kind != TYPE_VOID) {
 		if (c->fn.decl->func.program)
 			mark_returned(s->expr);
-		s->expr = check_as(c, s->expr, t);
+		s->expr = check_as_declared(c, s->expr, t, c->fn.decl);
+		check_returned_address(c, s->expr);
 		check_program_result(c, s->expr);
 		return false;
 	}
@@ -431,9 +435,9 @@ static bool check_delete(struct checker *c, struct stmt *s)
 	struct expr *e = s->expr = check_expr(c, s->expr, NULL);
 
 	note_effect(c);
-	if (e->type->kind == TYPE_POINTER)
-		report_unavailable(c, s->where, "`delete` of an object");
-	else if (e->type->kind != TYPE_ERROR &&
+	if (e->type->kind == TYPE_POINTER && check_delete_object(c, s))
+		return true;
+	if (e->type->kind != TYPE_ERROR &&
 		 (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
 	return true;

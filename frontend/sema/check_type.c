@@ -35,7 +35,7 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 	if (!c->kernel.btf)
 		diag_hint(c->diags, d,
 			  "the kernel's types were not looked at: there is no BTF (see `--btf`)");
-	if (!c->diags->too_many) {
+	if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
 		offer_type_names(c, &s, c->top);
 		kernel_offer_types(c, &s);
@@ -55,8 +55,8 @@ static struct decl *find_prefixed(struct checker *c, const struct type_node *nod
 
 	if (import && import->kind == DECL_IMPORT && !import->import.is_python)
 		return resolve_imported(c, import, node->named.name, node->where);
-	struct diag *d = diag_report(c->diags, D_NOT_AN_IMPORT, node->where,
-				     NAME(c, node->named.prefix));
+	struct diag *d =
+		diag_report(c->diags, D_NOT_AN_IMPORT, node->where, NAME(c, node->named.prefix));
 	if (import)
 		report_declared(c, d, import);
 	return NULL;
@@ -125,6 +125,8 @@ static struct type *check_func_type(struct checker *c, struct type_node *node)
 		params[i] = check_value_type(c, node->func.params.data[i]->variable.node);
 	struct type *result =
 		node->func.result ? check_type(c, node->func.result) : c->types->void_;
+	if (result->kind != TYPE_VOID && !complete_type(c, result, node->where))
+		result = c->types->error;
 	return type_make_func(c->types, params, count, result);
 }
 
@@ -177,19 +179,6 @@ struct type *check_value_type(struct checker *c, struct type_node *node)
 	return complete_type(c, t, node ? node->where : (span){0, 0}) ? t : c->types->error;
 }
 
-struct type *check_variable_type(struct checker *c, struct type_node *node)
-{
-	struct type *t = check_type(c, node);
-
-	if (t->kind != TYPE_FUNC)
-		return check_value_type(c, node);
-	if (type_is_aggregate(t->func.result)) {
-		report_unavailable(c, node->where, "a function value that returns an aggregate");
-		return c->types->error;
-	}
-	return use_user_only(c, node->where, "a function value") ? t : c->types->error;
-}
-
 bool complete_type(struct checker *c, struct type *type, span where)
 {
 	struct diag *d;
@@ -214,9 +203,6 @@ bool complete_type(struct checker *c, struct type *type, span where)
 		if (type->decl)
 			check_decl(c, type->decl);
 		return true;
-	case TYPE_FUNC:
-		report_unavailable(c, where, "a function value in a struct, array, map or global");
-		return false;
 	case TYPE_VOID:
 	case TYPE_MAP:
 	case TYPE_ENTRY:
@@ -229,6 +215,7 @@ bool complete_type(struct checker *c, struct type *type, span where)
 	case TYPE_ARRAY:
 	case TYPE_STR:
 	case TYPE_POINTER:
+	case TYPE_FUNC:
 	case TYPE_PROGRAM_REF:
 	case TYPE_PROGRAM_HANDLE:
 	case TYPE_PERF_ATTACHMENT:
@@ -272,6 +259,8 @@ static bool is_shareable(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
+	if (type_has_function(t))
+		return false;
 	return t->kind != TYPE_PROGRAM_REF && t->kind != TYPE_PROGRAM_HANDLE &&
 	       t->kind != TYPE_PERF_ATTACHMENT && t->kind != TYPE_POINTER;
 }

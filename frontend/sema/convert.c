@@ -66,11 +66,13 @@ static struct expr *function_to_value(struct checker *c, struct expr *e, struct 
 			return fail(c, e);
 		return make_convert(c, e, c->types->program_ref, CONV_FUNC);
 	}
-	if (d->func.target != TARGET_USER || type_is_aggregate(e->type->func.result)) {
-		report_unavailable(c, e->where, "this function as a value");
+	if (d->kind != DECL_FUNC || d == c->out->main) {
+		diag_report(c->diags, D_NOT_A_VALUE, e->where, NAME(c, d->name),
+			    d->kind == DECL_FUNC ? "function that nobody calls"
+						 : "kernel function");
 		return fail(c, e);
 	}
-	if (!use_user_only(c, e->where, "a function value"))
+	if (c->fn.decl && !check_value_target(c, e->where, d))
 		return fail(c, e);
 	const uint64_t *place = map_find(&c->func_index, MAP_PTR(d));
 	if (place && *place && c->fn.decl) {
@@ -97,7 +99,11 @@ struct expr *to_value(struct checker *c, struct expr *e)
 		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_VOID) {
-		diag_report(c->diags, D_NO_VALUE, e->where);
+		struct diag *diag = diag_report(c->diags, D_NO_VALUE, e->where);
+		const struct decl *target = e->kind == EXPR_CALL ? e->call.target : NULL;
+		if (target && target->name_where.end)
+			diag_note(c->diags, diag, target->name_where,
+				  "`%s` is declared without a result", NAME(c, target->name));
 		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_FUNC && d && (d->kind == DECL_FUNC || d->kind == DECL_EXTERN))
@@ -174,7 +180,8 @@ static bool is_byte_pointer(const struct types *types, const struct type *t)
 
 static bool is_handle(const struct type *t)
 {
-	return t->kind == TYPE_PROGRAM_HANDLE || t->kind == TYPE_PERF_ATTACHMENT;
+	return t->kind == TYPE_PROGRAM_HANDLE || t->kind == TYPE_PERF_ATTACHMENT ||
+	       t->kind == TYPE_FUNC;
 }
 
 /* A string literal that initialises a string or an array of bytes. */
@@ -253,6 +260,7 @@ struct expr *to_condition(struct checker *c, struct expr *e)
 	case TYPE_ENUM:
 	case TYPE_STR:
 	case TYPE_POINTER:
+	case TYPE_FUNC:
 	case TYPE_PROGRAM_HANDLE:
 	case TYPE_PERF_ATTACHMENT:
 		return make_convert(c, e, c->types->bool_, CONV_TRUTH);
@@ -260,7 +268,6 @@ struct expr *to_condition(struct checker *c, struct expr *e)
 	case TYPE_STRUCT:
 	case TYPE_UNION:
 	case TYPE_ARRAY:
-	case TYPE_FUNC:
 	case TYPE_MAP:
 	case TYPE_ENTRY:
 	case TYPE_PROGRAM_REF:

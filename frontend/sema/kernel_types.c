@@ -36,6 +36,15 @@ static const struct btf *get_btf(struct checker *c)
 	return c->kernel.btf;
 }
 
+/* True when there are types of modules now that were not searched yet. */
+static bool add_modules(struct checker *c)
+{
+	bool is_new = !c->kernel.has_modules && c->info->open_modules;
+
+	c->kernel.has_modules = true;
+	return is_new && c->info->open_modules(c->info->btf_owner, c->kernel.btf);
+}
+
 static struct type *report_damaged(struct checker *c, const char *why)
 {
 	diag_report(c->diags, D_BTF_DAMAGED, (span){0, 0}, why);
@@ -384,6 +393,8 @@ struct decl *kernel_find_type(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_TYPE))
 		return NULL;
 	uint32_t id = find_type_id(btf, NAME(c, name));
+	if ((!id || btf_kind_of(btf, id) == BTF_KIND_FWD) && add_modules(c))
+		id = find_type_id(btf, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_TYPE);
 	struct type *t = type_of(c, id, 0);
@@ -411,6 +422,8 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_CONSTANT))
 		return NULL;
 	uint32_t id = btf_find_enumerator(btf, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find_enumerator(btf, NAME(c, name));
 	struct type *t = id ? type_of(c, id, 0) : NULL;
 	if (t && t->kind == TYPE_ENUM)
 		for (uint32_t i = 0; i < t->decl->enumeration.constants.len; i++) {
@@ -423,25 +436,110 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	return note_missing(c, name, A_CONSTANT);
 }
 
+/* The function type of a prototype, without names. */
+static struct type *make_signature(struct checker *c, const struct btf_type *proto)
+{
+	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto->count + 1);
+
+	for (uint32_t i = 0; i < proto->count; i++)
+		params[i] = type_of(c, btf_get_item(c->kernel.btf, proto, i).type, 0);
+	return type_make_func(c->types, params, proto->count, type_of(c, proto->type, 0));
+}
+
+/* The prototype behind a pointer, qualifiers and typedefs; false when there is none. */
+static bool find_prototype(struct checker *c, uint32_t id, struct btf_type *out)
+{
+	bool is_pointer = false;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && get_type(c, id, out); depth++) {
+		if (out->kind == BTF_KIND_FUNC_PROTO)
+			return is_pointer;
+		if (out->kind == BTF_KIND_PTR && !is_pointer)
+			is_pointer = true;
+		else if (!is_reference(out->kind))
+			return false;
+		id = out->type;
+	}
+	return false;
+}
+
+/* Kernels mark their kfuncs in BTF, if pahole 1.26 or later made it. */
+static bool is_tagged(const struct btf *btf, uint32_t id)
+{
+	const char *why;
+
+	for (uint32_t tag = 0;
+	     (tag = btf_find_next(btf, KIND_BIT(BTF_KIND_DECL_TAG), "bpf_kfunc", tag));)
+		if (!btf_check_type(btf, tag, &why) && btf_get_type(btf, tag).type == id)
+			return true;
+	return false;
+}
+
+/* A parameter that is a function, which a program would have to make one of. */
+static bool has_callback(struct checker *c, const struct btf_type *proto)
+{
+	struct btf_type t, target;
+
+	for (uint32_t i = 0; i < proto->count; i++) {
+		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;
+		for (uint32_t depth = 0;
+		     id && depth < MAX_DEPTH && get_type(c, id, &t) && is_reference(t.kind);
+		     depth++)
+			id = t.type;
+		if (id && t.kind == BTF_KIND_PTR && t.type && get_type(c, t.type, &target) &&
+		    target.kind == BTF_KIND_FUNC_PROTO)
+			return true;
+	}
+	return false;
+}
+
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member)
+{
+	const uint64_t *id = record->decl ? map_find(&c->kernel.ids, MAP_PTR(record->decl)) : NULL;
+	struct btf_type b, proto;
+
+	if (!id || !get_type(c, (uint32_t)*id, &b))
+		return NULL;
+	for (uint32_t i = 0; i < b.count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, &b, i);
+		if (!strcmp(item.name, NAME(c, member)))
+			return find_prototype(c, item.type, &proto) ? make_signature(c, &proto)
+								    : NULL;
+	}
+	return NULL;
+}
+
 struct decl *kernel_find_function(struct checker *c, symbol name)
 {
 	const struct btf *btf = get_btf(c);
 	struct btf_type func, proto;
+	struct decl *known = scope_find_here(&c->prelude, name);
 
+	if (known && known->kind == DECL_EXTERN)
+		return known;
 	if (!btf || is_missing(c, name, A_FUNCTION))
 		return NULL;
 	uint32_t id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_FUNCTION);
 	if (!get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
 	    proto.kind != BTF_KIND_FUNC_PROTO)
 		return note_missing(c, name, A_FUNCTION);
-	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto.count + 1);
-	for (uint32_t i = 0; i < proto.count; i++)
-		params[i] = type_of(c, btf_get_item(btf, &proto, i).type, 0);
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
-	d->type = type_make_func(c->types, params, proto.count, type_of(c, proto.type, 0));
+	d->type = make_signature(c, &proto);
+	for (uint32_t i = 0; i < proto.count; i++) {
+		struct decl *p = make_decl(c, DECL_PARAM,
+					   name_of(c, btf_get_item(btf, &proto, i).name));
+		p->type = d->type->func.params[i];
+		p->variable.index = i;
+		vec_push(c->arena, &d->func.params, p);
+	}
 	d->func.target = TARGET_BPF;
+	d->func.kfunc = c->info->find_kfunc ? c->info->find_kfunc(NAME(c, name)) : NULL;
+	d->func.has_callback = has_callback(c, &proto);
+	d->func.is_kfunc = d->func.kfunc || is_tagged(btf, id);
 	scope_add(&c->prelude, name, d);
 	return d;
 }

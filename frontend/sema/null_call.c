@@ -43,16 +43,24 @@ static struct fact outside_result(struct nulls *n, const struct expr *e)
 	const struct helper_info *h =
 		d && d->kind == DECL_EXTERN ? c->info->find_helper(name, c->info->kernel) : NULL;
 	struct fact fact = {NOT_NULL};
+	bool is_kfunc = d && d->kind == DECL_EXTERN && d->func.is_kfunc;
+	if (is_kfunc && e->type->kind == TYPE_POINTER &&
+	    (!d->func.kfunc || d->func.kfunc->flags & KFUNC_RET_NULL))
+		fact = make_fact(n, MAY_BE_NULL, e->where,
+				 arena_printf(c->arena, "`%s` may give null", name), NULL);
 	if (h && h->may_give_null)
 		fact = make_fact(n, MAY_BE_NULL, e->where,
 				 arena_printf(c->arena, "`%s` may give null", name), NULL);
-	fact.is_object = h && h->gives_object;
+	fact.is_object = is_kfunc ? e->type->kind == TYPE_POINTER : h && h->gives_object;
 	return fact;
 }
 
 /* A socket that a helper takes must be there, like one that is read. */
 static bool wants_object(struct nulls *n, const struct decl *d, uint32_t index)
 {
+	if (d && d->kind == DECL_EXTERN && d->func.is_kfunc)
+		return d->type->func.params[index]->kind == TYPE_POINTER &&
+		       !kfunc_param_takes_null(n->c, d, index);
 	const struct helper_info *h =
 		d && d->kind == DECL_EXTERN
 			? n->c->info->find_helper(NAME(n->c, d->name), n->c->info->kernel)
@@ -115,8 +123,8 @@ struct fact null_walk_call(struct nulls *n, struct expr *e, struct flow *flow)
 		struct fact fact = null_walk_expr(n, arg, flow);
 		if (fact.state != NOT_NULL && flow->is_live && wants_object(n, d, i)) {
 			const char *name = NAME(n->c, d->name);
-			null_report(n, arg, fact,
-				    arena_printf(n->c->arena, "`%s` is given", name), flow);
+			null_report(n, arg, fact, arena_printf(n->c->arena, "`%s` is given", name),
+				    flow);
 			fact.state = NOT_NULL;
 		}
 		if (place && flow->is_live && i < d->func.params.len)

@@ -54,7 +54,7 @@ static void note_origin(struct nulls *n, struct diag *diag, struct fact fact, co
 	const struct null_origin *o = fact.origin;
 
 	for (uint32_t i = 0; o && i < NOTES_MAX; i++, o = o->cause)
-		if (o->text)
+		if (o->text && (o->where.begin != diag->where.begin || o->cause))
 			diag_note(diags, diag, o->where, "%s", o->text);
 	if (fact.path.text && name)
 		diag_note(diags, diag, fact.path.where, "`%s` %s %s", name,
@@ -295,12 +295,14 @@ struct fact null_walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 		return walk_match(n, e, flow);
 	case EXPR_IF:
 		return walk_if_expr(n, e, flow);
+	case EXPR_NEW:
+		return make_fact(n, MAY_BE_NULL, e->where,
+				 "`new` gives null when there is no memory", NULL);
 	case EXPR_INT:
 	case EXPR_CHAR:
 	case EXPR_BOOL:
 	case EXPR_NULL:
 	case EXPR_STRING:
-	case EXPR_NEW:
 	case EXPR_SIZEOF:
 	case EXPR_OFFSETOF:
 	case EXPR_TYPE:

@@ -55,6 +55,10 @@ static const struct ownership *find_call(struct nulls *n, const struct expr *cal
 
 	if (!d || (d->kind != DECL_EXTERN && !is_method))
 		return NULL;
+	if (d->kind == DECL_EXTERN && d->func.kfunc)
+		return d->func.kfunc->flags & (takes ? KFUNC_ACQUIRE : KFUNC_RELEASE)
+			       ? &kinds[OWNS_OBJECT]
+			       : NULL;
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		bool names_method = *calls[i].name == '.';
 		if (calls[i].takes == takes && names_method == is_method &&

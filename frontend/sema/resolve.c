@@ -211,6 +211,8 @@ static void add_top(struct checker *c, struct scope *top, struct decl *d)
 		d->link_name = d->name;
 		vec_push(c->arena, &c->all, d);
 		make_own_type(c, d);
+		if (d->kind == DECL_IMPL)
+			add_operations(c, d);
 	}
 	if (!d->name || repeats_prelude(c, top, d))
 		return;
@@ -293,9 +295,8 @@ static void make_link_names(struct checker *c)
 		struct decl *d = c->all.data[i];
 		if (!has_link_name(d) || !d->name)
 			continue;
-		for (uint32_t n = 0; map_find(&taken, d->link_name) &&
-				     d->scope != &c->spaces.data[0]->scope;
-		     n++) {
+		for (uint32_t n = 0;
+		     map_find(&taken, d->link_name) && d->scope != &c->spaces.data[0]->scope; n++) {
 			const char *stem = file_stem(c, d->owner->file->path), *tail = "";
 			if (n)
 				tail = arena_printf(c->arena, "_%u", n);
@@ -340,8 +341,8 @@ static struct decl *report_not_imported(struct checker *c, const struct decl *im
 					span where, const struct scope *scope)
 {
 	struct suggestion s = suggestion_begin(NAME(c, name));
-	struct diag *d = diag_report(c->diags, D_NOT_IMPORTED, where, import->import.path,
-				     NAME(c, name));
+	struct diag *d =
+		diag_report(c->diags, D_NOT_IMPORTED, where, import->import.path, NAME(c, name));
 
 	for (uint32_t i = 0; i < scope->decls.len; i++)
 		suggestion_offer(&s, NAME(c, scope->decls.data[i]->name));
@@ -531,7 +532,8 @@ static bool report_young_helper(struct checker *c, const char *name, span where)
 
 	if (!h)
 		return false;
-	const char *version = arena_printf(c->arena, "%u.%u", h->kernel >> 16, h->kernel >> 8 & 255);
+	const char *version =
+		arena_printf(c->arena, "%u.%u", h->kernel >> 16, h->kernel >> 8 & 255);
 	struct diag *d = diag_report(c->diags, D_KERNEL_LACKS_HELPER, where, name, version);
 	diag_hint(c->diags, d, "this program is made for Linux %u.%u; `--kernel %s` asks for more",
 		  c->info->kernel >> 16, c->info->kernel >> 8 & 255, version);
@@ -568,7 +570,7 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	if (type_find_named(c->types, name)) {
 		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
 			  text, text);
-	} else if (!c->diags->too_many) {
+	} else if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
 		struct decl *near =

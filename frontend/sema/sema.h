@@ -76,8 +76,8 @@
  *              when it is EXPR_STRING with a `%`; conversions and arguments then agree in number and kind: integers,
  *              bool, char, enums for d i u x X o c, str for s, pointers for p.
  *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
- *            NULL: a call through a function value (userspace only); callee is a value of TYPE_FUNC, whose function lets
- *              no throw pass and returns no aggregate.
+ *            NULL: a call through a function value; callee is a value of TYPE_FUNC: one of function_values of that type,
+ *              or null. What eBPF code calls must turn out to be one function (lower_value_call.c).
  *            A target with func.program is a tail call: it stands in a program of the same attribute, in `return e` or
  *            in an arm (of an arm) of e, perhaps under CONV_INT; no `defer` can be pending; the argument is the context
  *            parameter itself.
@@ -127,7 +127,8 @@
  *   BREAK, CONTINUE  always inside a loop of the function, and of the same defer block.
  *   THROW    expr is i32. TRY: catch codes are i32 constants, each once, `_` last. No throw leaves an eBPF program; one that
  *            leaves main is allowed (a warning was given).
- *   DEFER    not in a loop and not in a defer; its block is not left by return, break, continue or throw.
+ *   DEFER    its block is not left by return, break, continue or throw. In a loop it runs as often as control passed it,
+ *            one inside another at the end of that one's block.
  *   Statements after a return, break or continue may be present (a warning was given).
  *
  * Functions
@@ -174,11 +175,13 @@ struct unavailable_use {
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
-	decl_list functions; // DECL_FUNC with a body, every target; unused ones included
-	decl_list globals;   // DECL_GLOBAL
-	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
-	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
-	struct decl *main;   // userspace main(), NULL in a module without one
+	decl_list functions;       // DECL_FUNC with a body, every target; unused ones included
+	decl_list globals;         // DECL_GLOBAL
+	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
+	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
+	decl_list impls;     // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
+	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
+	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also
 	 * through another function: they are never lowered. */
 	VEC(struct unavailable_use) unavailable;

@@ -198,6 +198,19 @@ bool type_lay_out(struct type *record, bool is_packed, uint32_t min_align)
 	return offset <= TYPE_MAX_SIZE;
 }
 
+bool type_has_function(const struct type *t)
+{
+	while (t->kind == TYPE_ARRAY)
+		t = t->element;
+	if (t->kind == TYPE_FUNC)
+		return true;
+	if (t->kind == TYPE_STRUCT)
+		for (uint32_t i = 0; i < t->record.fields.len; i++)
+			if (type_has_function(t->record.fields.data[i]->type))
+				return true;
+	return false;
+}
+
 struct decl *type_find_field(const struct type *type, symbol name)
 {
 	for (uint32_t i = 0; i < type->record.fields.len; i++)

@@ -102,6 +102,8 @@ bool type_lay_out(struct type *record, bool is_packed, uint32_t min_align);
 const char *type_text(struct types *types, const struct type *type);
 /* Field by name; NULL when there is none. */
 struct decl *type_find_field(const struct type *type, symbol name);
+/* Whether an object of the type holds a function value. */
+bool type_has_function(const struct type *type);
 /* Value type of an entry. */
 struct type *type_entry_value(const struct type *entry);
 

@@ -281,6 +281,7 @@ enum func_role {
 	ROLE_KFUNC,   // exported by the program's kernel module
 	ROLE_PRIVATE, // of that module
 	ROLE_TEST,
+	ROLE_OPERATION, // function of an impl
 };
 
 /* Where a function runs; decided by its attributes. */
@@ -371,11 +372,15 @@ struct decl {
 			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
 						 // programs that call it, or of its own
 			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
+			const struct kfunc_info *kfunc;
+			bool is_kfunc, has_callback; // has_callback: it takes a function
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
 			decl_list functions;
 			VEC(struct field_init) fields;
+			struct scope *names; // sema: of the functions
 		} impl;
 		struct {
 			struct type_node *node;

@@ -378,3 +378,94 @@ test_netfilter_counts_and_drops_by_hook() {
 	finish || true
 	expect_line counts log '^100 0 40$'
 }
+
+test_functions_of_the_kernel_are_called_and_give_references() {
+	need_root
+	network_make
+	build_source references <<-'END'
+		var here: u64 = 0
+		var nowhere: u64 = 0
+		config who { pid: i32 = 0 }
+		struct Options { pid: i32 }
+		extern bpf_task_from_pid(pid: i32) -> *u8
+		@xdp fn look(_ctx: *xdp_md) -> xdp_action {
+		    if (var task = bpf_task_from_pid(who.pid)) {
+		        here += 1
+		        bpf_task_release(task)
+		    }
+		    if (var none = bpf_task_from_pid(-5)) { bpf_task_release(none) } else { nowhere += 1 }
+		    return XDP_PASS
+		}
+		fn main(args: Options) -> i32 {
+		    who.pid = args.pid
+		    if (attach(load(look), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1000)
+		    print("%lu %lu", here, nowhere)
+		    return 3
+		}
+	END
+	background here ./references --pid $$ >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	send 10.77.0.1 40
+	finish || true
+	expect_line counts log '^40 40$'
+}
+
+test_connections_are_made_and_found_by_functions_of_the_kernel() {
+	need_root
+	[ -e /proc/sys/net/netfilter ] || skip "the kernel tracks no connections"
+	network_make
+	build_source tracks <<-'END'
+		include "net.kh"
+		var made: u64 = 0
+		var found: u64 = 0
+		var failed: u64 = 0
+		@helper fn track(ctx: *__sk_buff, sender: be32, receiver: be32) {
+		    var tuple: bpf_sock_tuple
+		    var options: bpf_ct_opts
+		    tuple.ipv4.saddr = sender
+		    tuple.ipv4.daddr = receiver
+		    tuple.ipv4.sport = htons(1)
+		    tuple.ipv4.dport = htons(2)
+		    options.netns_id = -1
+		    options.l4proto = 17
+		    if (var known = bpf_skb_ct_lookup(ctx, &tuple, 12, &options, 12)) {
+		        found += 1
+		        bpf_ct_release(known)
+		        return
+		    }
+		    var fresh = bpf_skb_ct_alloc(ctx, &tuple, 12, &options, 12)
+		    if (fresh == null) {
+		        failed += 1
+		        return
+		    }
+		    bpf_ct_set_timeout(fresh, 30000)
+		    if (var kept = bpf_ct_insert_entry(fresh)) {
+		        made += 1
+		        bpf_ct_release(kept)
+		    }
+		}
+		@tc("ingress") fn watch(ctx: *__sk_buff) -> i32 {
+		    if (var ip = ctx.at(iphdr, 14)) {
+		        if (ip->protocol == 17) { track(ctx, ip->saddr, ip->daddr) }
+		    }
+		    return TC_ACT_OK
+		}
+		fn main() -> i32 {
+		    if (attach(load(watch), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu %lu", made, found, failed)
+		    return 3
+		}
+	END
+	background here ./tracks >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	send 10.77.0.1 50 udp
+	send 10.77.0.3 30 udp
+	finish || true
+	expect_line counts log '^2 78 0$'
+}

@@ -19,6 +19,14 @@ expect_result() {
 	done
 }
 
+# expect_both FILE RESULT: the program `both` gives what `main` prints
+expect_both() {
+	expect_result "$1" both "$2"
+	"$KS" run "$ROOT/tests/lower/$1.ks" >printed 2>messages || fail "$(cat messages)"
+	expect_equal "$1 in userspace" "$(cat printed)" "$2"
+}
+
+
 # expect_result with the forms of loops that other kernels have.
 expect_result_for() {
 	need_root
@@ -32,6 +40,8 @@ expect_result_for() {
 	expect_result "$@"
 }
 
+test_function_values() { expect_both function_values 1754; }
+test_defers_in_loops_and_defers() { expect_both defers_in_loops_and_defers 33321211; }
 test_loops() { expect_result_for loops loops 0; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
