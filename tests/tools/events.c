@@ -2,12 +2,13 @@
 /*
  * Does a known number of things for programs that watch: events COUNT
  *   COUNT times: getpgid(2) of 1000 + i, a read of 7 bytes of /dev/zero, an openat(2) of ./forbidden
- *   and then of /dev/null, a call of traced() here with (i, 2 * i, "text"), one child that ends
+ *   and then of /dev/null, a mapping of 28672 bytes, a call of traced() here with (i, 2 * i, "text"), one child that ends
  * Prints "pid P reads N opened N refused N": bytes read, files that opened, and that did not.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,9 @@ int main(int argc, char **argv)
 		if (forbidden >= 0)
 			close(forbidden);
 		close(null);
+		void *pages = mmap(NULL, 28672, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (pages != MAP_FAILED)
+			munmap(pages, 28672);
 		sum += traced(i, 2 * i, "text");
 		pid_t child = fork();
 		if (!child)
