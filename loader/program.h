@@ -50,8 +50,9 @@ struct map_state {
 
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
-	uint32_t index;            // in the metadata
-	uint32_t row;              // the same, or that of the program loaded in its place
+	uint32_t index; // in the metadata
+	uint32_t row;   // the same, or that of the program loaded in its place
+	bool was_attached;
 	struct bpf_object *object; // NULL while not loaded
 	struct bpf_program *program;
 };
@@ -112,6 +113,10 @@ static inline const struct ks_meta_program *handle_row(const struct program *p,
 {
 	return &p->meta.programs[h->row];
 }
+/* Loads the program that takes the place of one that cannot be attached; -EOPNOTSUPP when there is none. */
+int object_load_fallback(struct program *p, struct handle *handle);
+/* The same program anew. */
+int object_load_again(struct program *p, struct handle *handle);
 void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */

@@ -2,8 +2,8 @@
 /*
  * Does a known number of things for programs that watch: events COUNT
  *   COUNT times: getpgid(2) of 1000 + i, a read of 7 bytes of /dev/zero, an openat(2) of ./forbidden
- *   and then of /dev/null, a mapping of 28672 bytes, a call of traced() here with (i, 2 * i, "text"), one child that ends
- * Prints "pid P reads N opened N refused N": bytes read, files that opened, and that did not.
+ *   and then of /dev/null, a mapping of 503808 bytes, a call of traced() here with (i, 2 * i, "text"), one child that ends
+ * and at the end getpgid(2) of 4242. Prints "pid P reads N opened N refused N": bytes read, files that opened, and that did not.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,15 +38,16 @@ int main(int argc, char **argv)
 		if (forbidden >= 0)
 			close(forbidden);
 		close(null);
-		void *pages = mmap(NULL, 28672, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		void *pages = mmap(NULL, 503808, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (pages != MAP_FAILED)
-			munmap(pages, 28672);
+			munmap(pages, 503808);
 		sum += traced(i, 2 * i, "text");
 		pid_t child = fork();
 		if (!child)
 			_exit(0);
 		waitpid(child, NULL, 0);
 	}
+	getpgid(4242); // the end
 	printf("pid %d reads %lu opened %lu refused %lu\n", getpid(), bytes, opened, refused);
 	return 0;
 }
