@@ -141,10 +141,12 @@ int process_settle(struct program *p, int status)
 	pthread_mutex_lock(&p->lock); // for good: the signal thread must not act any more
 	if (status == 0 && attach_keep(p) < 0)
 		status = EXIT_REFUSED;
-	if (status == 0)
+	if (status == 0) {
+		attach_end(p);
 		attach_announce(p);
-	else
+	} else {
 		attach_remove(p, NULL);
+	}
 	return status;
 }
 
