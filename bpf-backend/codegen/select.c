@@ -11,6 +11,7 @@
  * are made where they are needed, once per block, and not kept across calls.
  */
 #include "bpf-backend/codegen/select.h"
+#include "bpf-backend/kernel/kernel.h"
 
 struct pattern {
 	uint8_t ir_op, width, b, cost, isa;
@@ -308,6 +309,14 @@ static void widen(struct select *s, ir_ref r)
 	select_alu(s, BPF_OP_MOV32_REG, s->reg_of[r], s->reg_of[r]);
 }
 
+/* A store that takes its value from a register although it may be a constant. */
+static bool stores_register(const struct select *s, const struct ir_insn *in)
+{
+	if (in->op == IR_STORE)
+		return in->aux & IR_MEM_KEPT;
+	return !kernel_has(s->context->options->kernel, KERNEL_HAS_CONST_CTX_STORES);
+}
+
 static void select_insn(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
@@ -345,7 +354,7 @@ static void select_insn(struct select *s, ir_ref r)
 		break;
 	case IR_STORE:
 	case IR_CTX_STORE:
-		if (in->op == IR_STORE && in->aux & IR_MEM_KEPT)
+		if (stores_register(s, in))
 			select_store_reg(s, select_access(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
 					 in->b);
 		else
