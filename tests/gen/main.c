@@ -236,6 +236,7 @@ int main(int argc, char **argv)
 	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
 	unsigned count = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); // failures of a long run are seen while it goes on
 	if (!strcmp(command, "print") || !strcmp(command, "rough"))
 		return print(first, *command == 'r', false);
 	if (!strcmp(command, "bpf"))
