@@ -51,7 +51,9 @@ static void add_programs(struct meta *w)
 		struct ks_meta_program row = {
 			.name = add_name(w, fn->name),
 			.kind = add_string(w, fn->program),
-			.flags = fn->is_tcx ? KS_PROGRAM_TCX : 0,
+			.ops = fn->ops ? add_name(w, fn->ops) : 0,
+			.flags = (fn->is_tcx ? KS_PROGRAM_TCX : 0) |
+				 (fn->is_sleepable ? KS_PROGRAM_SLEEPABLE : 0),
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

@@ -8,7 +8,14 @@
 
 #include "loader/place.h"
 
-enum target_sort { TARGET_INTERFACE, TARGET_CGROUP, TARGET_NETWORK, TARGET_FAMILY, TARGET_MAP };
+enum target_sort {
+	TARGET_INTERFACE,
+	TARGET_CGROUP,
+	TARGET_NETWORK,
+	TARGET_FAMILY,
+	TARGET_MAP,
+	TARGET_OPS
+};
 
 struct place_kind {
 	const char *name; // of the program kind, or one of its own

@@ -128,6 +128,7 @@ static int prepare(struct program *p)
 
 static void clean_up(struct program *p)
 {
+	ops_close(p);
 	object_close(p);
 	image_unmap(&p->image);
 	free(p->attachments);

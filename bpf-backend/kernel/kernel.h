@@ -102,7 +102,8 @@ enum kernel_helper_set {
 	X(SOCKOPS)                                                                                 \
 	X(SK_MSG)                                                                                  \
 	X(SK_LOOKUP)                                                                               \
-	X(NETFILTER)
+	X(NETFILTER)                                                                               \
+	X(STRUCT_OPS)
 
 enum kernel_ctx_family {
 #define FAMILY(name) KERNEL_FAMILY_##name,

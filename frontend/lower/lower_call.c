@@ -230,6 +230,10 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return lower_attach(f, call);
 	case BUILTIN_DETACH:
 		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_REGISTER:
+		return lower_register(f, call, "ks_register");
+	case BUILTIN_UNREGISTER:
+		return lower_register(f, call, "ks_unregister");
 	case BUILTIN_SLEEP:
 		return call_with_value(f, call, "ks_sleep", IR_VOID);
 	case BUILTIN_NOW_NS:
@@ -270,8 +274,6 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
 	case BUILTIN_EXEC:
 	case BUILTIN_DAEMON:
-	case BUILTIN_REGISTER:
-	case BUILTIN_UNREGISTER:
 	case BUILTIN_READ_USER:
 	case BUILTIN_READ_USER_STR:
 	case BUILTIN_COUNT:

@@ -304,6 +304,7 @@ static void request_roots(struct lower *lw)
 	for (uint32_t i = 0; i < functions->len; i++)
 		if (functions->data[i]->func.program && !functions->data[i]->func.is_unavailable)
 			request_fn(lw, functions->data[i], IR_TARGET_BPF);
+	lower_impls(lw);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {

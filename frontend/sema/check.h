@@ -439,6 +439,13 @@ struct expr *check_test_context(struct checker *c, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
 
+/* ---- struct_ops (check_impl.c) ---- */
+
+void check_impl(struct checker *c, struct decl *d);
+/* The type of the function that a member of a struct of the kernel points to; NULL when it is none
+ * (kernel_types.c). */
+struct type *kernel_member_function(struct checker *c, const struct decl *record, symbol name);
+
 /* ---- functions of the kernel that eBPF calls (check_kfunc.c) ---- */
 
 /* A call of an extern that is no BPF helper. */

@@ -357,8 +357,7 @@ static void check_by_kind(struct checker *c, struct decl *d)
 			note_unavailable(c, d->where, "an `import` of Python");
 		break;
 	case DECL_IMPL:
-		d->type = c->types->error;
-		report_unavailable(c, d->name_where, "`impl`");
+		check_impl(c, d);
 		break;
 	case DECL_INCLUDE:
 	case DECL_LOCAL:

@@ -89,14 +89,16 @@ static bool check_attributes(struct checker *c, struct decl *d)
 {
 	const struct attribute *first = NULL;
 
-	d->func.target = TARGET_USER;
+	d->func.target = d->func.impl ? TARGET_BPF : TARGET_USER;
 	for (uint32_t i = 0; i < d->attrs.len; i++) {
 		const struct attribute *a = &d->attrs.data[i];
 		const char *name = NAME(c, a->name);
 		const char *what = find_unavailable(ATTRIBUTE, name);
 		bool is_program = is_program_attribute(c, name), is_role = is_role_attribute(name);
-		if (!is_program && !is_role && !what) {
-			report_attribute(c, a, "a function");
+		bool is_wrong = d->func.impl || !strcmp(name, "struct_ops");
+		if (is_wrong || (!is_program && !is_role && !what)) {
+			report_attribute(c, a,
+					 d->func.impl ? "a function of an impl" : "a function");
 			continue;
 		}
 		if (first) {
@@ -197,7 +199,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	check_role_signature(c, d);
 	if (d->func.program)
 		check_program_signature(c, d);
-	else if (d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))
+	else if (!d->func.impl && d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))
 		check_main_signature(c, d);
 }
 

@@ -219,7 +219,7 @@ static void check_escapes(struct checker *c, const struct func_info *f)
 	bool is_kfunc = f->decl->func.role == ROLE_KFUNC;
 	bool is_main = f->decl == c->out->main || f->decl->func.role == ROLE_TEST;
 
-	if (!f->decl->func.program && !is_main && !is_kfunc)
+	if (!f->decl->func.program && !f->decl->func.impl && !is_main && !is_kfunc)
 		return;
 	for (uint32_t i = 0; i < f->escapes.len; i++) {
 		const struct escape *e = &f->escapes.data[i];

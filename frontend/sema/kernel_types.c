@@ -423,6 +423,48 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	return note_missing(c, name, A_CONSTANT);
 }
 
+static struct type *make_function(struct checker *c, const struct btf_type *proto)
+{
+	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto->count + 1);
+
+	for (uint32_t i = 0; i < proto->count; i++)
+		params[i] = type_of(c, btf_get_item(c->kernel.btf, proto, i).type, 0);
+	return type_make_func(c->types, params, proto->count, type_of(c, proto->type, 0));
+}
+
+/* Follows typedefs, qualifiers and, once, a pointer, to a prototype. */
+static bool find_prototype(struct checker *c, uint32_t id, struct btf_type *proto)
+{
+	bool is_pointer = false;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && get_type(c, id, proto); depth++) {
+		if (proto->kind == BTF_KIND_FUNC_PROTO)
+			return is_pointer;
+		if (proto->kind == BTF_KIND_PTR && !is_pointer)
+			is_pointer = true;
+		else if (!is_reference(proto->kind))
+			return false;
+		id = proto->type;
+	}
+	return false;
+}
+
+struct type *kernel_member_function(struct checker *c, const struct decl *record, symbol name)
+{
+	const uint64_t *id = map_find(&c->kernel.ids, MAP_PTR(record));
+	struct btf_type b, proto;
+
+	if (!id || !get_type(c, (uint32_t)*id, &b))
+		return NULL;
+	for (uint32_t i = 0; i < b.count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, &b, i);
+		if (!strcmp(item.name, NAME(c, name)))
+			return find_prototype(c, item.type, &proto) ? make_function(c, &proto)
+								    : NULL;
+	}
+	return NULL;
+}
+
 /* Kernels mark their kfuncs in BTF, if pahole 1.26 or later made it. */
 static bool is_tagged(const struct btf *btf, uint32_t id)
 {

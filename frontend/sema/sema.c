@@ -16,6 +16,8 @@ static void list_decl(struct checker *c, struct decl *d)
 		vec_push(c->arena, &out->configs, d);
 	else if (d->kind == DECL_MAP)
 		vec_push(c->arena, &out->maps, d);
+	else if (d->kind == DECL_IMPL && d->impl.record)
+		vec_push(c->arena, &out->impls, d);
 	else if (d->kind == DECL_FUNC && d->func.body && d->type->kind == TYPE_FUNC)
 		vec_push(c->arena, &out->functions, d);
 }

@@ -174,10 +174,12 @@ struct unavailable_use {
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
-	decl_list functions;       // DECL_FUNC with a body, every target; unused ones included
-	decl_list globals;         // DECL_GLOBAL
-	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
-	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
+	decl_list functions; // DECL_FUNC with a body, every target; unused ones included
+	decl_list globals;   // DECL_GLOBAL
+	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
+	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
+	decl_list
+		impls; // DECL_IMPL; impl.record is the struct, its functions are in `functions` too
 	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
 	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 5u
+#define KS_RT_VERSION 6u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -98,10 +98,13 @@ struct ks_meta_program {
 	uint32_t name;
 	uint32_t kind;  // program kind: "xdp", "tc/ingress"
 	uint32_t flags; // KS_PROGRAM_*
+	uint32_t ops;   // of a member of a struct_ops: its name; else 0
 };
 
 /* A classifier whose results mean the same at a tcx hook as in a filter. */
 #define KS_PROGRAM_TCX 1u
+/* It calls what may sleep. */
+#define KS_PROGRAM_SLEEPABLE 2u
 
 struct ks_meta_map {
 	uint32_t name;
