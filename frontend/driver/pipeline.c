@@ -159,6 +159,13 @@ static const struct btf *open_btf(void *owner)
 	return kernel_btf_open(s->compile, s->options);
 }
 
+static bool open_modules(void *owner, const struct btf *btf)
+{
+	struct session *s = owner;
+
+	return !s->options->btf.len && kernel_btf_add_modules(s->compile, (struct btf *)btf);
+}
+
 static int read_options(struct session *s)
 {
 	int status = pipeline_read_kernel(s->options, &s->target.kernel);
@@ -176,6 +183,7 @@ static int read_options(struct session *s)
 	s->target.find_kfunc = kernel_find_kfunc;
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
+	s->target.open_modules = open_modules;
 	s->target.btf_owner = s;
 	return status;
 }

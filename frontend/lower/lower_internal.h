@@ -110,9 +110,11 @@ struct try_scope {
 };
 
 struct deferred {
-	uint32_t flag_slot; // set when control passes the defer statement
+	uint32_t count_slot; // how often control has passed the defer statement
 	struct block *block;
-	bool is_reached; // control can come there
+	const struct block *outer; // of the defer that it stands in, NULL for none
+	bool is_reached;           // control can come there
+	bool is_repeated;          // it stands in a loop
 };
 
 /* Known of a variable while a part of the program is lowered. */
@@ -137,7 +139,7 @@ struct body {
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
 	VEC(struct deferred) defers; // in source order
-	uint32_t next_defer;         // the first one that is not lowered yet, or before it
+	const struct block *in_defer; // the deferred block that is being lowered
 	bool has_defer;              // returns go through exit_block
 	bool may_throw;              // has the hidden error parameter
 	bool has_code_slot;          // code_slot was made

@@ -98,11 +98,41 @@ static uint32_t add_member(struct layout *l, symbol name, uint32_t dtype, uint32
 	return offset;
 }
 
-static uint32_t function_pointer(struct lower *lw, const struct decl *decl)
+static void add_function(struct lower *lw, struct layout *l, struct ir_ops *ops, symbol member,
+			 const struct decl *f)
 {
-	return ir_add_dtype(lw->m, (struct ir_dtype){.kind = IR_DTYPE_POINTER,
-						     .target = lower_func_dtype(lw, decl),
-						     .size = 8});
+	uint32_t pointer = ir_add_dtype(lw->m, (struct ir_dtype){.kind = IR_DTYPE_POINTER,
+								 .target = lower_func_dtype(lw, f),
+								 .size = 8});
+	struct ir_ops_function row = {add_member(l, member, pointer, 8, 8),
+				      (uint32_t)(uintptr_t)f->lowered - 1};
+	vec_push(lw->m->arena, &ops->functions, row);
+}
+
+/* A member `name` that the impl does not give is the impl's own. */
+static void add_name(struct lower *lw, struct layout *l, const struct decl *impl, uint8_t *bytes)
+{
+	symbol name = intern_string(&lw->compile->names, "name");
+	const struct decl *member = type_find_field(impl->type, name);
+	for (uint32_t i = 0; i < impl->impl.fields.len; i++)
+		if (impl->impl.fields.data[i].name == name)
+			return;
+	if (!member || member->type->kind != TYPE_ARRAY || member->type->element->size != 1)
+		return;
+	const char *text = intern_text(&lw->compile->names, impl->name);
+	uint32_t size = member->type->size, len = (uint32_t)strlen(text);
+	uint32_t at = add_member(l, name, lower_dtype(lw, member->type), size, 1);
+	memcpy(bytes + at, text, len < size ? len : size - 1);
+}
+
+static void add_value(struct lower *lw, struct layout *l, const struct field_init *f,
+		      uint8_t *bytes)
+{
+	const struct type *type = f->field->type;
+	uint32_t size = type->size ? type->size : value_width(type);
+	uint32_t at =
+		add_member(l, f->name, lower_dtype(lw, type), size, type->align ? type->align : 1);
+	constant_bytes(lw, f->value, type, bytes + at);
 }
 
 static void add_impl(struct lower *lw, const struct decl *impl)
@@ -111,26 +141,24 @@ static void add_impl(struct lower *lw, const struct decl *impl)
 	struct layout l = {
 		.members = ARENA_ARRAY(lw->m->arena, struct ir_dmember, functions + fields + 1)};
 	struct ir_ops ops = {.name = impl->name, .where = impl->name_where};
-	for (uint32_t i = 0; i < functions; i++) {
-		const struct decl *f = impl->impl.functions.data[i];
-		uint32_t at = add_member(&l, f->name, function_pointer(lw, f), 8, 8);
-		struct ir_ops_function row = {at, (uint32_t)(uintptr_t)f->lowered - 1};
-		vec_push(lw->m->arena, &ops.functions, row);
-	}
 	uint8_t *bytes =
-		arena_alloc(lw->m->arena, impl->impl.record->type->size + 8u * functions + 8);
+		arena_alloc(lw->m->arena, 2 * impl->type->size + 8u * (functions + fields) + 8);
+	for (uint32_t i = 0; i < functions; i++)
+		add_function(lw, &l, &ops, impl->impl.functions.data[i]->name,
+			     impl->impl.functions.data[i]);
 	for (uint32_t i = 0; i < fields; i++) {
 		const struct field_init *f = &impl->impl.fields.data[i];
-		const struct type *type = f->field->type;
-		uint32_t size = type->size ? type->size : value_width(type);
-		uint32_t at = add_member(&l, f->name, lower_dtype(lw, type), size,
-					 type->align ? type->align : 1);
-		constant_bytes(lw, f->value, type, bytes + at);
+		const struct decl *value = f->value->kind == EXPR_NAME ? f->value->name.decl : NULL;
+		if (value && value->kind == DECL_FUNC)
+			add_function(lw, &l, &ops, f->name, value);
+		else if (f->field->type->kind != TYPE_POINTER) // else null
+			add_value(lw, &l, f, bytes);
 	}
+	add_name(lw, &l, impl, bytes);
 	ops.size = (l.size + 7) / 8 * 8;
 	ops.init = bytes;
 	ops.dtype = ir_add_dtype(lw->m, (struct ir_dtype){.kind = IR_DTYPE_STRUCT,
-							  .name = impl->impl.record->name,
+							  .name = impl->type->name,
 							  .size = ops.size,
 							  .members = l.members,
 							  .member_count = l.count});

@@ -152,8 +152,8 @@ static void find_defer(void *data, struct stmt *stmt)
 	struct body *f = data;
 	if (stmt->kind != STMT_DEFER)
 		return;
-	struct deferred deferred = {raw_slot(f, 4, 4), stmt->block, false};
-	store_word(f, deferred.flag_slot, IR_I32, const32(f, 0));
+	struct deferred deferred = {.count_slot = raw_slot(f, 4, 4), .block = stmt->block};
+	store_word(f, deferred.count_slot, IR_I32, const32(f, 0));
 	vec_push(f->m->arena, &f->defers, deferred);
 	f->has_defer = true;
 }
@@ -261,17 +261,45 @@ void leave_with(struct body *f, ir_ref value)
 	jump_to(f, f->exit_block);
 }
 
-static void run_deferred(struct body *f, const struct deferred *deferred)
+static void run_defers(struct body *f, const struct block *outer);
+
+/* What the block defers itself runs at its end. */
+static void run_block(struct body *f, const struct deferred *deferred)
 {
-	if (!deferred->is_reached)
+	const struct block *outer = f->in_defer;
+	const struct block *block = deferred->block;
+	f->in_defer = block;
+	lower_block(f, block);
+	if (is_live(f))
+		run_defers(f, block);
+	f->in_defer = outer;
+}
+
+static void run_deferred(struct body *f, uint32_t index)
+{
+	struct deferred deferred = f->defers.data[index];
+	if (!deferred.is_reached)
 		return;
-	uint32_t run = new_block(f), next = new_block(f);
-	ir_ref flag = load_word(f, deferred->flag_slot, IR_I32);
-	branch(f, flag, run, next, IR_LIKELY_TRUE);
+	uint32_t head = new_block(f), run = new_block(f), next = new_block(f);
+	forget_facts(f, NULL);
+	jump_to(f, head);
+	start_block(f, head);
+	ir_ref count = load_word(f, deferred.count_slot, IR_I32);
+	branch(f, count, run, next, IR_LIKELY_TRUE);
 	start_block(f, run);
-	lower_block(f, deferred->block);
-	jump_to(f, next);
+	store_word(f, deferred.count_slot, IR_I32,
+		   emit_folded(f, IR_SUB, IR_I32, count, const32(f, 1)));
+	run_block(f, &deferred);
+	jump_to(f, deferred.is_repeated ? head : next);
 	start_block(f, next);
+}
+
+/* Those that stand in one block of a defer, or in none; the last one first. */
+static void run_defers(struct body *f, const struct block *outer)
+{
+	for (uint32_t i = f->defers.len; i-- > 0;)
+		if (f->defers.data[i].outer == outer)
+			run_deferred(f, i);
 }
 
 void finish_exit(struct body *f)
@@ -280,8 +308,7 @@ void finish_exit(struct body *f)
 		return;
 	f->has_defer = false; // a deferred block cannot leave by return
 	start_block(f, f->exit_block);
-	for (uint32_t i = f->defers.len; i-- > 0;)
-		run_deferred(f, &f->defers.data[i]);
+	run_defers(f, NULL);
 	f->b.where = f->decl->name_where;
 	uint32_t thrown = new_block(f), normal = new_block(f);
 	ir_ref word = load_word(f, f->code_slot, IR_I64);
@@ -391,12 +418,18 @@ void lower_try(struct body *f, struct stmt *stmt)
 
 void lower_defer(struct body *f, struct stmt *stmt)
 {
-	/* They were collected in source order, and statements are lowered in that order too. */
-	while (f->defers.data[f->next_defer].block != stmt->block)
-		f->next_defer++;
-	struct deferred *deferred = &f->defers.data[f->next_defer];
+	uint32_t i = 0;
+	while (f->defers.data[i].block != stmt->block)
+		i++;
+	struct deferred *deferred = &f->defers.data[i];
 	deferred->is_reached = true;
-	store_word(f, deferred->flag_slot, IR_I32, const32(f, 1));
+	deferred->is_repeated = f->loop != NULL;
+	deferred->outer = f->in_defer;
+	ir_ref count = const32(f, 1);
+	if (deferred->is_repeated)
+		count = ir_emit(&f->b, IR_ADD, IR_I32,
+				load_word(f, deferred->count_slot, IR_I32), count);
+	store_word(f, deferred->count_slot, IR_I32, count);
 }
 
 /* ---- calls ---- */

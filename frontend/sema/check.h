@@ -109,6 +109,7 @@ struct space {
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
 	bool is_opened;
+	bool has_modules;   // those of modules were asked for
 	bool is_broken;     // what was to be opened could not; that was reported
 	struct map types;   // BTF id to type
 	struct map ids;     // DECL_STRUCT or DECL_ENUM to BTF id
@@ -161,6 +162,9 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 			     const struct type *got);
 /* Value of a constant as the author would write it. */
 const char *value_text(struct checker *c, const struct type *type, uint64_t value);
+
+/* Tells how a word of another language is written here. False when it is none such. */
+bool report_foreign(struct checker *c, struct diag *d, span where, const char *word);
 
 enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
 /* What the table says about a name, or NULL. */
@@ -221,6 +225,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name);
 /* Names of the kernel that are near to one that was not found. */
 void kernel_offer_types(struct checker *c, struct suggestion *s);
 void kernel_offer_constants(struct checker *c, struct suggestion *s);
+/* Type of the functions that a member of a struct of the kernel points at; NULL when it is something else. */
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
 /* True for a struct that the kernel only declares. */
@@ -307,6 +313,9 @@ struct expr *check_expr(struct checker *c, struct expr *e, struct type *hint);
 struct expr *check_value(struct checker *c, struct expr *e, struct type *hint);
 /* A value of exactly this type. */
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type);
+/* The same for what d is to hold (a function: to return); a report points at d. */
+struct expr *check_as_declared(struct checker *c, struct expr *e, struct type *type,
+			       const struct decl *d);
 struct expr *check_condition(struct checker *c, struct expr *e);
 /* Operators (check_operator.c). */
 struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
@@ -424,6 +433,12 @@ struct decl *find_module_function(struct checker *c, symbol name);
 /* A call of it. */
 struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
 
+/* ---- impl (check_impl.c) ---- */
+
+/* Gives the functions of an impl their scope; when names are collected. */
+void add_operations(struct checker *c, struct decl *d);
+void check_impl(struct checker *c, struct decl *d);
+
 /* ---- life of objects (check_alloc.c) ---- */
 
 struct expr *check_new(struct checker *c, struct expr *e);
@@ -438,13 +453,6 @@ void check_returned_address(struct checker *c, const struct expr *e);
 struct expr *check_test_context(struct checker *c, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
-
-/* ---- struct_ops (check_impl.c) ---- */
-
-void check_impl(struct checker *c, struct decl *d);
-/* The type of the function that a member of a struct of the kernel points to; NULL when it is none
- * (kernel_types.c). */
-struct type *kernel_member_function(struct checker *c, const struct decl *record, symbol name);
 
 /* ---- functions of the kernel that eBPF calls (check_kfunc.c) ---- */
 

@@ -53,7 +53,9 @@ static struct expr *check_function_call(struct checker *c, struct expr *e, struc
 		return fail_call(c, e);
 	for (uint32_t i = 0; i < e->call.args.len; i++) {
 		struct expr **arg = &e->call.args.data[i];
-		*arg = check_as(c, *arg, d->type->func.params[i]);
+		*arg = i < d->func.params.len ? check_as_declared(c, *arg, d->type->func.params[i],
+								  d->func.params.data[i])
+					      : check_as(c, *arg, d->type->func.params[i]);
 	}
 	return e;
 }
@@ -451,11 +453,18 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 					TEXT(c, base->type), method);
 	struct suggestion s = suggestion_begin(method);
 	size_t prefix = family ? strlen(family) : 0;
-	for (int i = 0; family && i < BUILTIN_COUNT; i++)
-		if (!strncmp(builtin_rows[i].name, family, prefix) &&
-		    builtin_rows[i].name[prefix] == '.')
-			suggestion_offer(&s, builtin_rows[i].name + prefix + 1);
+	const char *all = NULL;
+	for (int i = 0; family && i < BUILTIN_COUNT; i++) {
+		const char *name = builtin_rows[i].name;
+		if (strncmp(name, family, prefix) != 0 || name[prefix] != '.')
+			continue;
+		suggestion_offer(&s, name + prefix + 1);
+		all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+				   name + prefix + 1);
+	}
 	report_suggestion(c, diag, callee->field.name_where, &s);
+	if (!s.best && all)
+		diag_hint(c->diags, diag, "it has %s", all);
 	return fail_call(c, e);
 }
 
@@ -530,7 +539,7 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 	struct expr *callee = e->call.callee;
 
 	if (e->call.arg_names.len) {
-		report_unavailable(c, e->where, "a named argument");
+		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))

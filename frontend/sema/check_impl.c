@@ -1,147 +1,197 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * struct_ops: an impl fills a struct of the kernel with functions and values. Its members are those of the
- * struct in the BTF of the kernel that the program is built for; a function must have the member's
- * signature, in which `*u8` stands for any pointer.
+ * impl: a kernel struct of operations, filled by the program. Its functions are eBPF code; each stands for
+ * the member of its name, whose signature it has, where `*u8` does for any pointer and an integer of the same
+ * size for another one. The functions see each other's names. Values of other members are constants.
  */
 #include "frontend/sema/check.h"
 
 /* The struct that the attribute names; NULL after a diagnostic. */
-static struct decl *find_record(struct checker *c, const struct decl *d, span *where)
+static struct type *find_operations(struct checker *c, struct decl *d)
 {
-	const char *name = NULL;
+	const struct attribute *attribute = NULL;
 
-	*where = d->name_where;
 	for (uint32_t i = 0; i < d->attrs.len; i++) {
 		const struct attribute *a = &d->attrs.data[i];
-		if (strcmp(NAME(c, a->name), "struct_ops") != 0) {
-			report_attribute(c, a, "an impl");
-		} else if (!a->arg || a->arg->kind != EXPR_STRING) {
-			diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, "struct_ops",
-				    "the name of a struct of the kernel, such as "
-				    "`\"tcp_congestion_ops\"`");
-			return NULL;
-		} else {
-			name = a->arg->string.data;
-			*where = a->where;
-		}
+		if (strcmp(NAME(c, a->name), "struct_ops") != 0)
+			report_attribute(c, a, "an `impl`");
+		else if (attribute)
+			diag_report(c->diags, D_ATTRIBUTE_CONFLICT, a->where, "struct_ops",
+				    "struct_ops");
+		else
+			attribute = a;
 	}
-	if (!name) {
-		diag_report(c->diags, D_IMPL_WITHOUT_STRUCT, d->name_where, NAME(c, d->name));
+	if (!attribute) {
+		diag_report(c->diags, D_IMPL_ATTRIBUTE, d->name_where, NAME(c, d->name));
 		return NULL;
 	}
-	const char *wrapper = arena_printf(c->arena, "bpf_struct_ops_%s", name);
-	struct decl *record = kernel_find_type(c, intern_string(&c->compile->names, name));
-	if (!record || record->kind != DECL_STRUCT ||
+	if (!attribute->arg || attribute->arg->kind != EXPR_STRING) {
+		diag_report(
+			c->diags, D_ATTRIBUTE_ARGUMENT, attribute->where, "struct_ops",
+			"the name of a kernel struct, as in `@struct_ops(\"tcp_congestion_ops\")`");
+		return NULL;
+	}
+	const char *text = attribute->arg->string.data;
+	const char *what = find_unavailable(ATTRIBUTE, "struct_ops");
+	struct decl *s = kernel_find_type(c, intern_string(&c->compile->names, text));
+	if (what)
+		note_unavailable(c, attribute->where, what);
+	const char *wrapper = arena_printf(c->arena, "bpf_struct_ops_%s", text);
+	if (s && s->type->kind == TYPE_STRUCT && c->kernel.btf &&
 	    !kernel_find_type(c, intern_string(&c->compile->names, wrapper))) {
-		if (!c->kernel.is_broken)
-			diag_report(c->diags, D_NOT_STRUCT_OPS, *where, name);
+		diag_report(c->diags, D_NOT_STRUCT_OPS, attribute->arg->where, text);
 		return NULL;
 	}
-	return record;
+	if (s && s->type->kind == TYPE_STRUCT && complete_type(c, s->type, attribute->where))
+		return s->type;
+	if (!c->kernel.is_broken && (!s || s->type->kind != TYPE_ERROR)) {
+		struct diag *diag = diag_report(c->diags, s ? D_NOT_A_STRUCT : D_UNKNOWN_TYPE,
+						attribute->arg->where, s ? TEXT(c, s->type) : text);
+		if (!c->kernel.btf)
+			diag_hint(c->diags, diag,
+				  "the kernel's types were not looked at: there is no BTF (see "
+				  "`--btf`)");
+	}
+	return NULL;
 }
 
 /* ---- functions ---- */
 
-static bool is_same_value(const struct type *own, const struct type *kernel)
+static bool is_same_value(const struct types *types, const struct type *want,
+			  const struct type *got)
 {
-	if (own->kind == TYPE_POINTER && kernel->kind == TYPE_POINTER) {
-		const struct type *a = own->element, *b = kernel->element;
-		bool is_any = a->kind == TYPE_VOID || (a->kind == TYPE_INT && a->size == 1);
-		return is_any || a == b || (a->name && a->name == b->name);
-	}
-	if (own->kind == TYPE_VOID || kernel->kind == TYPE_VOID)
-		return own->kind == kernel->kind;
-	return type_is_scalar(own) && type_is_scalar(kernel) && own->kind != TYPE_POINTER &&
-	       kernel->kind != TYPE_POINTER && own->size == kernel->size;
+	if (want == got || got->kind == TYPE_ERROR || want->kind == TYPE_ERROR)
+		return true;
+	if (want->kind == TYPE_POINTER && got->kind == TYPE_POINTER)
+		return got->element == types->u8 || got->element == types->void_ ||
+		       got->element == want->element;
+	bool is_number = type_is_integer(want) || want->kind == TYPE_BOOL;
+	return is_number && (type_is_integer(got) || got->kind == TYPE_BOOL) &&
+	       want->size == got->size;
 }
 
-static bool is_same_signature(const struct type *own, const struct type *kernel)
+static void check_operation_signature(struct checker *c, const struct decl *f,
+				      const struct type *want)
 {
-	if (own->func.param_count != kernel->func.param_count ||
-	    !is_same_value(own->func.result, kernel->func.result))
-		return false;
-	for (uint32_t i = 0; i < own->func.param_count; i++)
-		if (!is_same_value(own->func.params[i], kernel->func.params[i]))
-			return false;
-	return true;
+	const struct type *got = f->type;
+	bool same = got->func.param_count == want->func.param_count &&
+		    is_same_value(c->types, want->func.result, got->func.result);
+
+	for (uint32_t i = 0; same && i < want->func.param_count; i++)
+		same = is_same_value(c->types, want->func.params[i], got->func.params[i]);
+	if (!same)
+		diag_hint(c->diags,
+			  diag_report(c->diags, D_IMPL_SIGNATURE, f->name_where, NAME(c, f->name),
+				      TEXT(c, want)),
+			  "`*u8` does for any pointer");
 }
 
-static void check_member_function(struct checker *c, const struct decl *d, struct decl *f)
+/* The member that a name of the impl means; NULL after a diagnostic. */
+static struct decl *find_member(struct checker *c, struct type *t, symbol name, span where)
 {
-	const struct decl *record = d->impl.record;
+	return find_field(c, t, name, where);
+}
 
+static void check_operation(struct checker *c, struct decl *impl, struct type *t, struct decl *f)
+{
+	for (uint32_t i = 0; i < f->attrs.len; i++)
+		report_attribute(c, &f->attrs.data[i], "a function of an `impl`");
+	f->attrs.len = 0;
+	f->scope = impl->impl.names;
+	f->func.role = ROLE_OPERATION;
 	check_decl(c, f);
-	if (f->type->kind != TYPE_FUNC || !find_field(c, record->type, f->name, f->name_where))
+	if (!t || f->type->kind != TYPE_FUNC)
 		return;
-	for (uint32_t i = 0; i < f->type->func.param_count; i++)
-		if (f->type->func.params[i]->kind == TYPE_ERROR)
-			return;
-	struct type *wanted = kernel_member_function(c, record, f->name);
-	if (!wanted)
-		diag_report(c->diags, D_IMPL_MEMBER, f->name_where, NAME(c, f->name),
-			    NAME(c, record->name), "not a function");
-	else if (!is_same_signature(f->type, wanted))
-		diag_report(c->diags, D_IMPL_SIGNATURE, f->name_where, NAME(c, f->name),
-			    NAME(c, record->name), TEXT(c, wanted), TEXT(c, f->type));
+	const struct decl *member = find_member(c, t, f->name, f->name_where);
+	if (!member)
+		return;
+	struct type *want = kernel_member_function(c, t, f->name);
+	if (want)
+		check_operation_signature(c, f, want);
+	else
+		diag_report(c->diags, D_IMPL_MEMBER, f->name_where, NAME(c, f->name), TEXT(c, t),
+			    "a value");
 }
 
 /* ---- values ---- */
 
-static void check_member_value(struct checker *c, const struct decl *d, struct field_init *f)
+static struct decl *find_operation(const struct decl *impl, const struct expr *e)
 {
-	const struct decl *record = d->impl.record;
-
-	for (const struct field_init *o = d->impl.fields.data; o < f; o++)
-		if (o->name == f->name)
-			diag_report(c->diags, D_DUPLICATE_FIELD, f->where, NAME(c, f->name));
-	f->field = find_field(c, record->type, f->name, f->where);
-	if (!f->field)
-		return;
-	if (kernel_member_function(c, record, f->name) || f->field->type->kind == TYPE_POINTER) {
-		diag_report(c->diags, D_IMPL_MEMBER, f->where, NAME(c, f->name),
-			    NAME(c, record->name),
-			    kernel_member_function(c, record, f->name)
-				    ? "a function: write `fn`"
-				    : "a pointer, which only the kernel fills");
-		return;
-	}
-	check_constant_init(c, &f->value, f->field->type, "the value of a member");
+	return e->kind == EXPR_NAME ? scope_find_here(impl->impl.names, e->name.name) : NULL;
 }
 
-/* A member `name` that is not given is the name of the impl. */
-static void add_name(struct checker *c, struct decl *d)
+static void check_value_member(struct checker *c, struct decl *impl, struct type *t,
+			       struct field_init *init)
 {
-	symbol name = intern_string(&c->compile->names, "name");
-	const struct decl *member = type_find_field(d->impl.record->type, name);
-
-	for (uint32_t i = 0; i < d->impl.fields.len; i++)
-		if (d->impl.fields.data[i].name == name)
-			return;
-	if (!member || member->type->kind != TYPE_ARRAY || member->type->element->size != 1)
+	init->field = t ? find_member(c, t, init->name, init->where) : NULL;
+	if (!init->field) {
+		init->value = check_value(c, init->value, NULL);
 		return;
-	struct expr *text = ARENA_NEW(c->arena, struct expr);
-	text->kind = EXPR_STRING;
-	text->where = d->name_where;
-	text->string.data = NAME(c, d->name);
-	text->string.len = (uint32_t)strlen(text->string.data);
-	struct field_init f = {.name = name, .where = d->name_where, .value = text};
-	vec_push(c->arena, &d->impl.fields, f);
+	}
+	if (!kernel_member_function(c, t, init->name)) {
+		check_constant_init(c, &init->value, init->field->type,
+				    "the value of a member of an `impl`");
+		return;
+	}
+	struct decl *f = find_operation(impl, init->value);
+	if (f) {
+		init->value->name.decl = f;
+		init->value->type = f->type;
+		f->use_count++;
+	} else if (init->value->kind != EXPR_NULL) {
+		diag_report(c->diags, D_IMPL_MEMBER, init->where, NAME(c, init->name), TEXT(c, t),
+			    "a function");
+	} else {
+		init->value = check_as(c, init->value, init->field->type);
+	}
+}
+
+/* One name is given one value. */
+static void check_members_once(struct checker *c, struct decl *impl)
+{
+	struct map seen;
+
+	map_init(&seen, c->arena);
+	for (uint32_t i = 0; i < impl->impl.functions.len; i++)
+		*map_insert(&seen, impl->impl.functions.data[i]->name) = 1;
+	for (uint32_t i = 0; i < impl->impl.fields.len; i++) {
+		const struct field_init *f = &impl->impl.fields.data[i];
+		uint64_t *place = map_insert(&seen, f->name);
+		if (*place)
+			diag_report(c->diags, D_DUPLICATE_FIELD, f->where, NAME(c, f->name));
+		*place = 1;
+	}
 }
 
 void check_impl(struct checker *c, struct decl *d)
 {
-	span where;
+	struct type *t = find_operations(c, d);
 
-	d->type = c->types->error;
-	struct decl *record = find_record(c, d, &where);
-	if (!record || !complete_type(c, record->type, where))
-		return;
-	d->type = c->types->void_;
-	d->impl.record = record;
-	add_name(c, d);
+	d->type = t ? t : c->types->error;
 	for (uint32_t i = 0; i < d->impl.functions.len; i++)
-		check_member_function(c, d, d->impl.functions.data[i]);
+		check_operation(c, d, t, d->impl.functions.data[i]);
 	for (uint32_t i = 0; i < d->impl.fields.len; i++)
-		check_member_value(c, d, &d->impl.fields.data[i]);
+		check_value_member(c, d, t, &d->impl.fields.data[i]);
+	check_members_once(c, d);
+}
+
+void add_operations(struct checker *c, struct decl *d)
+{
+	d->impl.names = ARENA_NEW(c->arena, struct scope);
+	scope_init(d->impl.names, d->scope, c->arena);
+	for (uint32_t i = 0; i < d->impl.functions.len; i++) {
+		struct decl *f = d->impl.functions.data[i];
+		const char *name =
+			arena_printf(c->arena, "%s_%s", NAME(c, d->name), NAME(c, f->name));
+		struct decl *other = scope_find_here(d->impl.names, f->name);
+		f->owner = d->owner;
+		f->link_name = intern_string(&c->compile->names, name);
+		if (other)
+			report_declared(
+				c,
+				diag_report(c->diags, D_DUPLICATE, f->name_where, NAME(c, f->name)),
+				other);
+		else if (f->name)
+			scope_add(d->impl.names, f->name, f);
+	}
 }

@@ -92,12 +92,12 @@ static void suggest_field(struct checker *c, struct diag *d, const struct progra
 	report_suggestion(c, d, use->where, &s);
 }
 
-/* Members of an impl are programs of the kind struct_ops. */
+/* Functions of an impl are programs of the kind struct_ops. */
 static const struct program_kind *kind_of(struct checker *c, const struct decl *d)
 {
 	const struct program_kind *k;
 
-	if (!d->func.impl)
+	if (d->func.role != ROLE_OPERATION)
 		return d->func.program;
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
 		if (!strcmp(k->name, "struct_ops"))

@@ -89,16 +89,15 @@ static bool check_attributes(struct checker *c, struct decl *d)
 {
 	const struct attribute *first = NULL;
 
-	d->func.target = d->func.impl ? TARGET_BPF : TARGET_USER;
+	d->func.target = TARGET_USER;
 	for (uint32_t i = 0; i < d->attrs.len; i++) {
 		const struct attribute *a = &d->attrs.data[i];
 		const char *name = NAME(c, a->name);
 		const char *what = find_unavailable(ATTRIBUTE, name);
 		bool is_program = is_program_attribute(c, name), is_role = is_role_attribute(name);
-		bool is_wrong = d->func.impl || !strcmp(name, "struct_ops");
+		bool is_wrong = !strcmp(name, "struct_ops");
 		if (is_wrong || (!is_program && !is_role && !what)) {
-			report_attribute(c, a,
-					 d->func.impl ? "a function of an impl" : "a function");
+			report_attribute(c, a, "a function");
 			continue;
 		}
 		if (first) {
@@ -179,7 +178,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	uint32_t count = d->func.params.len;
 	struct type **params = ARENA_ARRAY(c->arena, struct type *, count);
 
-	if (d->kind == DECL_EXTERN)
+	if (d->kind == DECL_EXTERN || d->func.role == ROLE_OPERATION)
 		d->func.target = TARGET_BPF;
 	else if (!check_attributes(c, d)) {
 		d->type = c->types->error;
@@ -199,7 +198,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	check_role_signature(c, d);
 	if (d->func.program)
 		check_program_signature(c, d);
-	else if (!d->func.impl && d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))
+	else if (d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))
 		check_main_signature(c, d);
 }
 

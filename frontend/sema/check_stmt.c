@@ -178,6 +178,9 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		check_compound(c, s, t);
 	else if (t->kind == TYPE_ERROR)
 		s->assign.value = check_value(c, s->assign.value, NULL);
+	else if (s->assign.target->kind == EXPR_NAME)
+		s->assign.value =
+			check_as_declared(c, s->assign.value, t, s->assign.target->name.decl);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
 	const struct decl *bits = place_bit_field(s->assign.target);
@@ -413,7 +416,7 @@ static bool check_return(struct checker *c, struct stmt *s)
 	if (t->kind != TYPE_VOID) {
 		if (c->fn.decl->func.program)
 			mark_returned(s->expr);
-		s->expr = check_as(c, s->expr, t);
+		s->expr = check_as_declared(c, s->expr, t, c->fn.decl);
 		check_returned_address(c, s->expr);
 		check_program_result(c, s->expr);
 		return false;

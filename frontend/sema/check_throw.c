@@ -90,10 +90,6 @@ bool check_defer(struct checker *c, struct stmt *s)
 	struct loop *loop = c->fn.loop;
 	struct handler *outer = c->fn.handlers;
 
-	if (loop)
-		report_unavailable(c, s->where, "`defer` inside a loop");
-	else if (c->fn.in_defer)
-		report_unavailable(c, s->where, "`defer` inside a `defer`");
 	if (!c->fn.first_defer.end)
 		c->fn.first_defer = s->where;
 	struct handler *h = ARENA_NEW(c->arena, struct handler);
@@ -198,7 +194,8 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 			return;
 		}
 		if (!t->is_call) {
-			diag_note(c->diags, d, t->where, "thrown here");
+			if (n || t->where.begin != d->where.begin)
+				diag_note(c->diags, d, t->where, "thrown here");
 			return;
 		}
 		const struct func_info *callee = &c->funcs.data[t->callee];
@@ -219,7 +216,8 @@ static void check_escapes(struct checker *c, const struct func_info *f)
 	bool is_kfunc = f->decl->func.role == ROLE_KFUNC;
 	bool is_main = f->decl == c->out->main || f->decl->func.role == ROLE_TEST;
 
-	if (!f->decl->func.program && !f->decl->func.impl && !is_main && !is_kfunc)
+	bool is_program = f->decl->func.program || f->decl->func.role == ROLE_OPERATION;
+	if (!is_program && !is_main && !is_kfunc)
 		return;
 	for (uint32_t i = 0; i < f->escapes.len; i++) {
 		const struct escape *e = &f->escapes.data[i];

@@ -25,8 +25,9 @@ bool is_pure_builtin(const struct decl *d)
 
 static bool is_for_others(struct checker *c, const struct decl *d)
 {
-	return d->func.program || d->func.impl || d == c->out->main || d->func.is_public ||
-	       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST;
+	return d->func.program || d == c->out->main || d->func.is_public ||
+	       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST ||
+	       d->func.role == ROLE_OPERATION;
 }
 
 static void check_function(struct checker *c, const struct func_info *f)
@@ -126,7 +127,7 @@ void check_unused(struct checker *c)
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++)
 		has_root = has_root || c->funcs.data[i].decl->func.program ||
-			   c->funcs.data[i].decl->func.impl ||
+			   c->funcs.data[i].decl->func.role == ROLE_OPERATION ||
 			   c->funcs.data[i].decl->func.role == ROLE_KFUNC;
 	for (uint32_t i = 0; i < c->function_values.len; i++) {
 		const struct call_edge *v = &c->function_values.data[i];

@@ -36,6 +36,15 @@ static const struct btf *get_btf(struct checker *c)
 	return c->kernel.btf;
 }
 
+/* True when there are types of modules now that were not searched yet. */
+static bool add_modules(struct checker *c)
+{
+	bool is_new = !c->kernel.has_modules && c->info->open_modules;
+
+	c->kernel.has_modules = true;
+	return is_new && c->info->open_modules(c->info->btf_owner, c->kernel.btf);
+}
+
 static struct type *report_damaged(struct checker *c, const char *why)
 {
 	diag_report(c->diags, D_BTF_DAMAGED, (span){0, 0}, why);
@@ -384,6 +393,8 @@ struct decl *kernel_find_type(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_TYPE))
 		return NULL;
 	uint32_t id = find_type_id(btf, NAME(c, name));
+	if ((!id || btf_kind_of(btf, id) == BTF_KIND_FWD) && add_modules(c))
+		id = find_type_id(btf, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_TYPE);
 	struct type *t = type_of(c, id, 0);
@@ -411,6 +422,8 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_CONSTANT))
 		return NULL;
 	uint32_t id = btf_find_enumerator(btf, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find_enumerator(btf, NAME(c, name));
 	struct type *t = id ? type_of(c, id, 0) : NULL;
 	if (t && t->kind == TYPE_ENUM)
 		for (uint32_t i = 0; i < t->decl->enumeration.constants.len; i++) {
@@ -423,7 +436,8 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	return note_missing(c, name, A_CONSTANT);
 }
 
-static struct type *make_function(struct checker *c, const struct btf_type *proto)
+/* The function type of a prototype, without names. */
+static struct type *make_signature(struct checker *c, const struct btf_type *proto)
 {
 	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto->count + 1);
 
@@ -432,37 +446,21 @@ static struct type *make_function(struct checker *c, const struct btf_type *prot
 	return type_make_func(c->types, params, proto->count, type_of(c, proto->type, 0));
 }
 
-/* Follows typedefs, qualifiers and, once, a pointer, to a prototype. */
-static bool find_prototype(struct checker *c, uint32_t id, struct btf_type *proto)
+/* The prototype behind a pointer, qualifiers and typedefs; false when there is none. */
+static bool find_prototype(struct checker *c, uint32_t id, struct btf_type *out)
 {
 	bool is_pointer = false;
 
-	for (uint32_t depth = 0; id && depth < MAX_DEPTH && get_type(c, id, proto); depth++) {
-		if (proto->kind == BTF_KIND_FUNC_PROTO)
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && get_type(c, id, out); depth++) {
+		if (out->kind == BTF_KIND_FUNC_PROTO)
 			return is_pointer;
-		if (proto->kind == BTF_KIND_PTR && !is_pointer)
+		if (out->kind == BTF_KIND_PTR && !is_pointer)
 			is_pointer = true;
-		else if (!is_reference(proto->kind))
+		else if (!is_reference(out->kind))
 			return false;
-		id = proto->type;
+		id = out->type;
 	}
 	return false;
-}
-
-struct type *kernel_member_function(struct checker *c, const struct decl *record, symbol name)
-{
-	const uint64_t *id = map_find(&c->kernel.ids, MAP_PTR(record));
-	struct btf_type b, proto;
-
-	if (!id || !get_type(c, (uint32_t)*id, &b))
-		return NULL;
-	for (uint32_t i = 0; i < b.count; i++) {
-		struct btf_item item = btf_get_item(c->kernel.btf, &b, i);
-		if (!strcmp(item.name, NAME(c, name)))
-			return find_prototype(c, item.type, &proto) ? make_function(c, &proto)
-								    : NULL;
-	}
-	return NULL;
 }
 
 /* Kernels mark their kfuncs in BTF, if pahole 1.26 or later made it. */
@@ -495,6 +493,22 @@ static bool has_callback(struct checker *c, const struct btf_type *proto)
 	return false;
 }
 
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member)
+{
+	const uint64_t *id = record->decl ? map_find(&c->kernel.ids, MAP_PTR(record->decl)) : NULL;
+	struct btf_type b, proto;
+
+	if (!id || !get_type(c, (uint32_t)*id, &b))
+		return NULL;
+	for (uint32_t i = 0; i < b.count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, &b, i);
+		if (!strcmp(item.name, NAME(c, member)))
+			return find_prototype(c, item.type, &proto) ? make_signature(c, &proto)
+								    : NULL;
+	}
+	return NULL;
+}
+
 struct decl *kernel_find_function(struct checker *c, symbol name)
 {
 	const struct btf *btf = get_btf(c);
@@ -506,22 +520,22 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_FUNCTION))
 		return NULL;
 	uint32_t id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_FUNCTION);
 	if (!get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
 	    proto.kind != BTF_KIND_FUNC_PROTO)
 		return note_missing(c, name, A_FUNCTION);
-	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto.count + 1);
-	for (uint32_t i = 0; i < proto.count; i++)
-		params[i] = type_of(c, btf_get_item(btf, &proto, i).type, 0);
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
+	d->type = make_signature(c, &proto);
 	for (uint32_t i = 0; i < proto.count; i++) {
-		struct decl *p =
-			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
-		p->type = params[i];
+		struct decl *p = make_decl(c, DECL_PARAM,
+					   name_of(c, btf_get_item(btf, &proto, i).name));
+		p->type = d->type->func.params[i];
+		p->variable.index = i;
 		vec_push(c->arena, &d->func.params, p);
 	}
-	d->type = type_make_func(c->types, params, proto.count, type_of(c, proto.type, 0));
 	d->func.target = TARGET_BPF;
 	d->func.kfunc = c->info->find_kfunc ? c->info->find_kfunc(NAME(c, name)) : NULL;
 	d->func.has_callback = has_callback(c, &proto);

@@ -200,29 +200,6 @@ static struct diag *report_duplicate(struct checker *c, const struct decl *first
 }
 
 /* A header that several files of a program take in adds its declarations to each of their scopes. */
-/* The functions of an impl see each other, and nobody else sees them. */
-static void add_impl(struct checker *c, struct scope *top, struct decl *d)
-{
-	struct scope *scope = ARENA_NEW(c->arena, struct scope);
-
-	scope_init(scope, top, c->arena);
-	for (uint32_t i = 0; i < d->impl.functions.len; i++) {
-		struct decl *f = d->impl.functions.data[i];
-		const char *link =
-			arena_printf(c->arena, "%s.%s", NAME(c, d->name), NAME(c, f->name));
-		f->owner = d->owner;
-		f->scope = scope;
-		f->link_name = intern_string(&c->compile->names, link);
-		f->func.impl = d;
-		vec_push(c->arena, &c->all, f);
-		struct decl *other = f->name ? scope_find_here(scope, f->name) : NULL;
-		if (other)
-			report_duplicate(c, other, f);
-		else if (f->name)
-			scope_add(scope, f->name, f);
-	}
-}
-
 static void add_top(struct checker *c, struct scope *top, struct decl *d)
 {
 	if (d->kind == DECL_INCLUDE)
@@ -233,7 +210,7 @@ static void add_top(struct checker *c, struct scope *top, struct decl *d)
 		vec_push(c->arena, &c->all, d);
 		make_own_type(c, d);
 		if (d->kind == DECL_IMPL)
-			add_impl(c, top, d);
+			add_operations(c, d);
 	}
 	if (!d->name || repeats_prelude(c, top, d))
 		return;
@@ -591,7 +568,7 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	if (type_find_named(c->types, name)) {
 		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
 			  text, text);
-	} else if (!c->diags->too_many) {
+	} else if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
 		struct decl *near =

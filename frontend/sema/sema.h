@@ -127,7 +127,8 @@
  *   BREAK, CONTINUE  always inside a loop of the function, and of the same defer block.
  *   THROW    expr is i32. TRY: catch codes are i32 constants, each once, `_` last. No throw leaves an eBPF program; one that
  *            leaves main is allowed (a warning was given).
- *   DEFER    not in a loop and not in a defer; its block is not left by return, break, continue or throw.
+ *   DEFER    its block is not left by return, break, continue or throw. In a loop it runs as often as control passed it,
+ *            one inside another at the end of that one's block.
  *   Statements after a return, break or continue may be present (a warning was given).
  *
  * Functions
@@ -174,12 +175,11 @@ struct unavailable_use {
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
-	decl_list functions; // DECL_FUNC with a body, every target; unused ones included
-	decl_list globals;   // DECL_GLOBAL
-	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
-	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
-	decl_list
-		impls; // DECL_IMPL; impl.record is the struct, its functions are in `functions` too
+	decl_list functions;       // DECL_FUNC with a body, every target; unused ones included
+	decl_list globals;         // DECL_GLOBAL
+	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
+	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
+	decl_list impls;     // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
 	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
 	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also

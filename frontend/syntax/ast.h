@@ -281,6 +281,7 @@ enum func_role {
 	ROLE_KFUNC,   // exported by the program's kernel module
 	ROLE_PRIVATE, // of that module
 	ROLE_TEST,
+	ROLE_OPERATION, // function of an impl
 };
 
 /* Where a function runs; decided by its attributes. */
@@ -369,7 +370,7 @@ struct decl {
 		struct {
 			decl_list functions;
 			VEC(struct field_init) fields;
-			struct decl *record; // sema: struct of the kernel that it fills
+			struct scope *names; // sema: of the functions
 		} impl;
 		struct {
 			struct type_node *node;

@@ -41,6 +41,7 @@ expect_result_for() {
 }
 
 test_function_values() { expect_both function_values 1754; }
+test_defers_in_loops_and_defers() { expect_both defers_in_loops_and_defers 33321211; }
 test_loops() { expect_result_for loops loops 0; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
