@@ -143,6 +143,11 @@ static int find_target(const struct place *place, bool *is_open)
 	case TARGET_OPS:
 		return 0;
 	case TARGET_MAP:
+	case TARGET_FIXED:
+	case TARGET_FUNCTION:
+	case TARGET_EVENT:
+	case TARGET_SYMBOL:
+	case TARGET_ITERATOR:
 		break;
 	}
 	return -EINVAL;

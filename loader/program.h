@@ -51,6 +51,7 @@ struct map_state {
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
 	uint32_t index;            // in the metadata
+	uint32_t row;              // the same, or that of the program loaded in its place
 	struct bpf_object *object; // NULL while not loaded
 	struct bpf_program *program;
 };
@@ -121,6 +122,12 @@ int object_load_program(struct program *p, struct handle *handle);
  * program; the maps of struct_ops get `flags`. NULL after a message, or without one when is_quiet. */
 struct bpf_object *object_load_ops(struct program *p, const char *name, uint32_t flags,
 				   bool is_quiet);
+/* The metadata of what was loaded. */
+static inline const struct ks_meta_program *handle_row(const struct program *p,
+						       const struct handle *h)
+{
+	return &p->meta.programs[h->row];
+}
 void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */

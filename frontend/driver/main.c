@@ -71,6 +71,7 @@ static int serve(struct compile *compile, const struct options *o)
 	struct server_btf btf = {.compile = compile, .options = o};
 	struct lsp_options lsp = {.folders = o->folders.data,
 				  .folder_count = o->folders.len,
+				  .arch = pipeline_arch(o),
 				  .open_btf = open_server_btf,
 				  .open_modules = open_server_modules,
 				  .btf_owner = &btf};

@@ -229,6 +229,27 @@ void kernel_offer_constants(struct checker *c, struct suggestion *s);
 struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
+/* Parameters and result of a function of the kernel. */
+struct kernel_param {
+	symbol name; // 0: not told
+	struct type *type;
+	uint16_t slot; // of 64 bits, among those of all parameters
+};
+struct kernel_proto {
+	struct kernel_param *params;
+	uint32_t count;
+	uint16_t slots; // of all of them
+	struct type *result;
+};
+/* False when the kernel has none of that name. */
+bool kernel_find_proto(struct checker *c, const char *function, struct kernel_proto *out);
+/* The same of what a typedef of a pointer to a function names. */
+bool kernel_find_typedef_proto(struct checker *c, const char *name, struct kernel_proto *out);
+/* True when the kernel's types are known. */
+bool kernel_has_types(struct checker *c);
+bool kernel_has_struct(struct checker *c, const char *name);
+/* Offers the functions (typedefs) whose names begin with `prefix`, without it. */
+void kernel_offer(struct checker *c, struct suggestion *s, const char *prefix, bool typedefs);
 /* True for a struct that the kernel only declares. */
 bool kernel_is_opaque(struct checker *c, const struct decl *d);
 /* True for a struct or enum that comes from the kernel. */
@@ -388,6 +409,8 @@ void check_nulls(struct checker *c);
 
 /* An attribute that cannot stand before `what` (check_program.c). */
 void report_attribute(struct checker *c, const struct attribute *a, const char *what);
+/* Hook, context and parameters of a program that watches something (check_trace.c). */
+void check_tracer(struct checker *c, struct decl *d);
 /* Target, program kind and signature of a function from its attributes. */
 void check_function_signature(struct checker *c, struct decl *d);
 /* Remembers that the function being checked needs another one. */

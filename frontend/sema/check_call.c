@@ -62,6 +62,39 @@ static struct expr *check_function_call(struct checker *c, struct expr *e, struc
 
 /* ---- BPF helpers ---- */
 
+/* A text, array or struct stands for its address, as in C; also a text that is written out. */
+static struct expr *address_of_object(struct checker *c, struct expr *arg)
+{
+	bool is_text = arg->kind == EXPR_STRING;
+
+	if (!type_is_aggregate(arg->type) || (!is_text && !is_place(arg)) || place_entry(arg))
+		return arg;
+	struct decl *root = is_text ? NULL : place_root(arg);
+	if (root)
+		root->variable.is_address_taken = true;
+	struct expr *e = ARENA_NEW(c->arena, struct expr);
+	e->kind = EXPR_UNARY;
+	e->where = arg->where;
+	e->unary.op = UNARY_ADDR;
+	e->unary.operand = arg;
+	e->type = type_make_pointer(c->types, arg->type);
+	return e;
+}
+
+/* The context of the program, or of one that calls this function. */
+static bool is_context_pointer(const struct checker *c, const struct expr *arg)
+{
+	const struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
+	const struct type *t = arg->type;
+
+	if (type_has_rows(t))
+		return true;
+	bool is_param = d && d->kind == DECL_PARAM && t->kind == TYPE_POINTER &&
+			type_is_kernel(t->element) && c->fn.decl;
+	return is_param && (!c->fn.decl->func.program || (d->variable.source == SOURCE_CONTEXT &&
+							  c->fn.decl->func.params.len == 1));
+}
+
 static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char letter,
 				     const char *name)
 {
@@ -75,8 +108,8 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_has_rows(arg->type) ? NULL : "the program's context";
-		else
+			want = is_context_pointer(c, arg) ? NULL : "the program's context";
+		else if ((arg = address_of_object(c, arg))->type->kind != TYPE_ERROR)
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
 	if (!want || arg->type->kind == TYPE_ERROR)
@@ -218,6 +251,74 @@ static struct expr *check_kernel_constant_arg(struct checker *c, struct expr *ar
 	return fail(c, arg);
 }
 
+static struct type *counter_options(struct checker *c)
+{
+	struct decl *d = scope_find(&c->prelude, intern_string(&c->compile->names, "perf_options"));
+
+	return d && d->kind == DECL_STRUCT ? d->type : NULL;
+}
+
+/* A literal must say what is counted, and where. */
+static struct expr *check_counter_options(struct checker *c, struct expr *arg)
+{
+	static const char *const needed[] = {"perf_type", "perf_config"};
+	struct type *t = counter_options(c);
+	int64_t pid = -1, cpu = 0;
+
+	arg = check_as(c, arg, t ? t : c->types->error);
+	if (arg->kind != EXPR_STRUCT || arg->type->kind == TYPE_ERROR)
+		return arg;
+	bool is_given[2] = {false, false};
+	for (uint32_t i = 0; i < arg->literal.fields.len; i++) {
+		const struct field_init *init = &arg->literal.fields.data[i];
+		const char *name = NAME(c, init->field->name);
+		for (int k = 0; k < 2; k++)
+			is_given[k] = is_given[k] || !strcmp(name, needed[k]);
+		if (!strcmp(name, "pid"))
+			pid = init->value->is_const ? (int64_t)init->value->value : 0;
+		if (!strcmp(name, "cpu"))
+			cpu = init->value->is_const ? (int64_t)init->value->value : 0;
+	}
+	for (int k = 0; k < 2; k++)
+		if (!is_given[k])
+			diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+				    arena_printf(c->arena, "`%s` must be given", needed[k]));
+	if (pid == -1 && cpu == -1)
+		diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+			    "every process on every processor cannot be counted at once: `pid` or "
+			    "`cpu` must be another number than -1");
+	return arg;
+}
+
+/* Type of a variable, or of a literal, that is not checked yet. */
+static const struct type *type_ahead(struct checker *c, const struct expr *e)
+{
+	bool is_named = e->kind == EXPR_STRUCT && e->literal.node &&
+			e->literal.node->kind == TYPE_NODE_NAME;
+	symbol name = is_named               ? e->literal.node->named.name
+		      : e->kind == EXPR_NAME ? e->name.name
+					     : 0;
+	const struct decl *d = name ? find_name(c, name) : NULL;
+
+	return d && d->check_state == 2 ? d->type : NULL;
+}
+
+/* attach() and detach() of performance counters are functions of their own. */
+static struct decl *choose_overload(struct checker *c, const struct expr *e, struct decl *d)
+{
+	int id = d->builtin.id;
+	uint32_t at = id == BUILTIN_ATTACH;
+	const struct type *t =
+		(id == BUILTIN_ATTACH || id == BUILTIN_DETACH) && at < e->call.args.len
+			? type_ahead(c, e->call.args.data[at])
+			: NULL;
+
+	if (!t || t != (at ? counter_options(c) : c->types->perf_attachment))
+		return d;
+	const char *name = at ? "attach counter" : "detach counter";
+	return scope_find(&c->prelude, intern_string(&c->compile->names, name));
+}
+
 static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
 {
 	arg = check_value(c, arg, NULL);
@@ -242,6 +343,10 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_field_name_arg(c, arg);
 	case 'I':
 		return check_impl_arg(c, arg);
+	case 'O':
+		return check_counter_options(c, arg);
+	case 'A':
+		return check_as(c, arg, c->types->perf_attachment);
 	case 'E':
 		return check_kernel_constant_arg(c, arg);
 	case 'P':
@@ -344,6 +449,7 @@ static bool set_builtin_type(struct checker *c, struct expr *e, const struct bui
 static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d,
 				       struct type *hint)
 {
+	d = choose_overload(c, e, d);
 	const struct builtin_row *row = &builtin_rows[d->builtin.id];
 	const char *params = *row->params == 'x' ? row->params + 1 : row->params;
 

@@ -542,6 +542,8 @@ void check_function_body(struct checker *c, uint32_t number)
 	uint32_t mark = locals_open(&c->fn.locals);
 	for (uint32_t i = 0; i < d->func.params.len; i++)
 		declare_local(c, d->func.params.data[i]);
+	if (d->func.context)
+		declare_local(c, d->func.context);
 	if (result_var) {
 		result_var->type = c->fn.result;
 		declare_local(c, result_var);

@@ -133,8 +133,10 @@ static void add_prelude(struct checker *c)
 		const struct program_kind *k = c->info->program_kind_at(i);
 		if (!k)
 			break;
-		add_context(c, k->context);
+		if (c->info->ctx_field_at(k->context, 0))
+			add_context(c, k->context);
 	}
+	add_context(c, "program_context"); // of programs that take it apart
 	add_builtins(c);
 	if (!text)
 		return;
