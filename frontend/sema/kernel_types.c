@@ -478,7 +478,7 @@ static bool is_tagged(const struct btf *btf, uint32_t id)
 /* A parameter that is a function, which a program would have to make one of. */
 static bool has_callback(struct checker *c, const struct btf_type *proto)
 {
-	struct btf_type t, target;
+	struct btf_type t = {0}, target = {0};
 
 	for (uint32_t i = 0; i < proto->count; i++) {
 		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;

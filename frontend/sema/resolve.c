@@ -359,6 +359,7 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 	struct decl *d = scope_find_here(scope, name);
 	if (!d || d->kind == DECL_IMPORT)
 		return report_not_imported(c, import, name, where, scope);
+	d->use_count++;
 	if (d->kind == DECL_FUNC && d->func.is_private) {
 		report_declared(c,
 				diag_report(c->diags, D_PRIVATE_NAME, where, NAME(c, name),
@@ -366,7 +367,6 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 				d);
 		return NULL;
 	}
-	d->use_count++;
 	return d;
 }
 
