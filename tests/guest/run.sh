@@ -93,13 +93,14 @@ write_job() {
 		[ -x sched_fifo ] || exit 0
 		./sched_fifo --seconds $SCHEDULED_SECONDS >/tmp/said 2>&1 &
 		scheduler=\$!
+		for i in 1 2 3 4 5 6 7 8 9; do grep -q scheduling /tmp/said && break; sleep 5; done
 		for i in 1 2 3 4; do while :; do :; done & busy="\$busy \$!"; done
 		sleep $((SCHEDULED_SECONDS / 2))
 		state=\$(cat /sys/kernel/sched_ext/state)
 		wait \$scheduler
 		kill \$busy
 		queued=\$(sed -n 's/ tasks were queued.*//p' /tmp/said)
-		if [ "\$state" = enabled ] && [ "\${queued:-0}" -gt \$(($SCHEDULED_SECONDS * 20)) ]; then
+		if [ "\$state" = enabled ] && [ "\${queued:-0}" -gt \$(($SCHEDULED_SECONDS * 10)) ]; then
 			echo "ok the scheduler, \$queued times"
 		else
 			echo "bad the scheduler: \$state"
