@@ -234,6 +234,8 @@ static void relocate(struct linker *l, uint32_t number, int depth)
 			uint32_t callee = need_function(l, f->section, target, depth);
 			r = &l->records.data[at];
 			r->imm = (int32_t)(l->functions.data[callee].start - at - 1);
+		} else if (r->opcode == 0x18 && r->src) {
+			r->imm = -1; // a number that nothing was put in for
 		}
 		if (l->records.data[at].opcode == 0x18)
 			i++;

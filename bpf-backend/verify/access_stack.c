@@ -314,7 +314,7 @@ bool read_stack(struct verifier *v, unsigned reg, int64_t off, unsigned size, in
 		return refuse(v, VERIFY_STACK_BOUNDS, (int)reg,
 			      "stack at a variable offset cannot be used here");
 	int64_t first = r->v.wide.smin + off, last = r->v.wide.smax + off + size;
-	if (!check_stack_range(v, reg, off, size, false, false, NULL))
+	if (!check_stack_range(v, reg, off, size, false, false, ACCESS_READ, NULL))
 		return false;
 	read_zeros(v, f, first, last, value);
 	return true;
@@ -334,14 +334,16 @@ static bool check_no_dynptr(struct verifier *v, struct frame *f, unsigned reg, i
 }
 
 bool check_stack_range(struct verifier *v, unsigned reg, int64_t off, int64_t size, bool zero_ok,
-		       bool is_helper, struct raw_memory *raw)
+		       bool is_helper, enum access access, struct raw_memory *raw)
 {
 	const struct reg *r = reg_at(v, reg);
 	struct frame *f = frame_of(v, r);
 	bool is_fixed = scalar_is_const(&r->v, 64);
 	if (!size && !zero_ok)
 		return refuse(v, VERIFY_SIZE, (int)reg, "memory of size zero is passed");
-	if (!check_stack_bounds(v, reg, off, size, is_helper ? ACCESS_WRITE : ACCESS_READ, is_helper))
+	// Older kernels take every helper to write what it is passed.
+	bool is_clobbered = is_helper && (access == ACCESS_WRITE || !v->model.helper_reads_keep);
+	if (!check_stack_bounds(v, reg, off, size, is_clobbered ? ACCESS_WRITE : ACCESS_READ, is_helper))
 		return false;
 	int64_t first = (is_fixed ? (int64_t)r->v.bits.value : r->v.wide.smin) + off;
 	int64_t last = (is_fixed ? (int64_t)r->v.bits.value : r->v.wide.smax) + off + size;
@@ -355,10 +357,10 @@ bool check_stack_range(struct verifier *v, unsigned reg, int64_t off, int64_t si
 		struct slot *s = &f->slots[slot];
 		uint8_t *byte = byte_at(f, o);
 		if (*byte == SLOT_ZERO || (*byte == SLOT_INVALID && v->model.uninit_stack_ok)) {
-			if (is_helper)
+			if (is_clobbered)
 				*byte = SLOT_MISC;
 		} else if (*byte != SLOT_MISC && slot_is_spill(s)) {
-			if (is_helper) {
+			if (is_clobbered) {
 				reg_set_unknown(&s->reg);
 				for (int k = 0; k < 8; k++) {
 					if (s->bytes[k] != SLOT_INVALID)

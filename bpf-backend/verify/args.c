@@ -51,7 +51,7 @@ bool check_helper_memory(struct verifier *v, unsigned reg, int64_t size, enum ac
 	case REG_BUF:
 		return check_writable_memory(v, reg, access) && check_buffer(v, r, reg, r->off);
 	case REG_STACK:
-		return check_stack_range(v, reg, r->off, size, zero_ok, true, raw);
+		return check_stack_range(v, reg, r->off, size, zero_ok, true, access, raw);
 	case REG_OBJECT:
 		return access_object(v, reg, r->off, (unsigned)size, ACCESS_READ, -1);
 	case REG_CTX:
@@ -376,6 +376,29 @@ static bool note_map(struct verifier *v, struct call *call, unsigned reg)
 	return true;
 }
 
+/* The key on the stack when it is one constant; -1 otherwise. */
+static int64_t find_constant_key(struct verifier *v, const struct call *call, const struct reg *r)
+{
+	enum { ARRAY = 2, PERCPU_ARRAY = 6 };
+	uint32_t size = call->map->key_size;
+	if (!v->model.constant_keys || r->kind != REG_STACK || !scalar_is_const(&r->v, 64) ||
+	    (call->map->type != ARRAY && call->map->type != PERCPU_ARRAY))
+		return -1;
+	int64_t place = -(r->off + (int64_t)r->v.bits.value) - 1;
+	uint32_t slot = (uint32_t)(place / 8), zeros = 0, spilled = 0;
+	const struct slot *s = &frame_of(v, r)->slots[slot];
+	for (int64_t i = place % 8; i >= 0 && s->bytes[i] == SLOT_ZERO; i--)
+		zeros++;
+	if (zeros >= size)
+		return 0;
+	for (int64_t i = place % 8; i >= 0 && s->bytes[i] == SLOT_SPILL; i--)
+		spilled++;
+	if (!slot_is_scalar(s) || spilled != size || !scalar_is_const(&s->reg.v, 64))
+		return -1;
+	int64_t key = (int64_t)s->reg.v.bits.value;
+	return need_slot(v, r->frame, slot) ? key : -1;
+}
+
 static bool check_map_memory(struct verifier *v, struct call *call, unsigned reg, uint32_t arg)
 {
 	bool is_key = proto_base(arg) == PROTO_KEY;
@@ -383,10 +406,15 @@ static bool check_map_memory(struct verifier *v, struct call *call, unsigned reg
 		return true;
 	if (!call->map)
 		return refuse(v, VERIFY_ARGUMENT, (int)reg, "no map is given");
+	if (is_key) {
+		if (!check_helper_memory(v, reg, call->map->key_size, ACCESS_READ, false, NULL))
+			return false;
+		call->key = find_constant_key(v, call, reg_at(v, reg));
+		return true;
+	}
 	call->raw.is_raw = arg & PROTO_UNINIT;
-	return check_helper_memory(v, reg, is_key ? call->map->key_size : call->map->value_size,
-				   arg & PROTO_WRITE ? ACCESS_WRITE : ACCESS_READ, false,
-				   is_key ? NULL : &call->raw);
+	return check_helper_memory(v, reg, call->map->value_size,
+				   arg & PROTO_WRITE ? ACCESS_WRITE : ACCESS_READ, false, &call->raw);
 }
 
 static bool check_content(struct verifier *v, struct call *call, unsigned number, uint32_t arg)

@@ -368,6 +368,10 @@ static bool give_result(struct verifier *v, const struct call *call, bool is_per
 	case PROTO_MAP_VALUE:
 		if (!call->map)
 			return refuse(v, VERIFY_ARGUMENT, -1, "no map is given");
+		// An entry of an array with a known index exists.
+		if (call->helper == HELPER_MAP_LOOKUP && call->key >= 0 &&
+		    call->key < (int64_t)call->map->max_entries)
+			flags &= ~(unsigned)REG_NULLABLE;
 		reg_set_pointer(r, REG_MAP_VALUE, flags);
 		r->map = call->map;
 		r->map_uid = call->map_uid;
@@ -442,7 +446,7 @@ static bool finish(struct verifier *v, struct call *call, bool moves_packet, boo
 
 static bool call_helper(struct verifier *v, const struct bpf_record *i)
 {
-	struct call call = {.helper = (uint32_t)i->imm};
+	struct call call = {.helper = (uint32_t)i->imm, .key = -1};
 	if (!find_helper(v, call.helper, &call.proto) || !check_sleep(v, call.proto))
 		return false;
 	const struct kernel_helper *row = kernel_helper_at(call.helper);

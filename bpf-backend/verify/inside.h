@@ -211,6 +211,7 @@ bool same_callsites(const struct state *a, const struct state *b);
 
 /* precision.c */
 bool need_value(struct verifier *v, unsigned reg);
+bool need_slot(struct verifier *v, uint32_t frame, uint32_t slot);
 bool take_over_precision(struct verifier *v, struct state *old, struct state *s, bool *changed);
 
 /* backedges.c */
@@ -275,7 +276,7 @@ struct raw_memory {
 	int64_t size;
 };
 bool check_stack_range(struct verifier *v, unsigned reg, int64_t off, int64_t size, bool zero_ok,
-		       bool is_helper, struct raw_memory *raw);
+		       bool is_helper, enum access access, struct raw_memory *raw);
 
 /* access_ctx.c */
 bool access_context(struct verifier *v, unsigned reg, int64_t off, unsigned size,

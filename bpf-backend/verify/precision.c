@@ -358,6 +358,14 @@ bool need_value(struct verifier *v, unsigned reg)
 	return true;
 }
 
+bool need_slot(struct verifier *v, uint32_t frame, uint32_t slot)
+{
+	struct trail t = {.frame = v->current->depth};
+	t.slots[frame] = UINT64_C(1) << slot;
+	walk_back(v, &t, v->current, NULL);
+	return true;
+}
+
 bool take_over_precision(struct verifier *v, struct state *old, struct state *s, bool *changed)
 {
 	struct trail t = {.frame = s->depth};

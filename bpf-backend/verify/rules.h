@@ -199,6 +199,7 @@ struct call {
 	struct raw_memory raw;
 	unsigned release_reg; // 0: none
 	uint32_t ref;
+	int64_t key;	   // constant key, -1: not known
 	uint64_t memory;   // size from ALLOC_SIZE
 	uint64_t size_max; // largest size of SIZE
 	uint32_t function; // of FUNC
