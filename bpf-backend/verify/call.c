@@ -419,6 +419,19 @@ static void refine_result(struct verifier *v, const struct call *call)
 	scalar_check(s);
 }
 
+/* In a function a tail call that succeeds is a return from it with any result. */
+static bool return_from_tail_call(struct verifier *v)
+{
+	if (!push_state(v, v->at + 1, (int32_t)v->at))
+		return false;
+	forget_packet_pointers(v);
+	reg_set_unknown(reg_at(v, 0));
+	if (!leave_function(v))
+		return false;
+	v->at--;
+	return true;
+}
+
 static bool finish(struct verifier *v, struct call *call, bool moves_packet, bool is_percpu_alloc)
 {
 	clear_caller_saved(v);
@@ -439,6 +452,8 @@ static bool finish(struct verifier *v, struct call *call, bool moves_packet, boo
 	r->cause = v->current->step;
 	if (!check_map_use_by(v, call->map, call->helper))
 		return false;
+	if (call->helper == HELPER_TAIL_CALL && v->model.tail_call_returns)
+		return !v->current->depth || return_from_tail_call(v);
 	if (moves_packet)
 		forget_packet_pointers(v);
 	return true;

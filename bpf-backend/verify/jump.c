@@ -111,6 +111,8 @@ static void share(struct verifier *v, struct state *s, const struct reg *known, 
 		r->off = off;
 		r->id = id;
 		scalar_add_plain(&r->v, &step, &v->model.range);
+		if (v->model.settles_links)
+			scalar_settle(&r->v);
 	}
 }
 

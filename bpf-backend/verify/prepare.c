@@ -199,6 +199,24 @@ static bool check_references(struct verifier *v)
 	return true;
 }
 
+/* Functions that a load or a tail call may end must return a number. */
+static bool check_abrupt_end(struct verifier *v, const struct function_note *f)
+{
+	if (!f->has_tail_call && !f->has_ld_abs)
+		return true;
+	v->at = f->start;
+	if (!v->own || !f->type)
+		return refuse(v, VERIFY_TYPES, -1, "functions with tail calls or packet loads need BTF");
+	uint32_t proto = btf_get_type(v->own, f->type).type;
+	uint32_t result = proto ? program_strip(v->own, btf_get_type(v->own, proto).type) : 0;
+	enum btf_kind kind = result ? btf_kind_of(v->own, result) : 0;
+	if (kind == BTF_KIND_INT || kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64)
+		return true;
+	return refuse(v, f->has_tail_call ? VERIFY_TAIL_CALL : VERIFY_CALL, -1,
+		      "function `%s` may be left by a %s and must return a number", f->name,
+		      f->has_tail_call ? "tail call" : "load from the packet");
+}
+
 bool prepare_program(struct verifier *v)
 {
 	if (!v->count || v->count > MAX_PROCESSED)
@@ -208,9 +226,8 @@ bool prepare_program(struct verifier *v)
 	for (uint32_t i = 0; i < v->function_count; i++) {
 		if (!check_function(v, &v->functions[i]))
 			return false;
-		if (i && (v->functions[i].has_tail_call || v->functions[i].has_ld_abs) && !v->own)
-			return refuse(v, VERIFY_TYPES, -1,
-				      "functions with tail calls or packet loads need BTF");
+		if (i && !check_abrupt_end(v, &v->functions[i]))
+			return false;
 	}
 	return check_references(v);
 }

@@ -75,6 +75,9 @@ enum alu {
 	ALU_END,
 };
 
+/* Reverses the order of the low `size` bytes, or not, and drops the others. Settled. */
+void scalar_swap_bytes(struct scalar *s, unsigned size, bool is_swapped);
+
 /* dst op= src, of the width. The result is settled. */
 void scalar_apply(struct scalar *dst, const struct scalar *src, enum alu op, unsigned width,
 		  const struct range_rules *rules);

@@ -321,3 +321,18 @@ void scalar_apply(struct scalar *dst, const struct scalar *src, enum alu op, uns
 		scalar_extend_low(dst);
 	scalar_settle(dst);
 }
+
+static uint64_t reverse(uint64_t value, unsigned size)
+{
+	return __builtin_bswap64(value) >> (64 - size * 8);
+}
+
+void scalar_swap_bytes(struct scalar *s, unsigned size, bool is_swapped)
+{
+	if (is_swapped)
+		s->bits = (struct tnum){reverse(s->bits.value, size), reverse(s->bits.mask, size)};
+	else
+		s->bits = tnum_cast(s->bits, size);
+	scalar_set_unbounded(s);
+	scalar_settle(s);
+}

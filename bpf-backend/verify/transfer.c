@@ -324,6 +324,12 @@ static bool step_unary(struct verifier *v, const struct bpf_record *i)
 	if (i->opcode >> 4 == ALU_NEG && v->model.range.exact_negation && dst->kind == REG_SCALAR) {
 		scalar_apply(&dst->v, &dst->v, ALU_NEG, width, &v->model.range);
 		unlink_scalar(dst);
+	} else if (i->opcode >> 4 == ALU_END && v->model.tracks_byte_order && dst->kind == REG_SCALAR) {
+		// A little-endian machine: only the other order takes a swap.
+		bool is_swapped = width == 64 || i->opcode & 8;
+		if (i->imm != 64 || is_swapped)
+			scalar_swap_bytes(&dst->v, (unsigned)i->imm / 8, is_swapped);
+		unlink_scalar(dst);
 	} else {
 		reg_set_unknown(dst);
 	}
