@@ -5,6 +5,8 @@ const char *program_relocate_types(struct program_object *object,
 				   const struct source_function *function,
 				   struct bpf_record *records)
 {
-	(void)object; (void)function; (void)records;
+	(void)object;
+	(void)function;
+	(void)records;
 	return NULL;
 }

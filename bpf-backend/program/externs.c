@@ -43,7 +43,8 @@ static const char *config_value(const char *config, const char *name)
 	return NULL;
 }
 
-static uint64_t config_number(const struct program_object *object, const char *name, bool is_tristate)
+static uint64_t config_number(const struct program_object *object, const char *name,
+			      bool is_tristate)
 {
 	if (!strcmp(name, "LINUX_KERNEL_VERSION"))
 		return object->options.release; // the patch level is not known

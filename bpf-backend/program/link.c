@@ -112,7 +112,8 @@ static uint32_t need_function(struct linker *l, uint32_t section, uint64_t recor
 			return i;
 	}
 	if (!f || depth >= MAX_DEPTH) {
-		fail(l, f ? "its functions call each other too deeply" : "a call leads to no function");
+		fail(l, f ? "its functions call each other too deeply"
+			  : "a call leads to no function");
 		return 0;
 	}
 	uint32_t number = append(l, f);
@@ -130,8 +131,8 @@ static void link_extern(struct linker *l, uint32_t at, const struct elf_symbol *
 		r->imm = (int32_t)e.value;
 		r->off = 0;
 		if (!e.value && !e.is_weak)
-			fail(l, arena_printf(&l->object->arena,
-					     "the kernel has no function `%s`", symbol->name));
+			fail(l, arena_printf(&l->object->arena, "the kernel has no function `%s`",
+					     symbol->name));
 		return;
 	}
 	if (r->opcode != 0x18 || at + 1 >= l->records.len) {
@@ -183,7 +184,8 @@ static void link_address(struct linker *l, uint32_t at, const struct elf_symbol 
 		return;
 	}
 	const struct program_map *m = object->maps.data[map];
-	bool is_value = m->is_data || m->section != symbol->section; // the latter: an arena's globals
+	bool is_value =
+		m->is_data || m->section != symbol->section; // the latter: an arena's globals
 	if (is_value) {
 		r->src = 2;
 		(r + 1)->imm = (int32_t)((uint32_t)r->imm + symbol->value);
@@ -222,13 +224,14 @@ static void relocate(struct linker *l, uint32_t number, int depth)
 				fail(l, "a call leads to no function");
 			else if (r->opcode == CALL)
 				link_call(l, at, s->section,
-					  s->value / PROGRAM_INSN_BYTES + (uint64_t)(int64_t)r->imm + 1,
+					  s->value / PROGRAM_INSN_BYTES +
+						  (uint64_t)(int64_t)r->imm + 1,
 					  depth);
 			else if (r->opcode == 0x18)
 				link_address(l, at, s, depth);
 		} else if (is_function_call) {
-			link_call(l, at, f->section,
-				  (uint64_t)((int64_t)f->first + i + r->imm + 1), depth);
+			link_call(l, at, f->section, (uint64_t)((int64_t)f->first + i + r->imm + 1),
+				  depth);
 		} else if (r->opcode == 0x18 && r->src == 4) {
 			uint64_t target = (uint64_t)((int64_t)f->first + i + r->imm + 1);
 			uint32_t callee = need_function(l, f->section, target, depth);

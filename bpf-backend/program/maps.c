@@ -123,8 +123,10 @@ static void read_member(struct program_object *object, struct program_map *map,
 		const char *name;
 		uint32_t *to;
 	} numbers[] = {
-		{"type", &map->type},		    {"key_size", &map->key_size},
-		{"value_size", &map->value_size},   {"max_entries", &map->max_entries},
+		{"type", &map->type},
+		{"key_size", &map->key_size},
+		{"value_size", &map->value_size},
+		{"max_entries", &map->max_entries},
 		{"map_flags", &map->flags},
 	};
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -202,13 +204,15 @@ static void add_struct_ops(struct program_object *object, uint32_t section)
 bool program_read_maps(struct program_object *object, struct buf *why)
 {
 	bool ok = true;
-	for (uint32_t i = 0; ok && i < object->elf.symbol_count && object->maps.len < MAX_MAPS; i++) {
+	for (uint32_t i = 0; ok && i < object->elf.symbol_count && object->maps.len < MAX_MAPS;
+	     i++) {
 		const struct elf_symbol *s = &object->elf.symbols[i];
 		if (s->section < object->elf.section_count && s->type == ELF_OBJECT &&
 		    !strcmp(object->elf.sections[s->section].name, ".maps"))
 			ok = add_map(object, s, why);
 	}
-	for (uint32_t i = 0; ok && i < object->elf.section_count && object->maps.len < MAX_MAPS; i++) {
+	for (uint32_t i = 0; ok && i < object->elf.section_count && object->maps.len < MAX_MAPS;
+	     i++) {
 		add_data_section(object, i);
 		if (has_prefix(object->elf.sections[i].name, ".struct_ops"))
 			add_struct_ops(object, i);
@@ -224,7 +228,8 @@ uint32_t program_find_map(const struct program_object *object, const struct elf_
 	bool is_arena = !strcmp(section, ".addr_space.1");
 	for (uint32_t i = 0; i < object->maps.len; i++) {
 		const struct program_map *map = object->maps.data[i];
-		if (map->section == symbol->section && (map->is_data || map->offset == symbol->value))
+		if (map->section == symbol->section &&
+		    (map->is_data || map->offset == symbol->value))
 			return i;
 		if (is_arena && map->type == MAP_ARENA)
 			return i;

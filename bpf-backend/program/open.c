@@ -114,8 +114,8 @@ static bool open_all(struct program_object *object, struct buf *why)
 		if (!s->data)
 			continue;
 		if (!strcmp(s->name, ".BTF") && !object->has_btf) {
-			object->has_btf = !btf_open(&object->btf, s->data, s->size, &object->arena,
-						    &reason);
+			object->has_btf =
+				!btf_open(&object->btf, s->data, s->size, &object->arena, &reason);
 			if (!object->has_btf) {
 				buf_printf(why, "its section .BTF is broken: %s", reason);
 				return false;

@@ -16,48 +16,51 @@ static enum verify_reason bounds_reason(const struct reg *r)
 	return r->kind == REG_MAP_VALUE ? VERIFY_MAP_BOUNDS : VERIFY_MEM_BOUNDS;
 }
 
-static bool check_extent(struct verifier *v, unsigned reg, int64_t off, int64_t size, uint64_t limit,
-			 bool zero_ok, const char *end)
+static bool check_extent(struct verifier *v, unsigned reg, int64_t off, int64_t size,
+			 uint64_t limit, bool zero_ok, const char *end)
 {
 	const struct reg *r = reg_at(v, reg);
 	if (off >= 0 && (size > 0 || (!size && zero_ok)) && (uint64_t)off + (uint64_t)size <= limit)
 		return true;
 	if (bounds_reason(r) == VERIFY_PACKET_BOUNDS)
-		return refuse(v, VERIFY_PACKET_BOUNDS, (int)reg,
-			      "%lld bytes at offset %lld of the packet are touched, of which %lld are "
-			      "known to exist",
-			      (long long)size, (long long)off, (long long)limit);
-	return refuse(v, bounds_reason(r), (int)reg,
-		      "%lld bytes at offset %lld%s are touched, of %llu bytes of memory",
-		      (long long)size, (long long)off, end, (unsigned long long)limit);
+		return verify_refuse(
+			v, VERIFY_PACKET_BOUNDS, (int)reg,
+			"%lld bytes at offset %lld of the packet are touched, of which %lld are "
+			"known to exist",
+			(long long)size, (long long)off, (long long)limit);
+	return verify_refuse(v, bounds_reason(r), (int)reg,
+			     "%lld bytes at offset %lld%s are touched, of %llu bytes of memory",
+			     (long long)size, (long long)off, end, (unsigned long long)limit);
 }
 
-bool check_region(struct verifier *v, unsigned reg, int64_t off, int64_t size, uint64_t limit,
-		  bool zero_ok)
+bool verify_check_region(struct verifier *v, unsigned reg, int64_t off, int64_t size,
+			 uint64_t limit, bool zero_ok)
 {
 	const struct bounds *b = &reg_at(v, reg)->v.wide;
 	if (b->smin < 0 && (b->smin == INT64_MIN || off + b->smin != (int32_t)(off + b->smin) ||
 			    b->smin + off < 0))
-		return refuse(v, VERIFY_SIGN, (int)reg, "the offset may be negative, down to %lld",
-			      (long long)b->smin);
+		return verify_refuse(v, VERIFY_SIGN, (int)reg,
+				     "the offset may be negative, down to %lld",
+				     (long long)b->smin);
 	if (!check_extent(v, reg, b->smin + off, size, limit, zero_ok, " (its smallest)"))
 		return false;
 	if (b->umax >= MAX_VAR_OFF)
-		return refuse(v, bounds_reason(reg_at(v, reg)), (int)reg,
-			      "the offset has no upper bound");
+		return verify_refuse(v, bounds_reason(reg_at(v, reg)), (int)reg,
+				     "the offset has no upper bound");
 	return check_extent(v, reg, (int64_t)b->umax + off, size, limit, zero_ok, " (its largest)");
 }
 
-bool check_map_access(struct verifier *v, const struct reg *r, unsigned reg, enum access access)
+bool verify_check_map_access(struct verifier *v, const struct reg *r, unsigned reg,
+			     enum access access)
 {
 	enum { RDONLY_PROG = 1 << 7, WRONLY_PROG = 1 << 8 };
 	uint32_t flags = r->map->flags;
 	if (access == ACCESS_WRITE && flags & RDONLY_PROG)
-		return refuse(v, VERIFY_READ_ONLY, (int)reg, "map `%s` is read-only for programs",
-			      r->map->name);
+		return verify_refuse(v, VERIFY_READ_ONLY, (int)reg,
+				     "map `%s` is read-only for programs", r->map->name);
 	if (access == ACCESS_READ && flags & WRONLY_PROG)
-		return refuse(v, VERIFY_READ_ONLY, (int)reg, "map `%s` is write-only for programs",
-			      r->map->name);
+		return verify_refuse(v, VERIFY_READ_ONLY, (int)reg,
+				     "map `%s` is write-only for programs", r->map->name);
 	return true;
 }
 
@@ -71,24 +74,25 @@ static bool check_kptr_access(struct verifier *v, unsigned reg, const struct fie
 {
 	const struct reg *r = reg_at(v, reg);
 	if (is_indirect)
-		return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-			      "a pointer of the kernel in a map cannot be passed as memory");
+		return verify_refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
+				     "a pointer of the kernel in a map cannot be passed as memory");
 	if (!scalar_is_const(&r->v, 64))
-		return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-			      "a pointer of the kernel in a map is reached at a variable offset");
+		return verify_refuse(
+			v, VERIFY_SPECIAL_FIELD, (int)reg,
+			"a pointer of the kernel in a map is reached at a variable offset");
 	if (f->offset != off + (int64_t)r->v.bits.value || size != 8)
-		return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-			      "a pointer of the kernel in a map is reached in part");
+		return verify_refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
+				     "a pointer of the kernel in a map is reached in part");
 	return true;
 }
 
-bool check_map_region(struct verifier *v, unsigned reg, int64_t off, int64_t size, bool zero_ok,
-		      bool is_indirect)
+bool verify_check_map_region(struct verifier *v, unsigned reg, int64_t off, int64_t size,
+			     bool zero_ok, bool is_indirect)
 {
 	const struct reg *r = reg_at(v, reg);
-	if (!check_region(v, reg, off, size, r->map->value_size, zero_ok))
+	if (!verify_check_region(v, reg, off, size, r->map->value_size, zero_ok))
 		return false;
-	const struct fields *fields = fields_of_map(v, r->map);
+	const struct fields *fields = verify_fields_of_map(v, r->map);
 	for (uint32_t i = 0; fields && i < fields->count; i++) {
 		const struct field *f = &fields->list[i];
 		if (r->v.wide.smin + off >= (int64_t)f->offset + f->size ||
@@ -99,81 +103,89 @@ bool check_map_region(struct verifier *v, unsigned reg, int64_t off, int64_t siz
 				return false;
 			continue;
 		}
-		return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg, "it touches the %s at offset %u of map `%s`",
-			      field_name(f->kind), f->offset, r->map->name);
+		return verify_refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
+				     "it touches the %s at offset %u of map `%s`",
+				     verify_field_name(f->kind), f->offset, r->map->name);
 	}
 	return true;
 }
 
-bool check_no_offset(struct verifier *v, const struct reg *r, unsigned reg, bool fixed_ok)
+bool verify_check_no_offset(struct verifier *v, const struct reg *r, unsigned reg, bool fixed_ok)
 {
 	char kind[96];
-	describe_kind(v, r, kind);
+	verify_describe_kind(v, r, kind);
 	enum verify_reason reason = r->kind == REG_CTX ? VERIFY_CTX_ACCESS : VERIFY_OBJECT_ACCESS;
 	if (r->off < 0)
-		return refuse(v, reason, (int)reg, "negative offset %d from a pointer (%s)", r->off, kind);
+		return verify_refuse(v, reason, (int)reg, "negative offset %d from a pointer (%s)",
+				     r->off, kind);
 	if (!fixed_ok && r->off)
-		return refuse(v, reason, (int)reg, "the pointer (%s) was moved by %d", kind, r->off);
+		return verify_refuse(v, reason, (int)reg, "the pointer (%s) was moved by %d", kind,
+				     r->off);
 	if (!tnum_equals(r->v.bits, 0))
-		return refuse(v, reason, (int)reg, "the pointer (%s) was moved by a variable", kind);
+		return verify_refuse(v, reason, (int)reg,
+				     "the pointer (%s) was moved by a variable", kind);
 	return true;
 }
 
 /* ---- packets ---- */
 
-bool may_touch_packet(const struct verifier *v, enum access access)
+bool verify_may_touch_packet(const struct verifier *v, enum access access)
 {
-	return v->rules->flags & (access == ACCESS_WRITE ? PROGRAM_WRITES_PACKET : PROGRAM_READS_PACKET);
+	return v->rules->flags &
+	       (access == ACCESS_WRITE ? PROGRAM_WRITES_PACKET : PROGRAM_READS_PACKET);
 }
 
-bool check_packet_region(struct verifier *v, unsigned reg, int64_t off, int64_t size, bool zero_ok)
+bool verify_check_packet_region(struct verifier *v, unsigned reg, int64_t off, int64_t size,
+				bool zero_ok)
 {
 	const struct reg *r = reg_at(v, reg);
 	if (r->v.wide.smin < 0)
-		return refuse(v, VERIFY_SIGN, (int)reg, "the offset may be negative, down to %lld",
-			      (long long)r->v.wide.smin);
+		return verify_refuse(v, VERIFY_SIGN, (int)reg,
+				     "the offset may be negative, down to %lld",
+				     (long long)r->v.wide.smin);
 	if (r->range < 0)
-		return refuse(v, VERIFY_PACKET_BOUNDS, (int)reg,
-			      "the pointer was found to be at or beyond the end of the packet");
+		return verify_refuse(
+			v, VERIFY_PACKET_BOUNDS, (int)reg,
+			"the pointer was found to be at or beyond the end of the packet");
 	return check_extent(v, reg, off, size, (uint64_t)r->range, zero_ok, "");
 }
 
 /* ---- alignment ---- */
 
-bool check_alignment(struct verifier *v, const struct reg *r, int64_t off, unsigned size,
-		     bool is_strict)
+bool verify_check_alignment(struct verifier *v, const struct reg *r, int64_t off, unsigned size,
+			    bool is_strict)
 {
 	char kind[96];
 	int64_t extra = r->kind == REG_PACKET || r->kind == REG_PACKET_META ? 2 : 0;
 	is_strict |= v->options->strict_alignment || r->kind == REG_STACK;
 	if (!is_strict || size == 1 || r->kind == REG_ARENA)
 		return true;
-	struct tnum place =
-		tnum_add(r->v.bits, tnum_const((uint64_t)(extra + r->off + off)));
+	struct tnum place = tnum_add(r->v.bits, tnum_const((uint64_t)(extra + r->off + off)));
 	if (tnum_is_aligned(place, size))
 		return true;
-	return refuse(v, VERIFY_ALIGNMENT, -1, "%u bytes at offset %lld are not aligned (%s)", size,
-		      (long long)(r->off + off), describe_kind(v, r, kind));
+	return verify_refuse(v, VERIFY_ALIGNMENT, -1,
+			     "%u bytes at offset %lld are not aligned (%s)", size,
+			     (long long)(r->off + off), verify_describe_kind(v, r, kind));
 }
 
 /* ---- one access ---- */
 
-bool check_buffer(struct verifier *v, const struct reg *r, unsigned reg, int64_t off)
+bool verify_check_buffer(struct verifier *v, const struct reg *r, unsigned reg, int64_t off)
 {
 	if (off < 0)
-		return refuse(v, VERIFY_MEM_BOUNDS, (int)reg, "negative offset %lld in a buffer",
-			      (long long)off);
+		return verify_refuse(v, VERIFY_MEM_BOUNDS, (int)reg,
+				     "negative offset %lld in a buffer", (long long)off);
 	if (!tnum_equals(r->v.bits, 0))
-		return refuse(v, VERIFY_MEM_BOUNDS, (int)reg,
-			      "a buffer can only be reached at constant offsets");
+		return verify_refuse(v, VERIFY_MEM_BOUNDS, (int)reg,
+				     "a buffer can only be reached at constant offsets");
 	return true;
 }
 
 static bool refuse_write(struct verifier *v, const struct reg *r, unsigned reg)
 {
 	char kind[96];
-	return refuse(v, VERIFY_READ_ONLY, (int)reg, "this memory (%s) cannot be written",
-		      describe_kind(v, r, kind));
+	return verify_refuse(v, VERIFY_READ_ONLY, (int)reg, "this memory (%s) cannot be written",
+			     verify_describe_kind(v, r, kind));
 }
 
 /* Constants of a map that nobody can change are known. */
@@ -197,16 +209,16 @@ static bool access_map_value(struct verifier *v, unsigned reg, int64_t off, unsi
 {
 	const struct reg *r = reg_at(v, reg);
 	uint64_t constant;
-	if (!check_map_access(v, r, reg, access) ||
-	    !check_map_region(v, reg, off, size, false, false))
+	if (!verify_check_map_access(v, r, reg, access) ||
+	    !verify_check_map_region(v, reg, off, size, false, false))
 		return false;
 	const struct field *kptr = NULL;
 	if (scalar_is_const(&r->v, 64))
-		kptr = find_field(fields_of_map(v, r->map), FIELD_KPTRS,
-				  off + (int64_t)r->v.bits.value);
+		kptr = verify_find_field(verify_fields_of_map(v, r->map), FIELD_KPTRS,
+					 off + (int64_t)r->v.bits.value);
 	if (kptr)
-		return access_kptr(v, reg, kptr, access, value,
-				   (v->insns[v->at].opcode & 7) == 2);
+		return verify_access_kptr(v, reg, kptr, access, value,
+					  (v->insns[v->at].opcode & 7) == 2);
 	if (access == ACCESS_WRITE || value < 0)
 		return true;
 	if (read_constant(r, off, size, is_signed, &constant))
@@ -221,42 +233,44 @@ static bool access_mem(struct verifier *v, unsigned reg, int64_t off, unsigned s
 {
 	const struct reg *r = reg_at(v, reg);
 	if (r->flags & REG_NULLABLE)
-		return refuse(v, VERIFY_NULLABLE, (int)reg, "the pointer may be null here");
+		return verify_refuse(v, VERIFY_NULLABLE, (int)reg, "the pointer may be null here");
 	if (access == ACCESS_WRITE && r->flags & REG_RDONLY)
 		return refuse_write(v, r, reg);
 	if (r->flags & REG_UNTRUSTED)
 		return true; // a read that faults gives 0
-	return check_region(v, reg, off, size, r->size, false);
+	return verify_check_region(v, reg, off, size, r->size, false);
 }
 
 static bool access_packet(struct verifier *v, unsigned reg, int64_t off, unsigned size,
 			  enum access access)
 {
-	if (access == ACCESS_WRITE && !may_touch_packet(v, ACCESS_WRITE))
-		return refuse(v, VERIFY_READ_ONLY, (int)reg,
-			      "this kind of program cannot write to the packet");
-	return check_packet_region(v, reg, off, size, false);
+	if (access == ACCESS_WRITE && !verify_may_touch_packet(v, ACCESS_WRITE))
+		return verify_refuse(v, VERIFY_READ_ONLY, (int)reg,
+				     "this kind of program cannot write to the packet");
+	return verify_check_packet_region(v, reg, off, size, false);
 }
 
 static bool access_flow_keys(struct verifier *v, unsigned reg, int64_t off, unsigned size)
 {
 	enum { FLOW_KEYS_BYTES = 56 }; // struct bpf_flow_keys
 	if (off < 0 || off + size > FLOW_KEYS_BYTES)
-		return refuse(v, VERIFY_MEM_BOUNDS, (int)reg,
-			      "offset %lld is outside of the flow keys", (long long)off);
+		return verify_refuse(v, VERIFY_MEM_BOUNDS, (int)reg,
+				     "offset %lld is outside of the flow keys", (long long)off);
 	return true;
 }
 
 static bool refuse_pointer(struct verifier *v, const struct reg *r, unsigned reg)
 {
 	char kind[96];
-	describe_kind(v, r, kind);
+	verify_describe_kind(v, r, kind);
 	if (r->flags & REG_NULLABLE)
-		return refuse(v, VERIFY_NULLABLE, (int)reg, "the pointer may be null here (%s)", kind);
+		return verify_refuse(v, VERIFY_NULLABLE, (int)reg,
+				     "the pointer may be null here (%s)", kind);
 	if (r->kind == REG_SCALAR)
-		return refuse(v, VERIFY_NOT_POINTER, (int)reg,
-			      "r%u is followed like a pointer but holds a number", reg);
-	return refuse(v, VERIFY_NOT_POINTER, (int)reg, "this pointer (%s) cannot be followed", kind);
+		return verify_refuse(v, VERIFY_NOT_POINTER, (int)reg,
+				     "r%u is followed like a pointer but holds a number", reg);
+	return verify_refuse(v, VERIFY_NOT_POINTER, (int)reg,
+			     "this pointer (%s) cannot be followed", kind);
 }
 
 /* Kinds whose loads give some number. */
@@ -269,7 +283,7 @@ static bool access_plain(struct verifier *v, unsigned reg, int64_t off, unsigned
 	case REG_MAP_KEY:
 		if (is_write)
 			return refuse_write(v, r, reg);
-		return check_region(v, reg, off, size, r->map->key_size, false);
+		return verify_check_region(v, reg, off, size, r->map->key_size, false);
 	case REG_MEM:
 		return access_mem(v, reg, off, size, access);
 	case REG_PACKET:
@@ -283,15 +297,15 @@ static bool access_plain(struct verifier *v, unsigned reg, int64_t off, unsigned
 	case REG_XDP_SOCK:
 		if (is_nullable)
 			break;
-		return is_write ? refuse_write(v, r, reg) : access_socket(v, reg, off, size);
+		return is_write ? refuse_write(v, r, reg) : verify_access_socket(v, reg, off, size);
 	case REG_TP_BUFFER:
-		return check_buffer(v, r, reg, off);
+		return verify_check_buffer(v, r, reg, off);
 	case REG_BUF:
 		if (is_nullable)
 			break;
 		if (is_write && r->flags & REG_RDONLY)
 			return refuse_write(v, r, reg);
-		return check_buffer(v, r, reg, off);
+		return verify_check_buffer(v, r, reg, off);
 	case REG_ARENA:
 		return true;
 	case REG_NONE:
@@ -310,26 +324,26 @@ static bool access_plain(struct verifier *v, unsigned reg, int64_t off, unsigned
 	return refuse_pointer(v, r, reg);
 }
 
-bool access_memory(struct verifier *v, unsigned reg, int64_t off, unsigned size, enum access access,
-		   int value, bool is_strict, bool is_signed)
+bool verify_access_memory(struct verifier *v, unsigned reg, int64_t off, unsigned size,
+			  enum access access, int value, bool is_strict, bool is_signed)
 {
 	const struct reg *r = reg_at(v, reg);
 	bool gives = access == ACCESS_READ && value >= 0, ok;
-	if (!check_alignment(v, r, off, size, is_strict))
+	if (!verify_check_alignment(v, r, off, size, is_strict))
 		return false;
 	off += r->off;
 	if (r->kind == REG_STACK) {
-		ok = check_stack_bounds(v, reg, off, size, access, false) &&
-		     (access == ACCESS_READ ? read_stack(v, reg, off, size, value)
-					    : write_stack(v, reg, off, size, value));
+		ok = verify_check_stack_bounds(v, reg, off, size, access, false) &&
+		     (access == ACCESS_READ ? verify_read_stack(v, reg, off, size, value)
+					    : verify_write_stack(v, reg, off, size, value));
 	} else if (r->kind == REG_MAP_VALUE && !(r->flags & REG_NULLABLE)) {
 		ok = access_map_value(v, reg, off, size, access, value, is_signed);
 	} else if (r->kind == REG_CTX) {
-		ok = access_context(v, reg, off, size, access, value, is_signed);
+		ok = verify_access_context(v, reg, off, size, access, value, is_signed);
 	} else if (r->kind == REG_OBJECT && !(r->flags & REG_NULLABLE)) {
-		ok = access_object(v, reg, off, size, access, value);
+		ok = verify_access_object(v, reg, off, size, access, value);
 	} else if (r->kind == REG_MAP) {
-		ok = access_map_object(v, reg, off, size, access, value);
+		ok = verify_access_map_object(v, reg, off, size, access, value);
 	} else {
 		ok = access_plain(v, reg, off, size, access);
 		if (ok && gives)
@@ -351,7 +365,8 @@ bool access_memory(struct verifier *v, unsigned reg, int64_t off, unsigned size,
 static bool is_rewritten(unsigned kind)
 {
 	return kind == REG_CTX || kind == REG_SOCKET || kind == REG_SOCK_COMMON ||
-	       kind == REG_TCP_SOCK || kind == REG_XDP_SOCK || kind == REG_OBJECT || kind == REG_ARENA;
+	       kind == REG_TCP_SOCK || kind == REG_XDP_SOCK || kind == REG_OBJECT ||
+	       kind == REG_ARENA;
 }
 
 static bool note_pointer(struct verifier *v, uint8_t kind, uint16_t flags, bool trust_may_differ)
@@ -370,18 +385,19 @@ static bool note_pointer(struct verifier *v, uint8_t kind, uint16_t flags, bool 
 		n->seen_flags = REG_UNTRUSTED;
 		return true;
 	}
-	return refuse(v, VERIFY_MIXED, -1,
-		      "this instruction follows different kinds of pointers on different paths");
+	return verify_refuse(
+		v, VERIFY_MIXED, -1,
+		"this instruction follows different kinds of pointers on different paths");
 }
 
-bool step_load(struct verifier *v, const struct bpf_record *i)
+bool verify_step_load(struct verifier *v, const struct bpf_record *i)
 {
 	const struct reg *r = reg_at(v, i->src);
 	uint8_t kind = r->kind;
 	uint16_t flags = r->flags;
 	bool is_signed = (i->opcode & 0xe0) == 0x80;
-	if (!access_memory(v, i->src, i->off, insn_width(note_at(v)->op), ACCESS_READ, i->dst, false,
-			   is_signed))
+	if (!verify_access_memory(v, i->src, i->off, insn_width(note_at(v)->op), ACCESS_READ,
+				  i->dst, false, is_signed))
 		return false;
 	if (!note_pointer(v, kind, flags, true))
 		return false;
@@ -389,14 +405,14 @@ bool step_load(struct verifier *v, const struct bpf_record *i)
 	return true;
 }
 
-bool step_store(struct verifier *v, const struct bpf_record *i)
+bool verify_step_store(struct verifier *v, const struct bpf_record *i)
 {
 	const struct reg *r = reg_at(v, i->dst);
 	uint8_t kind = r->kind;
 	uint16_t flags = r->flags;
 	int value = (i->opcode & 7) == 3 ? i->src : -1;
-	return access_memory(v, i->dst, i->off, insn_width(note_at(v)->op), ACCESS_WRITE, value, false,
-			     false) &&
+	return verify_access_memory(v, i->dst, i->off, insn_width(note_at(v)->op), ACCESS_WRITE,
+				    value, false, false) &&
 	       note_pointer(v, kind, flags, false);
 }
 
@@ -408,9 +424,10 @@ static bool check_atomic_target(struct verifier *v, unsigned reg)
 	if (r->kind == REG_CTX || r->kind == REG_PACKET || r->kind == REG_PACKET_META ||
 	    r->kind == REG_FLOW_KEYS || r->kind == REG_SOCKET || r->kind == REG_SOCK_COMMON ||
 	    r->kind == REG_TCP_SOCK || r->kind == REG_XDP_SOCK)
-		return refuse(v, VERIFY_NOT_POINTER, (int)reg, "%s through this pointer (%s) is not possible",
-			      is_load ? "an acquiring load" : "an atomic operation",
-			      describe_kind(v, r, kind));
+		return verify_refuse(v, VERIFY_NOT_POINTER, (int)reg,
+				     "%s through this pointer (%s) is not possible",
+				     is_load ? "an acquiring load" : "an atomic operation",
+				     verify_describe_kind(v, r, kind));
 	return true;
 }
 
@@ -421,12 +438,12 @@ static bool step_ordered(struct verifier *v, const struct bpf_record *i, bool is
 	uint8_t kind = reg_at(v, reg)->kind;
 	uint16_t flags = reg_at(v, reg)->flags;
 	return check_atomic_target(v, reg) &&
-	       access_memory(v, reg, i->off, size, is_load ? ACCESS_READ : ACCESS_WRITE,
-			     is_load ? i->dst : i->src, true, false) &&
+	       verify_access_memory(v, reg, i->off, size, is_load ? ACCESS_READ : ACCESS_WRITE,
+				    is_load ? i->dst : i->src, true, false) &&
 	       note_pointer(v, kind, flags, is_load);
 }
 
-bool step_atomic(struct verifier *v, const struct bpf_record *i)
+bool verify_step_atomic(struct verifier *v, const struct bpf_record *i)
 {
 	enum insn_form form = insn_table[note_at(v)->op].form;
 	unsigned size = insn_width(note_at(v)->op);
@@ -441,11 +458,11 @@ bool step_atomic(struct verifier *v, const struct bpf_record *i)
 		// The register is written before the memory is looked at, as in the kernel.
 		reg_set_unknown(reg_at(v, (unsigned)load));
 	}
-	if (!access_memory(v, i->dst, i->off, size, ACCESS_READ, -1, true, false))
+	if (!verify_access_memory(v, i->dst, i->off, size, ACCESS_READ, -1, true, false))
 		return false;
 	if (load >= 0 &&
-	    !access_memory(v, i->dst, i->off, size, ACCESS_READ, load, true, false))
+	    !verify_access_memory(v, i->dst, i->off, size, ACCESS_READ, load, true, false))
 		return false;
 	return note_pointer(v, kind, flags, false) &&
-	       access_memory(v, i->dst, i->off, size, ACCESS_WRITE, -1, true, false);
+	       verify_access_memory(v, i->dst, i->off, size, ACCESS_WRITE, -1, true, false);
 }

@@ -11,9 +11,11 @@
 enum area {
 	AREA_NONE,
 #define AREAS(X)                                                                                   \
-	X(SKB) X(FLOW) X(XDP) X(PT_REGS) X(TRACEPOINT) X(PERF) X(RAW) X(RAW_WRITABLE) X(SYSCALL)   \
-	X(LIRC) X(CG_SOCK) X(SOCKET) X(SOCK_COMMON) X(TCP_SOCK) X(XDP_SOCK) X(SOCK_ADDR)           \
-	X(SOCK_OPS) X(SK_MSG) X(SK_LOOKUP) X(REUSEPORT) X(SYSCTL) X(SOCKOPT) X(DEVICE) X(BTF)
+	X(SKB)                                                                                     \
+	X(FLOW) X(XDP) X(PT_REGS) X(TRACEPOINT) X(PERF) X(RAW) X(RAW_WRITABLE) X(SYSCALL) X(LIRC)  \
+		X(CG_SOCK) X(SOCKET) X(SOCK_COMMON) X(TCP_SOCK) X(XDP_SOCK) X(SOCK_ADDR)           \
+			X(SOCK_OPS) X(SK_MSG) X(SK_LOOKUP) X(REUSEPORT) X(SYSCTL) X(SOCKOPT)       \
+				X(DEVICE) X(BTF)
 #define AREA(id) AREA_##id,
 	AREAS(AREA)
 #undef AREA
@@ -85,7 +87,7 @@ static const uint8_t areas[] = {
 static unsigned group_of_address(uint32_t attach)
 {
 	switch (attach) {
-	case 8:	 // bind4
+	case 8:  // bind4
 	case 10: // connect4
 	case 19: // recvmsg4
 	case 29: // getpeername4
@@ -201,10 +203,11 @@ static bool refuse_field(struct verifier *v, unsigned reg, int64_t off, unsigned
 	}
 	if (name)
 		sep = " (";
-	return refuse(v, VERIFY_CTX_ACCESS, (int)reg,
-		      "%u bytes at offset %lld of the context%s%s%s cannot be %s by this kind of program",
-		      size, (long long)off, sep, name ? name : "", name ? ")" : "",
-		      access == ACCESS_READ ? "read" : "written");
+	return verify_refuse(
+		v, VERIFY_CTX_ACCESS, (int)reg,
+		"%u bytes at offset %lld of the context%s%s%s cannot be %s by this kind of program",
+		size, (long long)off, sep, name ? name : "", name ? ")" : "",
+		access == ACCESS_READ ? "read" : "written");
 }
 
 /* ---- arguments described by BTF ---- */
@@ -249,7 +252,9 @@ static unsigned pointer_tags(const struct btf *btf, uint32_t id)
 	struct btf_type type = id ? btf_get_type(btf, id) : (struct btf_type){0};
 	if (type.kind != BTF_KIND_TYPE_TAG)
 		return 0;
-	return !strcmp(type.name, "user") ? REG_USER : !strcmp(type.name, "percpu") ? REG_PERCPU : 0u;
+	return !strcmp(type.name, "user")     ? REG_USER
+	       : !strcmp(type.name, "percpu") ? REG_PERCPU
+					      : 0u;
 }
 
 static bool args_are_trusted(const struct verifier *v)
@@ -271,10 +276,11 @@ static bool give_argument(struct verifier *v, int64_t off, unsigned size, uint32
 		return true;
 	}
 	if (!id || btf_kind_of(btf, id) != BTF_KIND_PTR)
-		return refuse(v, VERIFY_CTX_ACCESS, -1, "argument `%s` cannot be read", name);
+		return verify_refuse(v, VERIFY_CTX_ACCESS, -1, "argument `%s` cannot be read",
+				     name);
 	if (size != 8)
-		return refuse(v, VERIFY_CTX_ACCESS, -1, "a pointer at offset %lld is read in part",
-			      (long long)off);
+		return verify_refuse(v, VERIFY_CTX_ACCESS, -1,
+				     "a pointer at offset %lld is read in part", (long long)off);
 	uint32_t target = btf_get_type(btf, id).type, plain = program_strip(btf, target);
 	enum btf_kind kind = plain ? btf_kind_of(btf, plain) : 0;
 	if (value < 0)
@@ -285,7 +291,8 @@ static bool give_argument(struct verifier *v, int64_t off, unsigned size, uint32
 		return true;
 	}
 	if (kind != BTF_KIND_STRUCT && kind != BTF_KIND_UNION)
-		return refuse(v, VERIFY_CTX_ACCESS, -1, "argument `%s` points to no struct", name);
+		return verify_refuse(v, VERIFY_CTX_ACCESS, -1, "argument `%s` points to no struct",
+				     name);
 	unsigned flags = pointer_tags(btf, target);
 	if (args_are_trusted(v))
 		flags |= REG_TRUSTED;
@@ -306,22 +313,23 @@ static bool read_arguments(struct verifier *v, unsigned reg, int64_t off, unsign
 	if (off < 0 || off >= 96 || off % size)
 		return refuse_field(v, reg, off, size, ACCESS_READ);
 	if (!id)
-		return refuse(v, VERIFY_ATTACH, (int)reg,
-			      "the types of the kernel do not describe `%s`", v->code->target);
+		return verify_refuse(v, VERIFY_ATTACH, (int)reg,
+				     "the types of the kernel do not describe `%s`",
+				     v->code->target);
 	struct btf_type proto = btf_get_type(btf, id);
 	bool is_raw = v->code->attach == 23;
 	uint32_t number = (uint32_t)(off / 8) + is_raw;
 	if (off % 8)
-		return refuse(v, VERIFY_CTX_ACCESS, (int)reg, "offset %lld is not that of an argument",
-			      (long long)off);
+		return verify_refuse(v, VERIFY_CTX_ACCESS, (int)reg,
+				     "offset %lld is not that of an argument", (long long)off);
 	if (number < proto.count) {
 		struct btf_item item = btf_get_item(btf, &proto, number);
 		return give_argument(v, off, size, item.type, item.name, value);
 	}
 	uint32_t attach = v->code->attach;
 	if (number > proto.count || (attach != 25 && attach != 26 && attach != 27 && attach != 43))
-		return refuse(v, VERIFY_CTX_ACCESS, (int)reg, "`%s` has no argument %u", v->code->target,
-			      number + 1);
+		return verify_refuse(v, VERIFY_CTX_ACCESS, (int)reg, "`%s` has no argument %u",
+				     v->code->target, number + 1);
 	return give_argument(v, off, size, proto.type, "result", value);
 }
 
@@ -341,15 +349,15 @@ static void give(struct verifier *v, int value, uint8_t gives)
 		r->id = ++v->ids;
 }
 
-bool access_context(struct verifier *v, unsigned reg, int64_t off, unsigned size,
-		    enum access access, int value, bool is_signed)
+bool verify_access_context(struct verifier *v, unsigned reg, int64_t off, unsigned size,
+			   enum access access, int value, bool is_signed)
 {
 	enum area area = areas[v->rules->type];
-	if (area != AREA_SYSCALL && !check_no_offset(v, reg_at(v, reg), reg, false))
+	if (area != AREA_SYSCALL && !verify_check_no_offset(v, reg_at(v, reg), reg, false))
 		return false;
 	if (area == AREA_SYSCALL) {
 		const struct reg *r = reg_at(v, reg);
-		if (!check_no_offset(v, r, reg, true))
+		if (!verify_check_no_offset(v, r, reg, true))
 			return false;
 	}
 	if (area == AREA_BTF) {
@@ -365,7 +373,7 @@ bool access_context(struct verifier *v, unsigned reg, int64_t off, unsigned size
 	return true;
 }
 
-bool access_socket(struct verifier *v, unsigned reg, int64_t off, unsigned size)
+bool verify_access_socket(struct verifier *v, unsigned reg, int64_t off, unsigned size)
 {
 	const struct reg *r = reg_at(v, reg);
 	static const uint8_t of_kind[REG_KIND_COUNT] = {
@@ -375,10 +383,11 @@ bool access_socket(struct verifier *v, unsigned reg, int64_t off, unsigned size)
 		[REG_XDP_SOCK] = AREA_XDP_SOCK,
 	};
 	if (r->v.wide.smin < 0)
-		return refuse(v, VERIFY_SIGN, (int)reg, "the offset may be negative");
+		return verify_refuse(v, VERIFY_SIGN, (int)reg, "the offset may be negative");
 	const struct context_field *f = find_context_field(of_kind[r->kind], off);
 	if (!f || !may_access(f, 0, off, size, ACCESS_READ, false))
-		return refuse(v, VERIFY_CTX_ACCESS, (int)reg,
-			      "%u bytes at offset %lld of a socket cannot be read", size, (long long)off);
+		return verify_refuse(v, VERIFY_CTX_ACCESS, (int)reg,
+				     "%u bytes at offset %lld of a socket cannot be read", size,
+				     (long long)off);
 	return true;
 }

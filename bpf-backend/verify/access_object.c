@@ -83,8 +83,8 @@ static bool enter_flexible(const struct btf *btf, uint32_t *id, int64_t *off, st
 	return true;
 }
 
-static void meet_pointer(const struct btf *btf, uint32_t id, const struct btf_item *item, bool is_whole,
-			 struct member *m)
+static void meet_pointer(const struct btf *btf, uint32_t id, const struct btf_item *item,
+			 bool is_whole, struct member *m)
 {
 	uint32_t target = btf_get_type(btf, id).type, plain = program_strip(btf, target);
 	if (!is_whole) {
@@ -102,8 +102,8 @@ static void meet_pointer(const struct btf *btf, uint32_t id, const struct btf_it
 }
 
 /* What `size` bytes at `off` of a struct are. Stops at a nested struct that begins there. */
-static void walk_struct(const struct btf *btf, uint32_t id, int64_t off, int64_t size, bool flexible,
-			struct member *m)
+static void walk_struct(const struct btf *btf, uint32_t id, int64_t off, int64_t size,
+			bool flexible, struct member *m)
 {
 	for (int round = 0; round < MAX_WALK; round++) {
 		id = program_strip(btf, id);
@@ -200,8 +200,8 @@ static bool same_type(const struct btf *a, uint32_t x, const struct btf *b, uint
 	return a == b && x == y;
 }
 
-bool struct_contains(const struct btf *btf, uint32_t type, int32_t off, const struct btf *need,
-		     uint32_t need_type, bool is_strict)
+bool verify_struct_contains(const struct btf *btf, uint32_t type, int32_t off,
+			    const struct btf *need, uint32_t need_type, bool is_strict)
 {
 	int64_t at = off;
 	if (!at && same_type(btf, type, need, need_type))
@@ -219,8 +219,8 @@ bool struct_contains(const struct btf *btf, uint32_t type, int32_t off, const st
 	return false;
 }
 
-void set_object(struct verifier *v, unsigned reg, enum reg_kind kind, const struct btf *btf,
-		uint32_t type, unsigned flags)
+void verify_set_object(struct verifier *v, unsigned reg, enum reg_kind kind, const struct btf *btf,
+		       uint32_t type, unsigned flags)
 {
 	struct reg *r = reg_at(v, reg);
 	if (kind == REG_SCALAR) {
@@ -264,13 +264,13 @@ static unsigned trust_of_member(struct verifier *v, const struct reg *r, const s
 	const unsigned trust = REG_ALLOC | REG_TRUSTED | REG_NON_OWNING | REG_RCU;
 	if (r->flags & REG_UNTRUSTED)
 		return REG_UNTRUSTED;
-	if (!is_trusted(r) && !(r->flags & REG_RCU))
+	if (!verify_is_trusted(r) && !(r->flags & REG_RCU))
 		return flags & ~trust;
 	if (is_safe(type, m->name, SAFE_TRUSTED))
 		return flags | REG_TRUSTED;
 	if (is_safe(type, m->name, SAFE_TRUSTED_OR_NULL))
 		return flags | REG_TRUSTED | REG_NULLABLE;
-	if (!in_rcu_section(v) || r->flags & REG_NULLABLE)
+	if (!verify_in_rcu_section(v) || r->flags & REG_NULLABLE)
 		return REG_UNTRUSTED;
 	bool is_or_null = is_safe(type, m->name, SAFE_RCU_OR_NULL);
 	if (is_safe(type, m->name, SAFE_RCU))
@@ -284,16 +284,16 @@ static unsigned trust_of_member(struct verifier *v, const struct reg *r, const s
 	return flags & ~trust;
 }
 
-static bool check_fields_untouched(struct verifier *v, const struct reg *r, unsigned reg, int64_t off,
-				   int64_t size)
+static bool check_fields_untouched(struct verifier *v, const struct reg *r, unsigned reg,
+				   int64_t off, int64_t size)
 {
-	const struct fields *fields = fields_of_type(v, r->btf, r->type);
+	const struct fields *fields = verify_fields_of_type(v, r->btf, r->type);
 	for (uint32_t i = 0; fields && i < fields->count; i++) {
 		const struct field *f = &fields->list[i];
 		if (off < (int64_t)f->offset + f->size && f->offset < off + size)
-			return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-				      "it touches the %s at offset %u of the object",
-				      field_name(f->kind), f->offset);
+			return verify_refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
+					     "it touches the %s at offset %u of the object",
+					     verify_field_name(f->kind), f->offset);
 	}
 	return true;
 }
@@ -302,24 +302,28 @@ static bool check_object_pointer(struct verifier *v, const struct reg *r, unsign
 				 enum access access)
 {
 	if (!v->is_gpl && r->btf == v->types)
-		return refuse(v, VERIFY_LICENSE, (int)reg,
-			      "objects of the kernel can only be read with a license compatible with the GPL");
+		return verify_refuse(v, VERIFY_LICENSE, (int)reg,
+				     "objects of the kernel can only be read with a license "
+				     "compatible with the GPL");
 	if (off < 0)
-		return refuse(v, VERIFY_OBJECT_ACCESS, (int)reg, "negative offset %lld of an object",
-			      (long long)off);
+		return verify_refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
+				     "negative offset %lld of an object", (long long)off);
 	if (!tnum_equals(r->v.bits, 0))
-		return refuse(v, VERIFY_OBJECT_ACCESS, (int)reg, "an object is reached at a variable offset");
+		return verify_refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
+				     "an object is reached at a variable offset");
 	if (r->flags & (REG_USER | REG_PERCPU))
-		return refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
-			      r->flags & REG_USER ? "memory of a user process is followed directly"
-						  : "per-CPU memory is followed directly");
+		return verify_refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
+				     r->flags & REG_USER
+					     ? "memory of a user process is followed directly"
+					     : "per-CPU memory is followed directly");
 	if (access == ACCESS_WRITE && (r->flags & REG_UNTRUSTED || !(r->flags & REG_ALLOC)))
-		return refuse(v, VERIFY_READ_ONLY, (int)reg, "objects of the kernel can only be read");
+		return verify_refuse(v, VERIFY_READ_ONLY, (int)reg,
+				     "objects of the kernel can only be read");
 	return true;
 }
 
-bool access_object(struct verifier *v, unsigned reg, int64_t off, unsigned size, enum access access,
-		   int value)
+bool verify_access_object(struct verifier *v, unsigned reg, int64_t off, unsigned size,
+			  enum access access, int value)
 {
 	const struct reg *r = reg_at(v, reg);
 	bool is_alloc = r->flags & REG_ALLOC;
@@ -329,26 +333,29 @@ bool access_object(struct verifier *v, unsigned reg, int64_t off, unsigned size,
 		return false;
 	struct member m = find_member(r->btf, r->type, off, size, !is_alloc);
 	if (m.found == FOUND_NOTHING)
-		return refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
-			      "%u bytes at offset %lld of `struct %s` cannot be accessed: %s", size,
-			      (long long)off, btf_get_type(r->btf, r->type).name, m.why);
+		return verify_refuse(
+			v, VERIFY_OBJECT_ACCESS, (int)reg,
+			"%u bytes at offset %lld of `struct %s` cannot be accessed: %s", size,
+			(long long)off, btf_get_type(r->btf, r->type).name, m.why);
 	bool is_pointer = m.found == FOUND_POINTER && !is_alloc;
 	if (access == ACCESS_READ && value >= 0) {
 		unsigned flags = is_pointer ? trust_of_member(v, r, &m) : 0;
-		set_object(v, (unsigned)value, is_pointer ? REG_OBJECT : REG_SCALAR, r->btf, m.type, flags);
+		verify_set_object(v, (unsigned)value, is_pointer ? REG_OBJECT : REG_SCALAR, r->btf,
+				  m.type, flags);
 	}
 	return true;
 }
 
-bool access_map_object(struct verifier *v, unsigned reg, int64_t off, unsigned size,
-		       enum access access, int value)
+bool verify_access_map_object(struct verifier *v, unsigned reg, int64_t off, unsigned size,
+			      enum access access, int value)
 {
 	const struct reg *r = reg_at(v, reg);
 	static const struct {
 		uint32_t type;
 		const char *name;
-	} structs[] = {{1, "bpf_htab"}, {2, "bpf_array"}, {5, "bpf_htab"}, {6, "bpf_array"},
-		       {9, "bpf_htab"}, {10, "bpf_htab"}, {11, "lpm_trie"}, {27, "bpf_ringbuf_map"}};
+	} structs[] = {{1, "bpf_htab"},  {2, "bpf_array"},       {5, "bpf_htab"},
+		       {6, "bpf_array"}, {9, "bpf_htab"},        {10, "bpf_htab"},
+		       {11, "lpm_trie"}, {27, "bpf_ringbuf_map"}};
 	const char *name = "bpf_map";
 	for (size_t i = 0; i < sizeof structs / sizeof structs[0]; i++) {
 		if (structs[i].type == r->map->type)
@@ -356,20 +363,23 @@ bool access_map_object(struct verifier *v, unsigned reg, int64_t off, unsigned s
 	}
 	uint32_t type = v->types ? btf_find(v->types, BTF_KIND_STRUCT, name) : 0;
 	if (!type)
-		return refuse(v, VERIFY_TYPES, (int)reg, "a map can only be read with the kernel's types");
+		return verify_refuse(v, VERIFY_TYPES, (int)reg,
+				     "a map can only be read with the kernel's types");
 	if (off < 0)
-		return refuse(v, VERIFY_OBJECT_ACCESS, (int)reg, "negative offset %lld of a map",
-			      (long long)off);
+		return verify_refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
+				     "negative offset %lld of a map", (long long)off);
 	if (access == ACCESS_WRITE)
-		return refuse(v, VERIFY_READ_ONLY, (int)reg, "a map itself cannot be written");
+		return verify_refuse(v, VERIFY_READ_ONLY, (int)reg,
+				     "a map itself cannot be written");
 	struct member m = find_member(v->types, type, off, size, true);
 	if (m.found == FOUND_NOTHING)
-		return refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
-			      "%u bytes at offset %lld of `struct %s` cannot be read: %s", size,
-			      (long long)off, name, m.why);
+		return verify_refuse(v, VERIFY_OBJECT_ACCESS, (int)reg,
+				     "%u bytes at offset %lld of `struct %s` cannot be read: %s",
+				     size, (long long)off, name, m.why);
 	if (value >= 0)
-		set_object(v, (unsigned)value, m.found == FOUND_POINTER ? REG_OBJECT : REG_SCALAR, v->types,
-			   m.type, m.flags);
+		verify_set_object(v, (unsigned)value,
+				  m.found == FOUND_POINTER ? REG_OBJECT : REG_SCALAR, v->types,
+				  m.type, m.flags);
 	return true;
 }
 
@@ -393,20 +403,21 @@ static unsigned loaded_kptr_flags(struct verifier *v, const struct field *f)
 {
 	bool is_safe_field = f->kind == FIELD_KPTR_PERCPU ||
 			     (f->kind == FIELD_KPTR_REF && is_rcu_protected(f, v->types));
-	if (!is_safe_field || !in_rcu_section(v))
+	if (!is_safe_field || !verify_in_rcu_section(v))
 		return REG_NULLABLE | REG_UNTRUSTED;
 	unsigned flags = REG_NULLABLE | REG_RCU;
 	if (f->kind == FIELD_KPTR_PERCPU)
 		flags |= REG_PERCPU;
 	else if (f->btf != v->types)
 		flags |= REG_ALLOC;
-	if (f->btf != v->types && has_field(fields_of_type(v, f->btf, f->type),
-					    FIELD_BIT(FIELD_LIST_NODE) | FIELD_BIT(FIELD_RB_NODE)))
+	if (f->btf != v->types &&
+	    verify_has_field(verify_fields_of_type(v, f->btf, f->type),
+			     FIELD_BIT(FIELD_LIST_NODE) | FIELD_BIT(FIELD_RB_NODE)))
 		flags |= REG_NON_OWNING;
 	return flags;
 }
 
-bool match_kptr(struct verifier *v, const struct field *f, const struct reg *r, unsigned reg)
+bool verify_match_kptr(struct verifier *v, const struct field *f, const struct reg *r, unsigned reg)
 {
 	unsigned allowed = REG_NULLABLE | REG_ALLOC;
 	if (r->kind == REG_OBJECT && r->btf == v->types) {
@@ -418,40 +429,43 @@ bool match_kptr(struct verifier *v, const struct field *f, const struct reg *r, 
 	}
 	bool fits = r->kind == REG_OBJECT && !(r->flags & ~allowed) &&
 		    (f->kind == FIELD_KPTR_PERCPU) == !!(r->flags & REG_PERCPU);
-	if (fits && !check_no_offset(v, r, reg, true))
+	if (fits && !verify_check_no_offset(v, r, reg, true))
 		return false;
-	if (fits && struct_contains(r->btf, r->type, r->off, f->btf, f->type, f->kind != FIELD_KPTR))
+	if (fits &&
+	    verify_struct_contains(r->btf, r->type, r->off, f->btf, f->type, f->kind != FIELD_KPTR))
 		return true;
 	char kind[96];
-	return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-		      "this (%s) cannot be stored as a pointer to `struct %s`", describe_kind(v, r, kind),
-		      btf_get_type(f->btf, f->type).name);
+	return verify_refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
+			     "this (%s) cannot be stored as a pointer to `struct %s`",
+			     verify_describe_kind(v, r, kind), btf_get_type(f->btf, f->type).name);
 }
 
-bool access_kptr(struct verifier *v, unsigned reg, const struct field *f, enum access access, int value,
-		 bool is_immediate)
+bool verify_access_kptr(struct verifier *v, unsigned reg, const struct field *f, enum access access,
+			int value, bool is_immediate)
 {
 	const struct bpf_record *i = &v->insns[v->at];
 	if ((i->opcode & 0xe0) != 0x60)
-		return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-			      "a pointer of the kernel in a map takes plain loads and stores only");
+		return verify_refuse(
+			v, VERIFY_SPECIAL_FIELD, (int)reg,
+			"a pointer of the kernel in a map takes plain loads and stores only");
 	if (access == ACCESS_READ) {
 		if (value >= 0)
-			set_object(v, (unsigned)value, REG_OBJECT, f->btf, f->type,
-				   loaded_kptr_flags(v, f));
+			verify_set_object(v, (unsigned)value, REG_OBJECT, f->btf, f->type,
+					  loaded_kptr_flags(v, f));
 		return true;
 	}
 	if (f->kind != FIELD_KPTR)
-		return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-			      "a pointer that is counted is exchanged, not stored");
+		return verify_refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
+				     "a pointer that is counted is exchanged, not stored");
 	if (is_immediate) {
 		if (i->imm)
-			return refuse(v, VERIFY_SPECIAL_FIELD, (int)reg,
-				      "a number other than 0 is stored as a pointer of the kernel");
+			return verify_refuse(
+				v, VERIFY_SPECIAL_FIELD, (int)reg,
+				"a number other than 0 is stored as a pointer of the kernel");
 		return true;
 	}
 	const struct reg *stored = reg_at(v, (unsigned)value);
 	if (reg_is_null(stored))
-		return need_value(v, (unsigned)value);
-	return match_kptr(v, f, stored, (unsigned)value);
+		return verify_need_value(v, (unsigned)value);
+	return verify_match_kptr(v, f, stored, (unsigned)value);
 }

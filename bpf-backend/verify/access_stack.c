@@ -16,8 +16,8 @@ static uint8_t *byte_at(struct frame *f, int64_t off)
 	return &f->slots[place / 8].bytes[place % 8];
 }
 
-bool check_stack_bounds(struct verifier *v, unsigned reg, int64_t off, int64_t size,
-			enum access access, bool is_helper)
+bool verify_check_stack_bounds(struct verifier *v, unsigned reg, int64_t off, int64_t size,
+			       enum access access, bool is_helper)
 {
 	const struct reg *r = reg_at(v, reg);
 	const char *what = is_helper ? "passed" : access == ACCESS_READ ? "read" : "written";
@@ -25,8 +25,8 @@ bool check_stack_bounds(struct verifier *v, unsigned reg, int64_t off, int64_t s
 	int64_t first = (int64_t)r->v.bits.value + off, last = first + size;
 	if (!scalar_is_const(&r->v, 64)) {
 		if (r->v.wide.smax >= MAX_VAR_OFF || r->v.wide.smin <= -MAX_VAR_OFF)
-			return refuse(v, VERIFY_STACK_BOUNDS, (int)reg,
-				      "stack is %s at an offset without bounds", what);
+			return verify_refuse(v, VERIFY_STACK_BOUNDS, (int)reg,
+					     "stack is %s at an offset without bounds", what);
 		first = r->v.wide.smin + off;
 		last = r->v.wide.smax + off + size;
 	}
@@ -34,9 +34,10 @@ bool check_stack_bounds(struct verifier *v, unsigned reg, int64_t off, int64_t s
 				 ? -MAX_STACK
 				 : -(int64_t)f->slot_count * 8;
 	if (first < lowest || first > -1 || last > 0 || size < 0)
-		return refuse(v, VERIFY_STACK_BOUNDS, (int)reg,
-			      "%lld bytes of the stack are %s at offset %lld from its end, outside of it",
-			      (long long)size, what, (long long)first);
+		return verify_refuse(
+			v, VERIFY_STACK_BOUNDS, (int)reg,
+			"%lld bytes of the stack are %s at offset %lld from its end, outside of it",
+			(long long)size, what, (long long)first);
 	frame_grow(f, (uint32_t)-first);
 	if (v->functions[f->function].stack < (uint32_t)-first)
 		v->functions[f->function].stack = (uint32_t)-first;
@@ -45,26 +46,27 @@ bool check_stack_bounds(struct verifier *v, unsigned reg, int64_t off, int64_t s
 
 /* ---- dynptrs in the way ---- */
 
-bool drop_dynptr_at(struct verifier *v, struct frame *f, uint32_t slot)
+bool verify_drop_dynptr_at(struct verifier *v, struct frame *f, uint32_t slot)
 {
 	if (f->slots[slot].bytes[0] != SLOT_DYNPTR)
 		return true;
 	if (!f->slots[slot].reg.is_first)
 		slot++;
-	if (is_counted_dynptr(f->slots[slot].reg.dynptr))
-		return refuse(v, VERIFY_DYNPTR, -1,
-			      "a dynptr that holds a reference is overwritten");
+	if (verify_is_counted_dynptr(f->slots[slot].reg.dynptr))
+		return verify_refuse(v, VERIFY_DYNPTR, -1,
+				     "a dynptr that holds a reference is overwritten");
 	uint32_t id = f->slots[slot].reg.id;
 	for (uint32_t k = slot - 1; k <= slot; k++)
 		memset(f->slots[k].bytes, SLOT_INVALID, 8);
 	struct reg_walk walk = {0};
 	for (struct reg *r; (r = state_next_reg(v->current, &walk));) {
-		if (r->kind == REG_MEM && !(r->flags & ~(unsigned)REG_NULLABLE) && r->dynptr_id == id)
+		if (r->kind == REG_MEM && !(r->flags & ~(unsigned)REG_NULLABLE) &&
+		    r->dynptr_id == id)
 			reg_set_unknown(r);
 	}
 	for (uint32_t k = slot - 1; k <= slot; k++) {
 		reg_set_none(&f->slots[k].reg);
-		stack_write(v, f->number, k);
+		verify_stack_write(v, f->number, k);
 	}
 	return true;
 }
@@ -73,8 +75,8 @@ bool drop_dynptr_at(struct verifier *v, struct frame *f, uint32_t slot)
 
 static bool is_special(const struct slot *s)
 {
-	return s->bytes[7] == SLOT_SPILL || s->bytes[7] == SLOT_DYNPTR || s->bytes[7] == SLOT_ITER ||
-	       s->bytes[7] == SLOT_IRQ;
+	return s->bytes[7] == SLOT_SPILL || s->bytes[7] == SLOT_DYNPTR ||
+	       s->bytes[7] == SLOT_ITER || s->bytes[7] == SLOT_IRQ;
 }
 
 static void scrub(struct slot *s)
@@ -109,7 +111,7 @@ static bool stores_zero(struct verifier *v, int value)
 
 static void note_access(struct verifier *v, const struct frame *f, uint32_t slot)
 {
-	struct history *h = note_history(v);
+	struct history *h = verify_note_history(v);
 	h->flags |= HISTORY_STACK;
 	h->frame = (uint8_t)f->number;
 	h->slot = (uint8_t)slot;
@@ -121,7 +123,7 @@ static bool spill_number(struct verifier *v, struct frame *f, uint32_t slot, str
 {
 	bool fits = scalar_width(&r->v) <= 8 * size;
 	if (fits)
-		link_before_copy(v, r);
+		verify_link_before_copy(v, r);
 	keep(&f->slots[slot], r, size);
 	if (!fits)
 		f->slots[slot].reg.id = 0;
@@ -134,7 +136,7 @@ static bool write_bytes(struct verifier *v, struct frame *f, int64_t off, unsign
 	uint8_t byte = SLOT_MISC;
 	scrub(&f->slots[(-off - 1) / 8]);
 	if (stores_zero(v, value)) {
-		if (value >= 0 && !need_value(v, (unsigned)value))
+		if (value >= 0 && !verify_need_value(v, (unsigned)value))
 			return false;
 		byte = SLOT_ZERO;
 	}
@@ -155,10 +157,10 @@ static bool write_fixed(struct verifier *v, struct frame *f, int64_t off, unsign
 	uint32_t slot = (uint32_t)((-off - 1) / 8);
 	struct reg *r = value >= 0 ? reg_at(v, (unsigned)value) : NULL;
 	bool is_aligned = off % 8 == 0, is_immediate = !r && (i->opcode & 0xe7) == 0x62;
-	if (!drop_dynptr_at(v, f, slot))
+	if (!verify_drop_dynptr_at(v, f, slot))
 		return false;
 	if (size == 8)
-		stack_write(v, f->number, slot);
+		verify_stack_write(v, f->number, slot);
 	if (r && is_aligned && r->kind == REG_SCALAR && (size == 8 || v->model.precise_spills))
 		return spill_number(v, f, slot, r, size);
 	if (is_immediate && is_aligned) {
@@ -172,20 +174,22 @@ static bool write_fixed(struct verifier *v, struct frame *f, int64_t off, unsign
 	if (!r || !may_be_spilled(r))
 		return write_bytes(v, f, off, size, value);
 	if (size != 8)
-		return refuse(v, VERIFY_NOT_POINTER, value, "only a part of a pointer is stored");
+		return verify_refuse(v, VERIFY_NOT_POINTER, value,
+				     "only a part of a pointer is stored");
 	if (f != state_frame(v->current) && r->kind == REG_STACK)
-		return refuse(v, VERIFY_STACK_BOUNDS, value,
-			      "a pointer to the stack is stored in a caller's frame");
+		return verify_refuse(v, VERIFY_STACK_BOUNDS, value,
+				     "a pointer to the stack is stored in a caller's frame");
 	keep(&f->slots[slot], r, size);
 	note_access(v, f, slot);
 	return true;
 }
 
-static bool write_variable(struct verifier *v, struct frame *f, int64_t first, int64_t last, int value)
+static bool write_variable(struct verifier *v, struct frame *f, int64_t first, int64_t last,
+			   int value)
 {
 	bool is_zero = stores_zero(v, value), relies_on_zero = false;
 	for (int64_t off = first; off < last; off++) {
-		if (!drop_dynptr_at(v, f, (uint32_t)((-off - 1) / 8)))
+		if (!verify_drop_dynptr_at(v, f, (uint32_t)((-off - 1) / 8)))
 			return false;
 	}
 	for (int64_t off = first; off < last; off++) {
@@ -200,14 +204,15 @@ static bool write_variable(struct verifier *v, struct frame *f, int64_t first, i
 		scrub(s);
 		relies_on_zero |= stays_zero;
 		if (*byte == SLOT_INVALID && !v->model.uninit_stack_ok)
-			return refuse(v, VERIFY_UNINIT_STACK, -1,
-				      "a variable offset may lead to stack that was never set");
+			return verify_refuse(
+				v, VERIFY_UNINIT_STACK, -1,
+				"a variable offset may lead to stack that was never set");
 		*byte = stays_zero ? SLOT_ZERO : SLOT_MISC;
 	}
-	return !relies_on_zero || value < 0 || need_value(v, (unsigned)value);
+	return !relies_on_zero || value < 0 || verify_need_value(v, (unsigned)value);
 }
 
-bool write_stack(struct verifier *v, unsigned reg, int64_t off, unsigned size, int value)
+bool verify_write_stack(struct verifier *v, unsigned reg, int64_t off, unsigned size, int value)
 {
 	const struct reg *r = reg_at(v, reg);
 	struct frame *f = frame_of(v, r);
@@ -236,9 +241,10 @@ static bool check_bytes(struct verifier *v, struct frame *f, int64_t off, unsign
 		if (byte == SLOT_MISC || byte == SLOT_ZERO || byte == SLOT_SPILL ||
 		    (byte == SLOT_INVALID && v->model.uninit_stack_ok))
 			continue;
-		return refuse(v, VERIFY_UNINIT_STACK, -1,
-			      "byte %u of %u read from the stack at offset %lld holds nothing that may be read",
-			      i, size, (long long)off);
+		return verify_refuse(v, VERIFY_UNINIT_STACK, -1,
+				     "byte %u of %u read from the stack at offset %lld holds "
+				     "nothing that may be read",
+				     i, size, (long long)off);
 	}
 	return true;
 }
@@ -250,8 +256,8 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 	uint32_t slot = (uint32_t)((-off - 1) / 8);
 	struct slot *s = &f->slots[slot];
 	if (s->reg.kind != REG_SCALAR)
-		return refuse(v, VERIFY_NOT_POINTER, -1,
-			      "a pointer on the stack is read in part");
+		return verify_refuse(v, VERIFY_NOT_POINTER, -1,
+				     "a pointer on the stack is read in part");
 	if (value < 0)
 		return true;
 	struct reg *r = reg_at(v, (unsigned)value);
@@ -259,7 +265,7 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 	if (size <= spilled && off % 8 == 0) {
 		*r = s->reg;
 		if (scalar_width(&r->v) > size * 8)
-			unlink_scalar(r);
+			verify_unlink_scalar(r);
 		note_access(v, f, slot);
 		return true;
 	}
@@ -285,7 +291,7 @@ static bool read_fixed(struct verifier *v, struct frame *f, int64_t off, unsigne
 {
 	uint32_t slot = (uint32_t)((-off - 1) / 8);
 	struct slot *s = &f->slots[slot];
-	stack_read(v, f->number, slot);
+	verify_stack_read(v, f->number, slot);
 	if (!slot_is_spill(s)) {
 		if (!check_bytes(v, f, off, size))
 			return false;
@@ -304,17 +310,17 @@ static bool read_fixed(struct verifier *v, struct frame *f, int64_t off, unsigne
 	return true;
 }
 
-bool read_stack(struct verifier *v, unsigned reg, int64_t off, unsigned size, int value)
+bool verify_read_stack(struct verifier *v, unsigned reg, int64_t off, unsigned size, int value)
 {
 	const struct reg *r = reg_at(v, reg);
 	struct frame *f = frame_of(v, r);
 	if (scalar_is_const(&r->v, 64))
 		return read_fixed(v, f, off + (int64_t)r->v.bits.value, size, value);
 	if (value < 0)
-		return refuse(v, VERIFY_STACK_BOUNDS, (int)reg,
-			      "stack at a variable offset cannot be used here");
+		return verify_refuse(v, VERIFY_STACK_BOUNDS, (int)reg,
+				     "stack at a variable offset cannot be used here");
 	int64_t first = r->v.wide.smin + off, last = r->v.wide.smax + off + size;
-	if (!check_stack_range(v, reg, off, size, false, false, ACCESS_READ, NULL))
+	if (!verify_check_stack_range(v, reg, off, size, false, false, ACCESS_READ, NULL))
 		return false;
 	read_zeros(v, f, first, last, value);
 	return true;
@@ -327,23 +333,25 @@ static bool check_no_dynptr(struct verifier *v, struct frame *f, unsigned reg, i
 {
 	for (int64_t off = first; off < last; off++) {
 		if (*byte_at(f, off) == SLOT_DYNPTR)
-			return refuse(v, VERIFY_DYNPTR, (int)reg,
-				      "memory that will be written holds a dynptr");
+			return verify_refuse(v, VERIFY_DYNPTR, (int)reg,
+					     "memory that will be written holds a dynptr");
 	}
 	return true;
 }
 
-bool check_stack_range(struct verifier *v, unsigned reg, int64_t off, int64_t size, bool zero_ok,
-		       bool is_helper, enum access access, struct raw_memory *raw)
+bool verify_check_stack_range(struct verifier *v, unsigned reg, int64_t off, int64_t size,
+			      bool zero_ok, bool is_helper, enum access access,
+			      struct raw_memory *raw)
 {
 	const struct reg *r = reg_at(v, reg);
 	struct frame *f = frame_of(v, r);
 	bool is_fixed = scalar_is_const(&r->v, 64);
 	if (!size && !zero_ok)
-		return refuse(v, VERIFY_SIZE, (int)reg, "memory of size zero is passed");
+		return verify_refuse(v, VERIFY_SIZE, (int)reg, "memory of size zero is passed");
 	// Older kernels take every helper to write what it is passed.
 	bool is_clobbered = is_helper && (access == ACCESS_WRITE || !v->model.helper_reads_keep);
-	if (!check_stack_bounds(v, reg, off, size, is_clobbered ? ACCESS_WRITE : ACCESS_READ, is_helper))
+	if (!verify_check_stack_bounds(v, reg, off, size, is_clobbered ? ACCESS_WRITE : ACCESS_READ,
+				       is_helper))
 		return false;
 	int64_t first = (is_fixed ? (int64_t)r->v.bits.value : r->v.wide.smin) + off;
 	int64_t last = (is_fixed ? (int64_t)r->v.bits.value : r->v.wide.smax) + off + size;
@@ -368,12 +376,14 @@ bool check_stack_range(struct verifier *v, unsigned reg, int64_t off, int64_t si
 				}
 			}
 		} else if (*byte != SLOT_MISC) {
-			return refuse(v, *byte == SLOT_INVALID ? VERIFY_UNINIT_STACK : VERIFY_DYNPTR,
-				      (int)reg,
-				      "byte %lld of %lld passed from the stack holds nothing that may be read",
-				      (long long)(o - first), (long long)size);
+			return verify_refuse(
+				v, *byte == SLOT_INVALID ? VERIFY_UNINIT_STACK : VERIFY_DYNPTR,
+				(int)reg,
+				"byte %lld of %lld passed from the stack holds nothing that may be "
+				"read",
+				(long long)(o - first), (long long)size);
 		}
-		stack_read(v, f->number, slot);
+		verify_stack_read(v, f->number, slot);
 	}
 	return true;
 }

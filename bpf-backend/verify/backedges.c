@@ -14,7 +14,7 @@
 
 enum { MAX_ROUNDS = 64 };
 
-uint32_t frame_insn(const struct state *s, uint32_t frame)
+uint32_t verify_frame_insn(const struct state *s, uint32_t frame)
 {
 	return frame == s->depth ? s->insn : s->frames[frame + 1]->callsite;
 }
@@ -24,7 +24,7 @@ static bool find_key(const struct verifier *v, const struct state *s, struct vis
 {
 	memset(key, 0, sizeof *key);
 	for (uint32_t i = 0; i <= s->depth; i++) {
-		uint32_t insn = frame_insn(s, i);
+		uint32_t insn = verify_frame_insn(s, i);
 		key->component = v->notes[insn].component;
 		if (key->component)
 			return true;
@@ -45,7 +45,7 @@ static struct visit *find_visit(const struct verifier *v, const struct state *s,
 	return NULL;
 }
 
-bool enter_loop(struct verifier *v, struct checkpoint *c)
+bool verify_enter_loop(struct verifier *v, struct checkpoint *c)
 {
 	struct visit key, *visit = find_visit(v, &c->state, &key);
 	if (!visit && key.component) {
@@ -59,14 +59,14 @@ bool enter_loop(struct verifier *v, struct checkpoint *c)
 	return true;
 }
 
-bool is_open_loop(struct verifier *v, struct state *s)
+bool verify_is_open_loop(struct verifier *v, struct state *s)
 {
 	struct visit key;
 	const struct visit *visit = find_visit(v, s, &key);
 	return visit && visit->backedges;
 }
 
-bool add_backedge(struct verifier *v, struct checkpoint *equal, struct state *s)
+bool verify_add_backedge(struct verifier *v, struct checkpoint *equal, struct state *s)
 {
 	struct visit key, *visit = find_visit(v, &equal->state, &key);
 	if (!visit)
@@ -92,7 +92,7 @@ static void free_backedge(struct backedge *e)
 	free(e);
 }
 
-bool leave_loop(struct verifier *v, struct state *s)
+bool verify_leave_loop(struct verifier *v, struct state *s)
 {
 	struct visit key, *visit = v->visits ? find_visit(v, s, &key) : NULL;
 	if (!visit || visit->entry != s)
@@ -102,7 +102,7 @@ bool leave_loop(struct verifier *v, struct state *s)
 	for (int round = 0; is_changed && round < MAX_ROUNDS; round++) {
 		is_changed = false;
 		for (struct backedge *e = visit->backedges; e; e = e->next)
-			take_over_precision(v, &e->equal->state, &e->state, &is_changed);
+			verify_take_over_precision(v, &e->equal->state, &e->state, &is_changed);
 	}
 	while (visit->backedges) {
 		struct backedge *e = visit->backedges;

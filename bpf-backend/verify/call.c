@@ -47,24 +47,26 @@ enum {
 	MAX_ERRNO = 4095,
 };
 
-bool calls_synchronously(const struct verifier *v, const struct bpf_record *i)
+bool verify_calls_synchronously(const struct verifier *v, const struct bpf_record *i)
 {
-	if (is_call_of_helper(i))
+	if (verify_is_call_of_helper(i))
 		return i->imm == HELPER_FOR_EACH_MAP || i->imm == HELPER_FIND_VMA ||
 		       i->imm == HELPER_LOOP || i->imm == HELPER_DRAIN;
-	const struct kfunc *k = is_call_of_kernel(i) ? find_kfunc(v, (uint32_t)i->imm) : NULL;
+	const struct kfunc *k =
+		verify_is_call_of_kernel(i) ? verify_find_kfunc(v, (uint32_t)i->imm) : NULL;
 	return k && k->special == SPECIAL_TREE_ADD;
 }
 
-bool calls_later(const struct verifier *v, const struct bpf_record *i)
+bool verify_calls_later(const struct verifier *v, const struct bpf_record *i)
 {
-	if (is_call_of_helper(i))
+	if (verify_is_call_of_helper(i))
 		return i->imm == HELPER_TIMER_SET_CALLBACK;
-	const struct kfunc *k = is_call_of_kernel(i) ? find_kfunc(v, (uint32_t)i->imm) : NULL;
+	const struct kfunc *k =
+		verify_is_call_of_kernel(i) ? verify_find_kfunc(v, (uint32_t)i->imm) : NULL;
 	return k && k->special == SPECIAL_WQ_SET_CALLBACK;
 }
 
-void clear_caller_saved(struct verifier *v)
+void verify_clear_caller_saved(struct verifier *v)
 {
 	for (unsigned i = 0; i <= 5; i++) {
 		reg_set_none(reg_at(v, i));
@@ -80,16 +82,19 @@ static bool find_helper(struct verifier *v, uint32_t id, const struct proto **pr
 	const char *name = kernel_helper_name(id);
 	char need[16];
 	if (!row)
-		return refuse(v, VERIFY_HELPER, -1, "there is no helper number %d", (int)id);
+		return verify_refuse(v, VERIFY_HELPER, -1, "there is no helper number %d", (int)id);
 	if (row->kernel > v->options->kernel) {
 		kernel_format_version(row->kernel, need);
-		return refuse(v, VERIFY_KERNEL, -1, "helper `%s` needs Linux %s", name, need);
+		return verify_refuse(v, VERIFY_KERNEL, -1, "helper `%s` needs Linux %s", name,
+				     need);
 	}
-	*proto = find_proto(v, id);
+	*proto = verify_find_proto(v, id);
 	if (!*proto)
-		return refuse(v, VERIFY_HELPER, -1, "this kind of program cannot call `%s`", name);
+		return verify_refuse(v, VERIFY_HELPER, -1, "this kind of program cannot call `%s`",
+				     name);
 	if ((*proto)->flags & PROTO_GPL && !v->is_gpl)
-		return refuse(v, VERIFY_LICENSE, -1, "`%s` needs a license compatible with the GPL", name);
+		return verify_refuse(v, VERIFY_LICENSE, -1,
+				     "`%s` needs a license compatible with the GPL", name);
 	return true;
 }
 
@@ -98,14 +103,18 @@ static bool check_sleep(struct verifier *v, const struct proto *p)
 	const struct state *s = v->current;
 	if (!(p->flags & PROTO_SLEEPS))
 		return true;
-	if (!in_sleepable(v))
-		return refuse(v, VERIFY_SLEEP, -1, "`bpf_%s` may sleep, this program may not", p->name);
+	if (!verify_in_sleepable(v))
+		return verify_refuse(v, VERIFY_SLEEP, -1,
+				     "`bpf_%s` may sleep, this program may not", p->name);
 	if (s->rcu_locks)
-		return refuse(v, VERIFY_SLEEP, -1, "`bpf_%s` may sleep, but an RCU section is open", p->name);
+		return verify_refuse(v, VERIFY_SLEEP, -1,
+				     "`bpf_%s` may sleep, but an RCU section is open", p->name);
 	if (s->preempt_locks)
-		return refuse(v, VERIFY_SLEEP, -1, "`bpf_%s` may sleep, but preemption is disabled", p->name);
+		return verify_refuse(v, VERIFY_SLEEP, -1,
+				     "`bpf_%s` may sleep, but preemption is disabled", p->name);
 	if (s->irq_id)
-		return refuse(v, VERIFY_SLEEP, -1, "`bpf_%s` may sleep, but interrupts are off", p->name);
+		return verify_refuse(v, VERIFY_SLEEP, -1,
+				     "`bpf_%s` may sleep, but interrupts are off", p->name);
 	return true;
 }
 
@@ -129,9 +138,10 @@ static bool may_update_sockets(const struct verifier *v, uint32_t helper)
 	if (helper != HELPER_MAP_UPDATE && helper != HELPER_MAP_DELETE)
 		return false;
 	return (type == PROG_TRACING && v->code->attach == 28) ||
-	       (type == PROG_SOCK_OPS && helper == HELPER_MAP_DELETE) || type == PROG_SOCKET_FILTER ||
-	       type == PROG_SCHED_CLS || type == PROG_SCHED_ACT || type == PROG_XDP ||
-	       type == PROG_SK_REUSEPORT || type == PROG_FLOW_DISSECTOR || type == PROG_SK_LOOKUP;
+	       (type == PROG_SOCK_OPS && helper == HELPER_MAP_DELETE) ||
+	       type == PROG_SOCKET_FILTER || type == PROG_SCHED_CLS || type == PROG_SCHED_ACT ||
+	       type == PROG_XDP || type == PROG_SK_REUSEPORT || type == PROG_FLOW_DISSECTOR ||
+	       type == PROG_SK_LOOKUP;
 }
 
 /* The map's type is for certain helpers only, and the helper for certain types. */
@@ -141,7 +151,8 @@ static bool check_map_use_by(struct verifier *v, const struct program_map *map, 
 	if (!map)
 		return true;
 	for (size_t i = 0; i < sizeof map_uses / sizeof map_uses[0]; i++) {
-		bool same_map = map_uses[i].map == map->type, same_helper = map_uses[i].helper == helper;
+		bool same_map = map_uses[i].map == map->type,
+		     same_helper = map_uses[i].helper == helper;
 		if (same_map && same_helper)
 			return true;
 		map_is_listed |= same_map && map_uses[i].binds_map;
@@ -153,8 +164,9 @@ static bool check_map_use_by(struct verifier *v, const struct program_map *map, 
 		return true;
 	if (!map_is_listed && (helper == HELPER_MAP_LOOKUP || helper == HELPER_KPTR_XCHG))
 		return true; // listed for maps that little else is for
-	return refuse(v, VERIFY_MAP_KIND, -1, "`%s` cannot be used with map `%s` of this type",
-		      kernel_helper_name(helper), map->name);
+	return verify_refuse(v, VERIFY_MAP_KIND, -1,
+			     "`%s` cannot be used with map `%s` of this type",
+			     kernel_helper_name(helper), map->name);
 }
 
 static bool note_map_use(struct verifier *v, const struct call *call)
@@ -164,13 +176,14 @@ static bool note_map_use(struct verifier *v, const struct call *call)
 	bool is_change = h == HELPER_MAP_UPDATE || h == HELPER_MAP_DELETE || h == HELPER_MAP_PUSH ||
 			 h == HELPER_MAP_POP;
 	if (call->map && call->map->flags & RDONLY_PROG && is_change)
-		return refuse(v, VERIFY_READ_ONLY, -1, "map `%s` is read-only for programs", call->map->name);
+		return verify_refuse(v, VERIFY_READ_ONLY, -1, "map `%s` is read-only for programs",
+				     call->map->name);
 	if (h == HELPER_FOR_EACH_MAP)
 		note_at(v)->map = call->map;
 	if (h == HELPER_TAIL_CALL && call->map) {
 		const struct reg *r = reg_at(v, 3);
 		if (reg_is_const(r, 64) && r->v.bits.value < call->map->max_entries)
-			return need_value(v, 3);
+			return verify_need_value(v, 3);
 	}
 	return true;
 }
@@ -184,12 +197,13 @@ static bool release_arguments(struct verifier *v, const struct call *call)
 	if (!reg)
 		return true;
 	if (proto_base(call->proto->args[reg - 1]) == PROTO_DYNPTR)
-		return end_dynptr(v, reg);
+		return verify_end_dynptr(v, reg);
 	if (call->helper == HELPER_KPTR_XCHG && id) {
-		bool in_rcu = in_rcu_section(v);
+		bool in_rcu = verify_in_rcu_section(v);
 		struct reg_walk walk = {0};
 		if (!state_drop_ref(v->current, REF_POINTER, id))
-			return refuse(v, VERIFY_RELEASE, (int)reg, "the reference in r%u is not held", reg);
+			return verify_refuse(v, VERIFY_RELEASE, (int)reg,
+					     "the reference in r%u is not held", reg);
 		for (struct reg *r; (r = state_next_reg(v->current, &walk));) {
 			if (r->ref != id)
 				continue;
@@ -202,21 +216,23 @@ static bool release_arguments(struct verifier *v, const struct call *call)
 		}
 		return true;
 	}
-	if (id ? release_ref(v, id) : reg_is_null(reg_at(v, reg)))
+	if (id ? verify_release_ref(v, id) : reg_is_null(reg_at(v, reg)))
 		return true;
-	return refuse(v, VERIFY_RELEASE, (int)reg, "the reference in r%u is not held", reg);
+	return verify_refuse(v, VERIFY_RELEASE, (int)reg, "the reference in r%u is not held", reg);
 }
 
 static bool check_format(struct verifier *v)
 {
 	const struct reg *format = reg_at(v, 3), *size = reg_at(v, 5);
 	if (size->v.bits.value % 8)
-		return refuse(v, VERIFY_SIZE, 5, "the size of the values is not a multiple of 8");
+		return verify_refuse(v, VERIFY_SIZE, 5,
+				     "the size of the values is not a multiple of 8");
 	const uint8_t *text = format->map->data + format->off + format->v.bits.value;
 	uint64_t wanted = 0, given = size->v.bits.value / 8;
 	for (; *text; text++) {
 		if (*text >= 128)
-			return refuse(v, VERIFY_CONSTANT, 3, "the format holds a character that is not ASCII");
+			return verify_refuse(v, VERIFY_CONSTANT, 3,
+					     "the format holds a character that is not ASCII");
 		if (*text != '%')
 			continue;
 		text++;
@@ -226,10 +242,12 @@ static bool check_format(struct verifier *v)
 		       (*text >= '1' && *text <= '9'))
 			text++;
 		if (!*text || !strchr("pskidulxXc", *text) || ++wanted > given)
-			return refuse(v, VERIFY_CONSTANT, 3, "the format does not fit its values");
+			return verify_refuse(v, VERIFY_CONSTANT, 3,
+					     "the format does not fit its values");
 		while (*text == 'l')
 			text++;
-		while ((text[1] >= 'a' && text[1] <= 'z' && *text == 'p') || text[1] == '4' || text[1] == '6')
+		while ((text[1] >= 'a' && text[1] <= 'z' && *text == 'p') || text[1] == '4' ||
+		       text[1] == '6')
 			text++;
 	}
 	return true;
@@ -238,21 +256,22 @@ static bool check_format(struct verifier *v)
 static bool start_loop(struct verifier *v, const struct call *call)
 {
 	struct frame *f = state_frame(v->current);
-	if (reg_is_null(reg_at(v, 4)) && !need_value(v, 4))
+	if (reg_is_null(reg_at(v, 4)) && !verify_need_value(v, 4))
 		return false;
-	if (!need_value(v, 1))
+	if (!verify_need_value(v, 1))
 		return false;
 	if (f->callback_depth < reg_at(v, 1)->v.wide.umax)
-		return push_callback(v, call->function, setup_loop_callback, false, false);
+		return verify_push_callback(v, call->function, verify_setup_loop_callback, false,
+					    false);
 	f->callback_depth = 0;
 	return true;
 }
 
 static bool data_of_dynptr(struct verifier *v, struct call *call)
 {
-	const struct reg *d = dynptr_state(v, reg_at(v, 1));
+	const struct reg *d = verify_dynptr_state(v, reg_at(v, 1));
 	if (!d)
-		return refuse(v, VERIFY_DYNPTR, 1, "r1 is no dynptr");
+		return verify_refuse(v, VERIFY_DYNPTR, 1, "r1 is no dynptr");
 	call->dynptr_id = d->id;
 	call->ref = d->ref;
 	return true;
@@ -263,31 +282,36 @@ static bool apply_special(struct verifier *v, struct call *call, bool *moves_pac
 	const struct reg *d;
 	switch (call->helper) {
 	case HELPER_TAIL_CALL:
-		return check_leaks(v, false, true, "the tail call");
+		return verify_check_leaks(v, false, true, "the tail call");
 	case HELPER_GET_LOCAL_STORAGE:
 		if (!reg_is_null(reg_at(v, 2)))
-			return refuse(v, VERIFY_CONSTANT, 2, "the flags must be 0");
-		return need_value(v, 2);
+			return verify_refuse(v, VERIFY_CONSTANT, 2, "the flags must be 0");
+		return verify_need_value(v, 2);
 	case HELPER_FOR_EACH_MAP:
-		return push_callback(v, call->function, setup_map_callback, false, false);
+		return verify_push_callback(v, call->function, verify_setup_map_callback, false,
+					    false);
 	case HELPER_TIMER_SET_CALLBACK:
-		return push_callback(v, call->function, setup_timer_callback, true, false);
+		return verify_push_callback(v, call->function, verify_setup_timer_callback, true,
+					    false);
 	case HELPER_FIND_VMA:
-		return push_callback(v, call->function, setup_vma_callback, false, false);
+		return verify_push_callback(v, call->function, verify_setup_vma_callback, false,
+					    false);
 	case HELPER_DRAIN:
-		return push_callback(v, call->function, setup_drain_callback, false, false);
+		return verify_push_callback(v, call->function, verify_setup_drain_callback, false,
+					    false);
 	case HELPER_SNPRINTF:
 		return check_format(v);
 	case HELPER_LOOP:
 		return start_loop(v, call);
 	case HELPER_DYNPTR_FROM_MEM:
 		if (reg_at(v, 1)->kind != REG_MAP_VALUE)
-			return refuse(v, VERIFY_DYNPTR, 1, "a dynptr can only be made of a map value");
+			return verify_refuse(v, VERIFY_DYNPTR, 1,
+					     "a dynptr can only be made of a map value");
 		return true;
 	case HELPER_DYNPTR_DATA:
 		return data_of_dynptr(v, call);
 	case HELPER_DYNPTR_WRITE:
-		d = dynptr_state(v, reg_at(v, 1));
+		d = verify_dynptr_state(v, reg_at(v, 1));
 		*moves_packet |= d && (d->dynptr == DYNPTR_SKB || d->dynptr == DYNPTR_SKB_META);
 		return true;
 	default:
@@ -312,7 +336,8 @@ static bool is_acquire(uint32_t h, const struct program_map *map)
 	return h == HELPER_MAP_LOOKUP && map && (map->type == 15 || map->type == 18);
 }
 
-static bool give_variable(struct verifier *v, const struct call *call, unsigned flags, bool is_alloc)
+static bool give_variable(struct verifier *v, const struct call *call, unsigned flags,
+			  bool is_alloc)
 {
 	struct reg *r = reg_at(v, 0);
 	uint32_t type = program_strip(call->result_btf, call->result_type);
@@ -338,13 +363,14 @@ static bool give_object(struct verifier *v, const struct call *call, unsigned fl
 		btf = call->kptr->btf;
 		type = call->kptr->type;
 		if (btf != v->types)
-			flags |= REG_ALLOC | (call->kptr->kind == FIELD_KPTR_PERCPU ? REG_PERCPU : 0u);
+			flags |= REG_ALLOC |
+				 (call->kptr->kind == FIELD_KPTR_PERCPU ? REG_PERCPU : 0u);
 	} else if (btf) {
 		type = btf_find(btf, BTF_KIND_STRUCT, call->proto->result_object);
 	}
 	if (!type)
-		return refuse(v, VERIFY_TYPES, -1, "the kernel has no `struct %s`",
-			      call->proto->result_object);
+		return verify_refuse(v, VERIFY_TYPES, -1, "the kernel has no `struct %s`",
+				     call->proto->result_object);
 	reg_set_pointer(r, REG_OBJECT, flags);
 	r->btf = btf;
 	r->type = type;
@@ -367,7 +393,7 @@ static bool give_result(struct verifier *v, const struct call *call, bool is_per
 		return true;
 	case PROTO_MAP_VALUE:
 		if (!call->map)
-			return refuse(v, VERIFY_ARGUMENT, -1, "no map is given");
+			return verify_refuse(v, VERIFY_ARGUMENT, -1, "no map is given");
 		// An entry of an array with a known index exists.
 		if (call->helper == HELPER_MAP_LOOKUP && call->key >= 0 &&
 		    call->key < (int64_t)call->map->max_entries)
@@ -375,8 +401,8 @@ static bool give_result(struct verifier *v, const struct call *call, bool is_per
 		reg_set_pointer(r, REG_MAP_VALUE, flags);
 		r->map = call->map;
 		r->map_uid = call->map_uid;
-		if (!(flags & REG_NULLABLE) &&
-		    has_field(fields_of_map(v, call->map), FIELD_BIT(FIELD_SPIN_LOCK)))
+		if (!(flags & REG_NULLABLE) && verify_has_field(verify_fields_of_map(v, call->map),
+								FIELD_BIT(FIELD_SPIN_LOCK)))
 			r->id = ++v->ids;
 		return true;
 	case PROTO_SOCKET:
@@ -422,11 +448,11 @@ static void refine_result(struct verifier *v, const struct call *call)
 /* In a function a tail call that succeeds is a return from it with any result. */
 static bool return_from_tail_call(struct verifier *v)
 {
-	if (!push_state(v, v->at + 1, (int32_t)v->at))
+	if (!verify_push_state(v, v->at + 1, (int32_t)v->at))
 		return false;
-	forget_packet_pointers(v);
+	verify_forget_packet_pointers(v);
 	reg_set_unknown(reg_at(v, 0));
-	if (!leave_function(v))
+	if (!verify_leave_function(v))
 		return false;
 	v->at--;
 	return true;
@@ -434,7 +460,7 @@ static bool return_from_tail_call(struct verifier *v)
 
 static bool finish(struct verifier *v, struct call *call, bool moves_packet, bool is_percpu_alloc)
 {
-	clear_caller_saved(v);
+	verify_clear_caller_saved(v);
 	if (!give_result(v, call, is_percpu_alloc))
 		return false;
 	struct reg *r = reg_at(v, 0);
@@ -445,7 +471,7 @@ static bool finish(struct verifier *v, struct call *call, bool moves_packet, boo
 	if (is_cast(call->helper) || call->helper == HELPER_DYNPTR_DATA) {
 		r->ref = call->ref;
 	} else if (is_acquire(call->helper, call->map)) {
-		r->id = r->ref = acquire_ref(v);
+		r->id = r->ref = verify_acquire_ref(v);
 	}
 	if (r->kind == REG_SCALAR)
 		refine_result(v, call);
@@ -455,7 +481,7 @@ static bool finish(struct verifier *v, struct call *call, bool moves_packet, boo
 	if (call->helper == HELPER_TAIL_CALL && v->model.tail_call_returns)
 		return !v->current->depth || return_from_tail_call(v);
 	if (moves_packet)
-		forget_packet_pointers(v);
+		verify_forget_packet_pointers(v);
 	return true;
 }
 
@@ -468,17 +494,18 @@ static bool call_helper(struct verifier *v, const struct bpf_record *i)
 	bool moves_packet = row->flags & KERNEL_HELPER_MOVES_PACKET;
 	call.is_packet_ok = call.proto->flags & PROTO_PACKET;
 	for (unsigned n = 0; n < 5; n++) {
-		if (!check_argument(v, &call, n))
+		if (!verify_check_argument(v, &call, n))
 			return false;
 	}
 	if (!note_map_use(v, &call))
 		return false;
 	for (int64_t n = 0; n < call.raw.size; n++) {
-		if (!access_memory(v, call.raw.reg, n, 1, ACCESS_WRITE, -1, false, false))
+		if (!verify_access_memory(v, call.raw.reg, n, 1, ACCESS_WRITE, -1, false, false))
 			return false;
 	}
-	bool is_percpu_alloc = (call.helper == HELPER_PER_CPU_PTR || call.helper == HELPER_THIS_CPU_PTR) &&
-			       reg_at(v, 1)->flags & REG_RCU;
+	bool is_percpu_alloc =
+		(call.helper == HELPER_PER_CPU_PTR || call.helper == HELPER_THIS_CPU_PTR) &&
+		reg_at(v, 1)->flags & REG_RCU;
 	return release_arguments(v, &call) && apply_special(v, &call, &moves_packet) &&
 	       finish(v, &call, moves_packet, is_percpu_alloc);
 }
@@ -486,11 +513,12 @@ static bool call_helper(struct verifier *v, const struct bpf_record *i)
 /* While a lock is held little may be called. */
 static bool check_locked(struct verifier *v, const struct bpf_record *i)
 {
-	if (!v->current->locks || is_call_of_function(i))
+	if (!v->current->locks || verify_is_call_of_function(i))
 		return true;
-	if (is_call_of_helper(i) && i->imm == HELPER_UNLOCK)
+	if (verify_is_call_of_helper(i) && i->imm == HELPER_UNLOCK)
 		return true;
-	const struct kfunc *k = is_call_of_kernel(i) ? find_kfunc(v, (uint32_t)i->imm) : NULL;
+	const struct kfunc *k =
+		verify_is_call_of_kernel(i) ? verify_find_kfunc(v, (uint32_t)i->imm) : NULL;
 	if (k && (k->special == SPECIAL_REFCOUNT_ACQUIRE ||
 		  (k->special >= SPECIAL_LIST_PUSH_FRONT && k->special <= SPECIAL_LIST_BACK) ||
 		  (k->special >= SPECIAL_TREE_REMOVE && k->special <= SPECIAL_TREE_RIGHT)))
@@ -499,16 +527,16 @@ static bool check_locked(struct verifier *v, const struct bpf_record *i)
 	    (k->flags & (KFUNC_ITER_NEW | KFUNC_ITER_NEXT | KFUNC_ITER_DESTROY)) &&
 	    !strncmp(k->name, "bpf_iter_num_", 13))
 		return true;
-	return refuse(v, VERIFY_LOCK, -1, "nothing can be called here while a lock is held");
+	return verify_refuse(v, VERIFY_LOCK, -1, "nothing can be called here while a lock is held");
 }
 
-bool step_call(struct verifier *v, const struct bpf_record *i)
+bool verify_step_call(struct verifier *v, const struct bpf_record *i)
 {
 	if (!check_locked(v, i))
 		return false;
-	if (is_call_of_function(i))
-		return call_function(v, i);
-	if (is_call_of_kernel(i))
-		return step_kernel_call(v, i);
+	if (verify_is_call_of_function(i))
+		return verify_call_function(v, i);
+	if (verify_is_call_of_kernel(i))
+		return verify_step_kernel_call(v, i);
 	return call_helper(v, i);
 }

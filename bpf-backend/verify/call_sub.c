@@ -11,13 +11,21 @@
 
 /* ---- parameters ---- */
 
-enum tag { TAG_CTX = 1, TAG_NONNULL = 2, TAG_TRUSTED = 4, TAG_NULLABLE = 8, TAG_ARENA = 16, TAG_UNTRUSTED = 32 };
+enum tag {
+	TAG_CTX = 1,
+	TAG_NONNULL = 2,
+	TAG_TRUSTED = 4,
+	TAG_NULLABLE = 8,
+	TAG_ARENA = 16,
+	TAG_UNTRUSTED = 32
+};
 
 static const struct {
 	const char *name;
 	enum tag tag;
-} tag_names[] = {{"ctx", TAG_CTX},	   {"nonnull", TAG_NONNULL}, {"trusted", TAG_TRUSTED},
-		 {"nullable", TAG_NULLABLE}, {"arena", TAG_ARENA},   {"untrusted", TAG_UNTRUSTED}};
+} tag_names[] = {{"ctx", TAG_CTX},         {"nonnull", TAG_NONNULL},
+		 {"trusted", TAG_TRUSTED}, {"nullable", TAG_NULLABLE},
+		 {"arena", TAG_ARENA},     {"untrusted", TAG_UNTRUSTED}};
 
 /* Tags `arg:…` on parameter `number` of a function. False when one is not known. */
 static bool find_tags(const struct btf *btf, uint32_t function, uint32_t number, unsigned *tags)
@@ -29,7 +37,8 @@ static bool find_tags(const struct btf *btf, uint32_t function, uint32_t number,
 		struct btf_type tag = btf_get_type(btf, id);
 		int32_t index;
 		memcpy(&index, tag.data, sizeof index);
-		if (tag.type != function || index != (int32_t)number || strncmp(tag.name, "arg:", 4))
+		if (tag.type != function || index != (int32_t)number ||
+		    strncmp(tag.name, "arg:", 4))
 			continue;
 		unsigned found = 0;
 		for (size_t i = 0; i < sizeof tag_names / sizeof tag_names[0]; i++) {
@@ -143,7 +152,7 @@ static const char *learn_arguments(struct verifier *v, struct function_note *f)
 	return NULL;
 }
 
-bool know_arguments(struct verifier *v, uint32_t function)
+bool verify_know_arguments(struct verifier *v, uint32_t function)
 {
 	struct function_note *f = &v->functions[function];
 	if (!f->args_are_known) {
@@ -183,7 +192,7 @@ static void enter_argument(struct verifier *v, const struct function_arg *arg, s
 	}
 }
 
-bool enter_function_arguments(struct verifier *v, uint32_t function)
+bool verify_enter_function_arguments(struct verifier *v, uint32_t function)
 {
 	struct function_note *f = &v->functions[function];
 	if (!function) {
@@ -191,14 +200,14 @@ bool enter_function_arguments(struct verifier *v, uint32_t function)
 		reg_at(v, 1)->cause = UINT32_MAX;
 		return true;
 	}
-	if (!know_arguments(v, function))
-		return refuse(v, VERIFY_CALL, -1, "function `%s` cannot be verified: %s", f->name,
-			      learn_arguments(v, f));
+	if (!verify_know_arguments(v, function))
+		return verify_refuse(v, VERIFY_CALL, -1, "function `%s` cannot be verified: %s",
+				     f->name, learn_arguments(v, f));
 	if (f->is_handler) {
 		state_frame(v->current)->in_handler = true;
 		if (f->arg_count != 1 || f->args[0].arg != PROTO_ANY)
-			return refuse(v, VERIFY_CALL, -1,
-				      "a handler of exceptions takes a single number");
+			return verify_refuse(v, VERIFY_CALL, -1,
+					     "a handler of exceptions takes a single number");
 	}
 	for (uint32_t i = 0; i < f->arg_count; i++)
 		enter_argument(v, &f->args[i], reg_at(v, i + 1));
@@ -213,33 +222,36 @@ static bool pass_argument(struct verifier *v, unsigned reg, const struct functio
 	switch (proto_base(arg->arg)) {
 	case PROTO_ANY:
 		if (r->kind != REG_SCALAR)
-			return refuse(v, r->kind ? VERIFY_CALL : VERIFY_UNINIT, (int)reg,
-				      "r%u should hold a number", reg);
+			return verify_refuse(v, r->kind ? VERIFY_CALL : VERIFY_UNINIT, (int)reg,
+					     "r%u should hold a number", reg);
 		return true;
 	case PROTO_CTX:
-		if (!check_argument_offset(v, r, reg, 0))
+		if (!verify_check_argument_offset(v, r, reg, 0))
 			return false;
 		return r->kind == REG_CTX ||
-		       refuse(v, VERIFY_CALL, (int)reg, "r%u should hold the context", reg);
+		       verify_refuse(v, VERIFY_CALL, (int)reg, "r%u should hold the context", reg);
 	case PROTO_MEM:
-		if (!check_argument_offset(v, r, reg, PROTO_MEM) ||
-		    !check_memory_argument(v, reg, arg->size))
+		if (!verify_check_argument_offset(v, r, reg, PROTO_MEM) ||
+		    !verify_check_memory_argument(v, reg, arg->size))
 			return false;
 		if (!(arg->arg & PROTO_NULLABLE) && r->flags & REG_NULLABLE)
-			return refuse(v, VERIFY_NULLABLE, (int)reg, "the pointer in r%u may be null", reg);
+			return verify_refuse(v, VERIFY_NULLABLE, (int)reg,
+					     "the pointer in r%u may be null", reg);
 		return true;
 	case PROTO_ARENA:
 		return r->kind == REG_ARENA || r->kind == REG_SCALAR ||
-		       refuse(v, VERIFY_CALL, (int)reg, "r%u should point into the arena", reg);
+		       verify_refuse(v, VERIFY_CALL, (int)reg, "r%u should point into the arena",
+				     reg);
 	case PROTO_DYNPTR:
-		return check_argument_offset(v, r, reg, PROTO_DYNPTR) && check_dynptr(v, reg, arg->arg, 0);
+		return verify_check_argument_offset(v, r, reg, PROTO_DYNPTR) &&
+		       verify_check_dynptr(v, reg, arg->arg, 0);
 	case PROTO_OBJECT:
 		if (reg_is_null(r) && arg->arg & PROTO_NULLABLE)
 			return true;
 		if (arg->flags & REG_UNTRUSTED)
 			return true;
-		return check_argument_kind(v, NULL, reg, arg->arg, arg->btf, arg->type) &&
-		       check_argument_offset(v, r, reg, arg->arg);
+		return verify_check_argument_kind(v, NULL, reg, arg->arg, arg->btf, arg->type) &&
+		       verify_check_argument_offset(v, r, reg, arg->arg);
 	default:
 		return true;
 	}
@@ -249,13 +261,16 @@ static bool check_global_place(struct verifier *v, const struct function_note *f
 {
 	const struct state *s = v->current;
 	if (s->locks)
-		return refuse(v, VERIFY_LOCK, -1, "global function `%s` is called while a lock is held",
-			      f->name);
+		return verify_refuse(v, VERIFY_LOCK, -1,
+				     "global function `%s` is called while a lock is held",
+				     f->name);
 	bool may_sleep = !v->model.global_sleeps || f->may_sleep;
 	if (may_sleep && (s->preempt_locks || s->irq_id ||
-			  (v->model.global_sleeps && (s->rcu_locks || !in_sleepable(v)))))
-		return refuse(v, VERIFY_SLEEP, -1,
-			      "global function `%s`, which may sleep, is called where nothing may", f->name);
+			  (v->model.global_sleeps && (s->rcu_locks || !verify_in_sleepable(v)))))
+		return verify_refuse(
+			v, VERIFY_SLEEP, -1,
+			"global function `%s`, which may sleep, is called where nothing may",
+			f->name);
 	return true;
 }
 
@@ -264,17 +279,18 @@ static bool call_global(struct verifier *v, uint32_t function)
 	struct function_note *f = &v->functions[function];
 	if (!check_global_place(v, f))
 		return false;
-	if (!know_arguments(v, function))
-		return refuse(v, VERIFY_CALL, -1, "global function `%s` cannot be called: %s", f->name,
-			      learn_arguments(v, f));
+	if (!verify_know_arguments(v, function))
+		return verify_refuse(v, VERIFY_CALL, -1,
+				     "global function `%s` cannot be called: %s", f->name,
+				     learn_arguments(v, f));
 	for (uint32_t i = 0; i < f->arg_count; i++) {
 		if (!pass_argument(v, i + 1, &f->args[i]))
 			return false;
 	}
 	if (f->changes_packet && v->model.global_changes_packet)
-		forget_packet_pointers(v);
+		verify_forget_packet_pointers(v);
 	f->is_called = true;
-	clear_caller_saved(v);
+	verify_clear_caller_saved(v);
 	reg_set_unknown(reg_at(v, 0));
 	reg_at(v, 0)->cause = v->current->step;
 	return true;
@@ -284,7 +300,8 @@ static struct frame *enter_frame(struct verifier *v, struct state *s, uint32_t f
 				 uint32_t callsite)
 {
 	if (s->depth + 1 >= MAX_FRAMES) {
-		refuse(v, VERIFY_STACK_DEPTH, -1, "more than %d functions call each other", MAX_FRAMES);
+		verify_refuse(v, VERIFY_STACK_DEPTH, -1, "more than %d functions call each other",
+			      MAX_FRAMES);
 		return NULL;
 	}
 	struct frame *f = frame_new();
@@ -299,11 +316,11 @@ static struct frame *enter_frame(struct verifier *v, struct state *s, uint32_t f
 	return f;
 }
 
-bool call_function(struct verifier *v, const struct bpf_record *i)
+bool verify_call_function(struct verifier *v, const struct bpf_record *i)
 {
-	int function = find_function(v, (int64_t)v->at + i->imm + 1);
+	int function = verify_find_function(v, (int64_t)v->at + i->imm + 1);
 	if (function < 0)
-		return refuse(v, VERIFY_BAD_FLOW, -1, "the call leads to no function");
+		return verify_refuse(v, VERIFY_BAD_FLOW, -1, "the call leads to no function");
 	if (v->functions[function].is_global)
 		return call_global(v, (uint32_t)function);
 	struct state *s = v->current;
@@ -340,12 +357,13 @@ static bool push_later(struct verifier *v, uint32_t function, callback_setup set
 	struct pending p = {s, s->first_insn, (int32_t)v->at};
 	vec_push(&v->arena, &v->pending, p);
 	if (v->pending.len > MAX_JUMPS)
-		return refuse(v, VERIFY_COMPLEX, -1, "more than %d branches wait to be explored", MAX_JUMPS);
+		return verify_refuse(v, VERIFY_COMPLEX, -1,
+				     "more than %d branches wait to be explored", MAX_JUMPS);
 	return setup(v, caller, f, v->at);
 }
 
-bool push_callback(struct verifier *v, uint32_t function, callback_setup setup, bool is_async,
-		   bool may_sleep)
+bool verify_push_callback(struct verifier *v, uint32_t function, callback_setup setup,
+			  bool is_async, bool may_sleep)
 {
 	struct function_note *f = &v->functions[function];
 	f->is_callback = true;
@@ -353,7 +371,7 @@ bool push_callback(struct verifier *v, uint32_t function, callback_setup setup, 
 		f->is_async = true;
 		return push_later(v, function, setup, may_sleep);
 	}
-	struct state *s = push_state(v, f->start, (int32_t)v->at);
+	struct state *s = verify_push_state(v, f->start, (int32_t)v->at);
 	if (!s)
 		return false;
 	struct frame *callee = enter_frame(v, s, function, v->at);

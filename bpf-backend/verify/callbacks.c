@@ -19,7 +19,8 @@ static void set_map_pointer(struct reg *r, enum reg_kind kind, const struct reg 
 	r->map_uid = from->map_uid;
 }
 
-bool setup_loop_callback(struct verifier *v, struct frame *caller, struct frame *callee, uint32_t at)
+bool verify_setup_loop_callback(struct verifier *v, struct frame *caller, struct frame *callee,
+				uint32_t at)
 {
 	(void)v;
 	(void)at;
@@ -29,7 +30,8 @@ bool setup_loop_callback(struct verifier *v, struct frame *caller, struct frame 
 	return true;
 }
 
-bool setup_map_callback(struct verifier *v, struct frame *caller, struct frame *callee, uint32_t at)
+bool verify_setup_map_callback(struct verifier *v, struct frame *caller, struct frame *callee,
+			       uint32_t at)
 {
 	static const uint8_t walkable[] = {1, 2, 5, 6, 9, 10, 33};
 	const struct program_map *map = v->notes[at].map;
@@ -37,7 +39,8 @@ bool setup_map_callback(struct verifier *v, struct frame *caller, struct frame *
 	for (size_t i = 0; i < sizeof walkable; i++)
 		ok |= map && walkable[i] == map->type;
 	if (!ok || map->type == 33)
-		return refuse(v, VERIFY_MAP_KIND, 1, "the entries of this map cannot be walked");
+		return verify_refuse(v, VERIFY_MAP_KIND, 1,
+				     "the entries of this map cannot be walked");
 	callee->r[1] = caller->r[1];
 	set_map_pointer(&callee->r[2], REG_MAP_KEY, &caller->r[1]);
 	set_map_pointer(&callee->r[3], REG_MAP_VALUE, &caller->r[1]);
@@ -46,7 +49,8 @@ bool setup_map_callback(struct verifier *v, struct frame *caller, struct frame *
 	return true;
 }
 
-bool setup_timer_callback(struct verifier *v, struct frame *caller, struct frame *callee, uint32_t at)
+bool verify_setup_timer_callback(struct verifier *v, struct frame *caller, struct frame *callee,
+				 uint32_t at)
 {
 	(void)v;
 	(void)at;
@@ -60,7 +64,8 @@ bool setup_timer_callback(struct verifier *v, struct frame *caller, struct frame
 	return true;
 }
 
-bool setup_vma_callback(struct verifier *v, struct frame *caller, struct frame *callee, uint32_t at)
+bool verify_setup_vma_callback(struct verifier *v, struct frame *caller, struct frame *callee,
+			       uint32_t at)
 {
 	(void)at;
 	callee->r[1] = caller->r[1];
@@ -70,10 +75,11 @@ bool setup_vma_callback(struct verifier *v, struct frame *caller, struct frame *
 	callee->r[3] = caller->r[4];
 	set_callback(callee);
 	return callee->r[2].type ||
-	       refuse(v, VERIFY_TYPES, -1, "the kernel has no `struct vm_area_struct`");
+	       verify_refuse(v, VERIFY_TYPES, -1, "the kernel has no `struct vm_area_struct`");
 }
 
-bool setup_drain_callback(struct verifier *v, struct frame *caller, struct frame *callee, uint32_t at)
+bool verify_setup_drain_callback(struct verifier *v, struct frame *caller, struct frame *callee,
+				 uint32_t at)
 {
 	(void)at;
 	reg_set_pointer(&callee->r[1], REG_DYNPTR, 0);
@@ -91,18 +97,21 @@ static void set_node(struct verifier *v, struct reg *r, const struct field *root
 	r->btf = root->btf;
 	r->type = root->type;
 	r->off = (int32_t)root->node_offset;
-	if (has_field(fields_of_type(v, root->btf, root->type), FIELD_BIT(FIELD_REFCOUNT)))
+	if (verify_has_field(verify_fields_of_type(v, root->btf, root->type),
+			     FIELD_BIT(FIELD_REFCOUNT)))
 		r->flags |= REG_RCU;
 }
 
-bool setup_tree_callback(struct verifier *v, struct frame *caller, struct frame *callee, uint32_t at)
+bool verify_setup_tree_callback(struct verifier *v, struct frame *caller, struct frame *callee,
+				uint32_t at)
 {
 	const struct reg *root = &caller->r[1];
-	const struct field *f =
-		find_field(fields_of_reg(v, root), FIELD_BIT(FIELD_RB_ROOT), root->off);
+	const struct field *f = verify_find_field(verify_fields_of_reg(v, root),
+						  FIELD_BIT(FIELD_RB_ROOT), root->off);
 	(void)at;
 	if (!f)
-		return refuse(v, VERIFY_SPECIAL_FIELD, 1, "r1 does not point to the root of a tree");
+		return verify_refuse(v, VERIFY_SPECIAL_FIELD, 1,
+				     "r1 does not point to the root of a tree");
 	set_node(v, &callee->r[1], f);
 	set_node(v, &callee->r[2], f);
 	set_callback(callee);

@@ -7,7 +7,7 @@
 #include "bpf-backend/verify/inside.h"
 #include "bpf-backend/verify/rules.h"
 
-unsigned successors(const struct verifier *v, uint32_t insn, uint32_t out[2])
+unsigned verify_successors(const struct verifier *v, uint32_t insn, uint32_t out[2])
 {
 	const struct bpf_record *r = &v->insns[insn];
 	unsigned op = r->opcode >> 4, class = r->opcode & 7, count = 0;
@@ -40,8 +40,8 @@ static bool reach(struct walk *w, uint32_t from, int64_t to)
 {
 	if (to < 0 || to >= w->v->count) {
 		w->v->at = from;
-		return refuse(w->v, VERIFY_BAD_FLOW, -1,
-			      "execution runs out of the program behind this instruction");
+		return verify_refuse(w->v, VERIFY_BAD_FLOW, -1,
+				     "execution runs out of the program behind this instruction");
 	}
 	if (!w->seen[to]) {
 		w->seen[to] = 1;
@@ -66,19 +66,20 @@ static void note_call(struct walk *w, uint32_t at)
 	struct verifier *v = w->v;
 	const struct bpf_record *r = &v->insns[at];
 	struct note *n = &v->notes[at];
-	struct function_note *f = &v->functions[function_around(v, at)];
-	if (calls_later(v, r))
+	struct function_note *f = &v->functions[verify_function_around(v, at)];
+	if (verify_calls_later(v, r))
 		n->is_prune_point = true;
-	if (calls_synchronously(v, r))
-		n->calls_callback = n->forces_checkpoint = n->is_prune_point = n->is_jump_point = true;
-	if (is_call_of_helper(r)) {
+	if (verify_calls_synchronously(v, r))
+		n->calls_callback = n->forces_checkpoint = n->is_prune_point = n->is_jump_point =
+			true;
+	if (verify_is_call_of_helper(r)) {
 		const struct kernel_helper *helper = kernel_helper_at((uint32_t)r->imm);
 		if (helper && helper->flags & KERNEL_HELPER_MOVES_PACKET)
 			f->changes_packet = true;
 		if (helper && helper->flags & KERNEL_HELPER_SLEEPS)
 			f->may_sleep = true;
-	} else if (is_call_of_kernel(r)) {
-		const struct kfunc *k = find_kfunc(v, (uint32_t)r->imm);
+	} else if (verify_is_call_of_kernel(r)) {
+		const struct kfunc *k = verify_find_kfunc(v, (uint32_t)r->imm);
 		if (k && k->flags & KFUNC_ITER_NEXT)
 			n->is_prune_point = n->forces_checkpoint = true;
 		if (k && k->flags & KFUNC_SLEEPABLE)
@@ -110,7 +111,7 @@ static bool visit(struct walk *w, uint32_t at)
 		if (!reach(w, at, next))
 			return false;
 		v->notes[next].is_prune_point = v->notes[next].is_jump_point = true;
-		return !is_call_of_function(r) || reach_callee(w, at);
+		return !verify_is_call_of_function(r) || reach_callee(w, at);
 	}
 	int64_t target = (int64_t)at + 1 + (op == JUMP_JA && class == 6 ? r->imm : r->off);
 	if (!reach(w, at, target))
@@ -131,10 +132,10 @@ static void spread_effects(struct verifier *v)
 		is_changed = false;
 		for (uint32_t i = 0; i < v->count; i++) {
 			const struct bpf_record *r = &v->insns[i];
-			if (!is_call_of_function(r) && !(r->opcode == 0x18 && r->src == 4))
+			if (!verify_is_call_of_function(r) && !(r->opcode == 0x18 && r->src == 4))
 				continue;
-			struct function_note *caller = &v->functions[function_around(v, i)];
-			int callee = find_function(v, (int64_t)i + r->imm + 1);
+			struct function_note *caller = &v->functions[verify_function_around(v, i)];
+			int callee = verify_find_function(v, (int64_t)i + r->imm + 1);
 			if (callee < 0)
 				continue;
 			const struct function_note *f = &v->functions[callee];
@@ -154,18 +155,20 @@ static bool check_reached(struct walk *w)
 	for (uint32_t i = 0; i < v->count; i++) {
 		v->at = i;
 		if (!w->seen[i])
-			return refuse(v, VERIFY_UNREACHABLE, -1, "nothing leads to this instruction");
+			return verify_refuse(v, VERIFY_UNREACHABLE, -1,
+					     "nothing leads to this instruction");
 		if (insn_records(&v->insns[i]) == 2) {
 			if (w->seen[i + 1])
-				return refuse(v, VERIFY_BAD_FLOW, -1,
-					      "a jump leads into the middle of this instruction");
+				return verify_refuse(
+					v, VERIFY_BAD_FLOW, -1,
+					"a jump leads into the middle of this instruction");
 			i++;
 		}
 	}
 	return true;
 }
 
-bool check_flow(struct verifier *v)
+bool verify_check_flow(struct verifier *v)
 {
 	struct walk w = {.v = v, .seen = arena_alloc(&v->arena, v->count + 1)};
 	bool ok = reach(&w, 0, 0);

@@ -16,21 +16,23 @@ static const struct requirement {
 #undef REQUIRES
 };
 
-bool check_readable(struct verifier *v, unsigned reg)
+bool verify_check_readable(struct verifier *v, unsigned reg)
 {
 	if (reg >= BPF_REG_COUNT)
-		return refuse(v, VERIFY_BAD_CODE, -1, "there is no register r%u", reg);
+		return verify_refuse(v, VERIFY_BAD_CODE, -1, "there is no register r%u", reg);
 	if (reg_at(v, reg)->kind == REG_NONE)
-		return refuse(v, VERIFY_UNINIT, (int)reg, "r%u is read here but has no value", reg);
+		return verify_refuse(v, VERIFY_UNINIT, (int)reg,
+				     "r%u is read here but has no value", reg);
 	return true;
 }
 
-bool check_writable(struct verifier *v, unsigned reg)
+bool verify_check_writable(struct verifier *v, unsigned reg)
 {
 	if (reg >= BPF_REG_COUNT)
-		return refuse(v, VERIFY_BAD_CODE, -1, "there is no register r%u", reg);
+		return verify_refuse(v, VERIFY_BAD_CODE, -1, "there is no register r%u", reg);
 	if (reg == BPF_R10)
-		return refuse(v, VERIFY_FRAME_POINTER, BPF_R10, "the frame pointer cannot be changed");
+		return verify_refuse(v, VERIFY_FRAME_POINTER, BPF_R10,
+				     "the frame pointer cannot be changed");
 	return true;
 }
 
@@ -39,22 +41,24 @@ static bool check_immediate(struct verifier *v, const struct bpf_record *i, enum
 	unsigned alu = i->opcode >> 4;
 	int width = insn_is_32bit(op) ? 32 : 64;
 	if ((alu == ALU_DIV || alu == ALU_MOD) && !i->imm)
-		return refuse(v, VERIFY_DIVISION, -1, "it divides by zero");
+		return verify_refuse(v, VERIFY_DIVISION, -1, "it divides by zero");
 	if ((alu == ALU_LSH || alu == ALU_RSH || alu == ALU_ARSH) &&
 	    (i->imm < 0 || i->imm >= width))
-		return refuse(v, VERIFY_BAD_CODE, -1, "it shifts %d bits by %d", width, i->imm);
+		return verify_refuse(v, VERIFY_BAD_CODE, -1, "it shifts %d bits by %d", width,
+				     i->imm);
 	return true;
 }
 
-bool check_obligations(struct verifier *v, const struct bpf_record *i, enum bpf_op op)
+bool verify_check_obligations(struct verifier *v, const struct bpf_record *i, enum bpf_op op)
 {
 	const struct requirement *r = &requirements[insn_table[op].form];
-	if ((r->read & SRC && !check_readable(v, i->src)) ||
-	    (r->read & DST && !check_readable(v, i->dst)) ||
-	    (r->read & R0 && !check_readable(v, 0)) || (r->read & R6 && !check_readable(v, 6)))
+	if ((r->read & SRC && !verify_check_readable(v, i->src)) ||
+	    (r->read & DST && !verify_check_readable(v, i->dst)) ||
+	    (r->read & R0 && !verify_check_readable(v, 0)) ||
+	    (r->read & R6 && !verify_check_readable(v, 6)))
 		return false;
-	if ((r->write & DST && !check_writable(v, i->dst)) ||
-	    (r->write & SRC && !check_writable(v, i->src)))
+	if ((r->write & DST && !verify_check_writable(v, i->dst)) ||
+	    (r->write & SRC && !verify_check_writable(v, i->src)))
 		return false;
 	return r->rule != IMMEDIATE || check_immediate(v, i, op);
 }

@@ -27,21 +27,23 @@ static bool check_callee(struct verifier *v, struct call_chain *c, uint32_t at)
 {
 	const struct bpf_record *r = &v->insns[at];
 	bool is_address = r->opcode == 0x18 && r->src == 4;
-	if (!is_call_of_function(r) && !is_address)
+	if (!verify_is_call_of_function(r) && !is_address)
 		return true;
-	int callee = find_function(v, (int64_t)at + r->imm + 1);
+	int callee = verify_find_function(v, (int64_t)at + r->imm + 1);
 	v->at = at;
 	if (callee < 0)
 		return true;
 	const struct function_note *f = &v->functions[callee];
 	if (f->is_async) {
-		if (!is_call_of_function(r))
+		if (!verify_is_call_of_function(r))
 			return true;
 		if (f->is_handler)
-			return refuse(v, VERIFY_CALL, -1, "the handler of exceptions cannot be called");
+			return verify_refuse(v, VERIFY_CALL, -1,
+					     "the handler of exceptions cannot be called");
 	}
 	if (c->depth + 1 >= MAX_FRAMES)
-		return refuse(v, VERIFY_STACK_DEPTH, -1, "more than %d functions call each other", MAX_FRAMES);
+		return verify_refuse(v, VERIFY_STACK_DEPTH, -1,
+				     "more than %d functions call each other", MAX_FRAMES);
 	return check_chain(v, c, (uint32_t)callee);
 }
 
@@ -54,24 +56,27 @@ static bool check_chain(struct verifier *v, struct call_chain *c, uint32_t funct
 		for (uint32_t i = 0; i < c->depth; i++)
 			in_callback |= v->functions[c->functions[i]].is_callback;
 		if (in_callback)
-			return refuse(v, VERIFY_CALLBACK, -1, "a callback cannot load from the packet like this");
+			return verify_refuse(v, VERIFY_CALLBACK, -1,
+					     "a callback cannot load from the packet like this");
 	}
 	v->at = f->start;
 	if (c->depth && f->has_tail_call && c->bytes >= 256)
-		return refuse(v, VERIFY_STACK_DEPTH, -1,
-			      "the callers of a function with tail calls use %u bytes of stack; 255 are possible",
-			      c->bytes);
+		return verify_refuse(v, VERIFY_STACK_DEPTH, -1,
+				     "the callers of a function with tail calls use %u bytes of "
+				     "stack; 255 are possible",
+				     c->bytes);
 	if (own > MAX_STACK || (!c->is_private && c->bytes + own > MAX_STACK))
-		return refuse(v, VERIFY_STACK_DEPTH, -1,
-			      "functions that call each other use %u bytes of stack, of %d", c->bytes + own,
-			      MAX_STACK);
+		return verify_refuse(v, VERIFY_STACK_DEPTH, -1,
+				     "functions that call each other use %u bytes of stack, of %d",
+				     c->bytes + own, MAX_STACK);
 	c->functions[c->depth++] = function;
 	c->bytes += own;
 	if (v->result->stack_depth < c->bytes)
 		v->result->stack_depth = c->bytes;
 	for (uint32_t i = f->start; i < f->end; i++) {
 		if (++c->steps > MAX_STEPS)
-			return refuse(v, VERIFY_COMPLEX, -1, "there are too many chains of calls");
+			return verify_refuse(v, VERIFY_COMPLEX, -1,
+					     "there are too many chains of calls");
 		if (!check_callee(v, c, i))
 			return false;
 	}
@@ -91,7 +96,7 @@ static bool has_private_stack(const struct verifier *v)
 					   type == PROG_PERF_EVENT || type == PROG_RAW_TRACEPOINT);
 }
 
-bool check_stack_depth(struct verifier *v)
+bool verify_check_stack_depth(struct verifier *v)
 {
 	for (uint32_t i = v->function_count; i-- > 0;) {
 		struct call_chain c = {.is_private = !i && has_private_stack(v)};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The walk over all paths: one instruction at a time, depth first, the jump not taken before the one
- * that is; at points chosen by check_flow() a path ends when a state seen there covers it. Order,
+ * that is; at points chosen by verify_check_flow() a path ends when a state seen there covers it. Order,
  * limits and counting are those of do_check(), kernel/bpf/verifier.c, Linux 6.12 to 6.18.
  */
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "bpf-backend/verify/inside.h"
 #include "bpf-backend/verify/rules.h"
 
-struct state *push_state(struct verifier *v, uint32_t insn, int32_t previous)
+struct state *verify_push_state(struct verifier *v, uint32_t insn, int32_t previous)
 {
 	struct state *s = state_new();
 	state_copy(s, v->current);
@@ -20,7 +20,8 @@ struct state *push_state(struct verifier *v, uint32_t insn, int32_t previous)
 	if (s->parent)
 		s->parent->branches++;
 	if (v->pending.len > MAX_JUMPS) {
-		refuse(v, VERIFY_COMPLEX, -1, "more than %d branches wait to be explored", MAX_JUMPS);
+		verify_refuse(v, VERIFY_COMPLEX, -1, "more than %d branches wait to be explored",
+			      MAX_JUMPS);
 		return NULL;
 	}
 	return s;
@@ -44,13 +45,13 @@ static bool end_branches(struct verifier *v)
 	for (struct state *s = v->current; s; s = s->parent) {
 		if (--s->branches)
 			break;
-		if (!leave_loop(v, s))
+		if (!verify_leave_loop(v, s))
 			return false;
 	}
 	return true;
 }
 
-struct history *note_history(struct verifier *v)
+struct history *verify_note_history(struct verifier *v)
 {
 	if (!v->step_history) {
 		v->step_history = state_add_history(v->current);
@@ -91,23 +92,23 @@ enum outcome { GO_ON, PATH_ENDS, REFUSED };
 
 static bool finish_throw(struct verifier *v)
 {
-	return check_leaks(v, true, true, "bpf_throw");
+	return verify_check_leaks(v, true, true, "bpf_throw");
 }
 
 static enum outcome step_exit(struct verifier *v)
 {
 	bool is_main = !v->current->depth;
-	if (!check_leaks(v, false, is_main, "the program's end"))
+	if (!verify_check_leaks(v, false, is_main, "the program's end"))
 		return REFUSED;
 	if (!is_main)
-		return leave_function(v) ? GO_ON : REFUSED;
-	return check_result(v, BPF_R0) ? PATH_ENDS : REFUSED;
+		return verify_leave_function(v) ? GO_ON : REFUSED;
+	return verify_check_result(v, BPF_R0) ? PATH_ENDS : REFUSED;
 }
 
 static bool is_throw(const struct verifier *v, const struct bpf_record *i)
 {
 	const struct kfunc *k =
-		is_call_of_kernel(i) ? find_kfunc(v, (uint32_t)i->imm) : NULL;
+		verify_is_call_of_kernel(i) ? verify_find_kfunc(v, (uint32_t)i->imm) : NULL;
 	return k && k->special == SPECIAL_THROW;
 }
 
@@ -122,13 +123,13 @@ static enum outcome step_jump(struct verifier *v, const struct bpf_record *i)
 		return GO_ON;
 	}
 	if (op != JUMP_CALL) {
-		if (!step_branch(v, i))
+		if (!verify_step_branch(v, i))
 			return REFUSED;
 		v->at++;
 		return GO_ON;
 	}
 	bool ends = is_throw(v, i);
-	if (!step_call(v, i))
+	if (!verify_step_call(v, i))
 		return REFUSED;
 	if (ends)
 		return finish_throw(v) ? PATH_ENDS : REFUSED;
@@ -143,32 +144,33 @@ static enum outcome step(struct verifier *v)
 	unsigned class = i->opcode & 7;
 	bool ok = false;
 	if (op >= BPF_OP_COUNT) {
-		refuse(v, VERIFY_BAD_CODE, -1, "it is no instruction, or has fields set that must be 0");
+		verify_refuse(v, VERIFY_BAD_CODE, -1,
+			      "it is no instruction, or has fields set that must be 0");
 		return REFUSED;
 	}
 	if (!insn_is_available(op, 4, v->options->kernel)) {
 		char need[16];
 		kernel_format_version(insn_table[op].kernel, need);
-		refuse(v, VERIFY_KERNEL, -1, "this instruction needs Linux %s", need);
+		verify_refuse(v, VERIFY_KERNEL, -1, "this instruction needs Linux %s", need);
 		return REFUSED;
 	}
-	if (!check_obligations(v, i, op))
+	if (!verify_check_obligations(v, i, op))
 		return REFUSED;
 	if (class == 5 || class == 6)
 		return step_jump(v, i);
 	if (class == 4 || class == 7)
-		ok = step_alu(v, i);
+		ok = verify_step_alu(v, i);
 	else if (class == 1)
-		ok = step_load(v, i);
+		ok = verify_step_load(v, i);
 	else if (class == 0 && i->opcode == 0x18)
-		ok = step_load_immediate(v, i);
+		ok = verify_step_load_immediate(v, i);
 	else if (class == 0)
-		ok = step_legacy_load(v, i);
+		ok = verify_step_legacy_load(v, i);
 	else if (insn_table[op].form == INSN_FORM_STORE_REG ||
 		 insn_table[op].form == INSN_FORM_STORE_IMM)
-		ok = step_store(v, i);
+		ok = verify_step_store(v, i);
 	else
-		ok = step_atomic(v, i);
+		ok = verify_step_atomic(v, i);
 	if (!ok)
 		return REFUSED;
 	note_causes(v, i, op);
@@ -181,36 +183,37 @@ static enum outcome advance(struct verifier *v)
 {
 	v->step_history = NULL;
 	if (++v->processed > MAX_PROCESSED) {
-		refuse(v, VERIFY_COMPLEX, -1, "more than %d instructions were followed on its paths",
-		       MAX_PROCESSED);
+		verify_refuse(v, VERIFY_COMPLEX, -1,
+			      "more than %d instructions were followed on its paths",
+			      MAX_PROCESSED);
 		return REFUSED;
 	}
 	v->current->last_insn = v->before;
 	v->current->insn = v->at;
 	note_step(v);
 	if (note_at(v)->is_prune_point) {
-		int seen = visit_state(v);
+		int seen = verify_visit_state(v);
 		if (seen < 0)
 			return REFUSED;
 		if (seen) {
-			log_text(v, "%u: safe\n", v->at);
+			verify_log_text(v, "%u: safe\n", v->at);
 			return PATH_ENDS;
 		}
 	}
 	if (note_at(v)->is_jump_point)
-		note_history(v);
+		verify_note_history(v);
 	uint32_t at = v->at;
 	if (v->log && v->options->log_level) {
-		log_instruction(v);
+		verify_log_instruction(v);
 	}
-	stack_live_begin(v);
+	verify_stack_live_begin(v);
 	enum outcome outcome = step(v);
 	if (outcome == REFUSED)
 		return outcome;
-	stack_live_commit(v);
+	verify_stack_live_commit(v);
 	if (v->log && v->options->log_level) {
 		buf_add_text(v->log, "  ;");
-		log_state(v, v->current, v->options->log_level > 2);
+		verify_log_state(v, v->current, v->options->log_level > 2);
 		buf_add_char(v->log, '\n');
 	}
 	if (outcome == GO_ON)
@@ -227,7 +230,7 @@ static bool walk(struct verifier *v)
 			continue;
 		if (outcome == REFUSED)
 			return false;
-		stack_live_update(v);
+		verify_stack_live_update(v);
 		if (!end_branches(v))
 			return false;
 		if (!pop_state(v))
@@ -237,7 +240,7 @@ static bool walk(struct verifier *v)
 	}
 }
 
-void drop_states(struct verifier *v)
+void verify_drop_states(struct verifier *v)
 {
 	while (v->pending.len)
 		state_free(vec_pop(&v->pending).state);
@@ -261,7 +264,7 @@ void drop_states(struct verifier *v)
 	v->live_states = 0;
 }
 
-bool explore(struct verifier *v, uint32_t function)
+bool verify_explore(struct verifier *v, uint32_t function)
 {
 	struct state *s = state_new();
 	struct frame *f = frame_new();
@@ -280,50 +283,52 @@ bool explore(struct verifier *v, uint32_t function)
 	v->at = s->first_insn;
 	v->last_processed = v->processed; // the heuristics of checkpoints start anew
 	v->last_jumps = v->jumps;
-	stack_live_start(v);
-	bool ok = enter_function_arguments(v, function) && walk(v);
+	verify_stack_live_start(v);
+	bool ok = verify_enter_function_arguments(v, function) && walk(v);
 	if (ok)
-		drop_states(v);
+		verify_drop_states(v);
 	return ok;
 }
 
 /* ---- leaving a function ---- */
 
-struct state *find_entry(struct verifier *v, struct state *s, uint32_t insn)
+struct state *verify_find_entry(struct verifier *v, struct state *s, uint32_t insn)
 {
 	for (struct checkpoint *c = v->explored[insn]; c; c = c->next) {
 		struct state *st = &c->state;
-		if (st->branches && same_callsites(st, s) && st->dfs_depth < s->dfs_depth)
+		if (st->branches && verify_same_callsites(st, s) && st->dfs_depth < s->dfs_depth)
 			return st;
 	}
 	return NULL;
 }
 
-bool leave_function(struct verifier *v)
+bool verify_leave_function(struct verifier *v)
 {
 	struct state *s = v->current;
 	struct frame *callee = state_frame(s), *caller = s->frames[s->depth - 1];
 	const struct reg *r0 = &callee->r[0];
 	if (r0->kind == REG_STACK)
-		return refuse(v, VERIFY_RESULT, 0, "a pointer to the stack cannot be returned");
+		return verify_refuse(v, VERIFY_RESULT, 0,
+				     "a pointer to the stack cannot be returned");
 	bool is_callback = callee->in_callback;
 	if (is_callback) {
 		if (r0->kind != REG_SCALAR)
-			return refuse(v, r0->kind ? VERIFY_RESULT : VERIFY_UNINIT, 0,
-				      "the callback does not return a number");
-		if (!need_value(v, 0))
+			return verify_refuse(v, r0->kind ? VERIFY_RESULT : VERIFY_UNINIT, 0,
+					     "the callback does not return a number");
+		if (!verify_need_value(v, 0))
 			return false;
 		if (r0->v.wide.smin < callee->result_min || r0->v.wide.smax > callee->result_max)
-			return refuse(v, VERIFY_RESULT, 0, "the callback must return %d to %d",
-				      callee->result_min, callee->result_max);
+			return verify_refuse(v, VERIFY_RESULT, 0,
+					     "the callback must return %d to %d",
+					     callee->result_min, callee->result_max);
 		v->at = callee->callsite;
 	} else {
 		caller->r[0] = *r0;
 		v->at = callee->callsite + 1;
 	}
 	state_drop_frame(s);
-	struct state *entry = is_callback ? find_entry(v, s, v->at) : NULL;
+	struct state *entry = is_callback ? verify_find_entry(v, s, v->at) : NULL;
 	if (entry)
-		widen(v, entry, s);
+		verify_widen(v, entry, s);
 	return true;
 }

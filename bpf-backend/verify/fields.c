@@ -31,7 +31,7 @@ static const struct {
 	[FIELD_REFCOUNT] = {"bpf_refcount", "reference count", 4},
 };
 
-const char *field_name(enum field_kind kind)
+const char *verify_field_name(enum field_kind kind)
 {
 	return kinds[kind].name;
 }
@@ -60,7 +60,8 @@ static bool find_element(struct search *s, uint32_t owner, uint32_t member, stru
 		struct btf_type tag = btf_get_type(btf, id);
 		int32_t index;
 		memcpy(&index, tag.data, sizeof index);
-		if (tag.type != owner || index != (int32_t)member || strncmp(tag.name, "contains:", 9))
+		if (tag.type != owner || index != (int32_t)member ||
+		    strncmp(tag.name, "contains:", 9))
 			continue;
 		const char *type_name = tag.name + 9, *colon = strchr(type_name, ':');
 		if (!colon || (size_t)(colon - type_name) >= sizeof name)
@@ -91,7 +92,8 @@ static void look_at_pointer(struct search *s, uint32_t id, uint32_t offset)
 		    {"percpu_kptr", FIELD_KPTR_PERCPU},
 		    {"uptr", FIELD_UPTR}};
 	struct btf_type pointer = btf_get_type(s->btf, id);
-	struct btf_type tag = pointer.type ? btf_get_type(s->btf, pointer.type) : (struct btf_type){0};
+	struct btf_type tag =
+		pointer.type ? btf_get_type(s->btf, pointer.type) : (struct btf_type){0};
 	if (tag.kind != BTF_KIND_TYPE_TAG)
 		return;
 	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
@@ -144,9 +146,11 @@ static void look_at(struct search *s, uint32_t id, uint32_t offset, uint32_t own
 			look_at_struct(s, id, offset + n * step, depth + 1);
 			continue;
 		}
-		struct field f = {.kind = (enum field_kind)k, .offset = offset + n * step,
+		struct field f = {.kind = (enum field_kind)k,
+				  .offset = offset + n * step,
 				  .size = kinds[k].size};
-		if ((k == FIELD_LIST_HEAD || k == FIELD_RB_ROOT) && !find_element(s, owner, member, &f))
+		if ((k == FIELD_LIST_HEAD || k == FIELD_RB_ROOT) &&
+		    !find_element(s, owner, member, &f))
 			continue;
 		add(s, &f);
 	}
@@ -175,7 +179,7 @@ static void look_at_section(struct search *s, uint32_t id)
 	}
 }
 
-const struct fields *fields_of_type(struct verifier *v, const struct btf *btf, uint32_t type)
+const struct fields *verify_fields_of_type(struct verifier *v, const struct btf *btf, uint32_t type)
 {
 	if (!btf || !(type = program_strip(btf, type)) || type > btf->type_count)
 		return NULL;
@@ -198,21 +202,21 @@ const struct fields *fields_of_type(struct verifier *v, const struct btf *btf, u
 	return fields;
 }
 
-const struct fields *fields_of_map(struct verifier *v, const struct program_map *map)
+const struct fields *verify_fields_of_map(struct verifier *v, const struct program_map *map)
 {
-	return map->value_type ? fields_of_type(v, v->own, map->value_type) : NULL;
+	return map->value_type ? verify_fields_of_type(v, v->own, map->value_type) : NULL;
 }
 
-const struct fields *fields_of_reg(struct verifier *v, const struct reg *r)
+const struct fields *verify_fields_of_reg(struct verifier *v, const struct reg *r)
 {
 	if (r->kind == REG_MAP_VALUE && !(r->flags & REG_NULLABLE))
-		return fields_of_map(v, r->map);
+		return verify_fields_of_map(v, r->map);
 	if (r->kind == REG_OBJECT && r->flags & REG_ALLOC)
-		return fields_of_type(v, r->btf, r->type);
+		return verify_fields_of_type(v, r->btf, r->type);
 	return NULL;
 }
 
-const struct field *find_field(const struct fields *fields, uint32_t wanted, int64_t offset)
+const struct field *verify_find_field(const struct fields *fields, uint32_t wanted, int64_t offset)
 {
 	for (uint32_t i = 0; fields && i < fields->count; i++) {
 		if (FIELD_BIT(fields->list[i].kind) & wanted && fields->list[i].offset == offset)
@@ -221,7 +225,7 @@ const struct field *find_field(const struct fields *fields, uint32_t wanted, int
 	return NULL;
 }
 
-bool has_field(const struct fields *fields, uint32_t wanted)
+bool verify_has_field(const struct fields *fields, uint32_t wanted)
 {
 	for (uint32_t i = 0; fields && i < fields->count; i++) {
 		if (FIELD_BIT(fields->list[i].kind) & wanted)

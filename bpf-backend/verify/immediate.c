@@ -24,24 +24,28 @@ static bool load_variable(struct verifier *v, struct reg *r, uint32_t id)
 	}
 	reg_set_pointer(r, REG_MEM, REG_RDONLY);
 	r->size = program_type_size(btf, type);
-	return r->size || refuse(v, VERIFY_TYPES, -1, "the variable of the kernel has no size");
+	return r->size ||
+	       verify_refuse(v, VERIFY_TYPES, -1, "the variable of the kernel has no size");
 }
 
 static bool load_function(struct verifier *v, struct reg *r, int64_t target)
 {
-	int function = find_function(v, target);
+	int function = verify_find_function(v, target);
 	if (function < 0 || !v->own)
-		return refuse(v, VERIFY_CALLBACK, -1, "the types of the program do not describe its functions");
+		return verify_refuse(v, VERIFY_CALLBACK, -1,
+				     "the types of the program do not describe its functions");
 	if (v->functions[function].is_global)
-		return refuse(v, VERIFY_CALLBACK, -1, "a callback must be a static function");
+		return verify_refuse(v, VERIFY_CALLBACK, -1,
+				     "a callback must be a static function");
 	if (!function)
-		return refuse(v, VERIFY_CALLBACK, -1, "the program itself cannot be a callback");
+		return verify_refuse(v, VERIFY_CALLBACK, -1,
+				     "the program itself cannot be a callback");
 	reg_set_pointer(r, REG_FUNC, 0);
 	r->function = (uint32_t)function;
 	return true;
 }
 
-bool step_load_immediate(struct verifier *v, const struct bpf_record *i)
+bool verify_step_load_immediate(struct verifier *v, const struct bpf_record *i)
 {
 	enum { MAP = 1, MAP_VALUE = 2, VARIABLE = 3, FUNCTION = 4, ARENA = 33 };
 	struct reg *r = reg_at(v, i->dst);
@@ -65,36 +69,39 @@ bool step_load_immediate(struct verifier *v, const struct bpf_record *i)
 	return true;
 }
 
-bool step_legacy_load(struct verifier *v, const struct bpf_record *i)
+bool verify_step_legacy_load(struct verifier *v, const struct bpf_record *i)
 {
 	const struct state *s = v->current;
 	(void)i;
 	if (!(v->rules->flags & PROGRAM_LOADS_LEGACY))
-		return refuse(v, VERIFY_BAD_CODE, -1, "this kind of program cannot load from the packet like this");
+		return verify_refuse(v, VERIFY_BAD_CODE, -1,
+				     "this kind of program cannot load from the packet like this");
 	for (uint32_t f = s->depth; f; f--) {
 		if (s->frames[f]->in_callback)
-			return refuse(v, VERIFY_CALLBACK, -1, "a callback cannot load from the packet like this");
+			return verify_refuse(v, VERIFY_CALLBACK, -1,
+					     "a callback cannot load from the packet like this");
 	}
 	for (uint32_t k = 0; k < s->ref_count; k++) {
 		if (s->refs[k].kind == REF_POINTER && !s->depth)
-			return refuse(v, VERIFY_REFERENCE, -1,
-				      "such a load may end the program while a reference is held");
+			return verify_refuse(
+				v, VERIFY_REFERENCE, -1,
+				"such a load may end the program while a reference is held");
 	}
-	if (!check_leaks(v, false, true, "a load that may end the program"))
+	if (!verify_check_leaks(v, false, true, "a load that may end the program"))
 		return false;
 	if (reg_at(v, 6)->kind != REG_CTX)
-		return refuse(v, VERIFY_ARGUMENT, 6, "r6 should hold the context");
-	if (!check_no_offset(v, reg_at(v, 6), 6, false))
+		return verify_refuse(v, VERIFY_ARGUMENT, 6, "r6 should hold the context");
+	if (!verify_check_no_offset(v, reg_at(v, 6), 6, false))
 		return false;
-	clear_caller_saved(v);
+	verify_clear_caller_saved(v);
 	reg_set_unknown(reg_at(v, 0));
 	if (!s->depth || !v->model.legacy_load_returns)
 		return true;
 	// Beyond the packet's end it leaves the function with 0.
-	if (!push_state(v, v->at + 1, (int32_t)v->at))
+	if (!verify_push_state(v, v->at + 1, (int32_t)v->at))
 		return false;
 	reg_set_const(reg_at(v, 0), 0);
-	if (!leave_function(v))
+	if (!verify_leave_function(v))
 		return false;
 	v->at--;
 	return true;

@@ -27,24 +27,26 @@ static bool make_iterator(struct verifier *v, unsigned reg, const struct kfunc *
 {
 	struct reg *r = reg_at(v, reg);
 	bool is_beyond;
-	int slot = special_slot(v, r, slots, &is_beyond);
+	int slot = verify_special_slot(v, r, slots, &is_beyond);
 	bool is_free = slot >= 0 || is_beyond;
 	struct frame *f = frame_of(v, r);
 	for (unsigned i = 0; slot >= 0 && i < slots; i++)
 		is_free &= !memchr(f->slots[slot - (int)i].bytes, SLOT_ITER, 8);
 	if (!is_free)
-		return refuse(v, VERIFY_ITERATOR, (int)reg, "r%u does not point to room for an iterator", reg);
+		return verify_refuse(v, VERIFY_ITERATOR, (int)reg,
+				     "r%u does not point to room for an iterator", reg);
 	for (unsigned i = 0; i < slots; i++) {
-		if (!access_memory(v, reg, i * 8, 8, ACCESS_WRITE, -1, false, false))
+		if (!verify_access_memory(v, reg, i * 8, 8, ACCESS_WRITE, -1, false, false))
 			return false;
 	}
-	slot = special_slot(v, reg_at(v, reg), slots, &is_beyond);
+	slot = verify_special_slot(v, reg_at(v, reg), slots, &is_beyond);
 	if (slot < 0)
-		return refuse(v, VERIFY_ITERATOR, (int)reg, "r%u does not point to room for an iterator", reg);
-	uint32_t ref = acquire_ref(v);
+		return verify_refuse(v, VERIFY_ITERATOR, (int)reg,
+				     "r%u does not point to room for an iterator", reg);
+	uint32_t ref = verify_acquire_ref(v);
 	unsigned flags = 0;
 	if (k->flags & KFUNC_RCU_PROTECTED)
-		flags = in_rcu_section(v) ? REG_RCU : REG_UNTRUSTED;
+		flags = verify_in_rcu_section(v) ? REG_RCU : REG_UNTRUSTED;
 	for (unsigned i = 0; i < slots; i++) {
 		struct slot *s = &f->slots[slot - (int)i];
 		memset(s->bytes, SLOT_ITER, 8);
@@ -53,45 +55,49 @@ static bool make_iterator(struct verifier *v, unsigned reg, const struct kfunc *
 		s->reg.btf = v->types;
 		s->reg.type = type;
 		s->reg.iter = ITER_ACTIVE;
-		stack_write(v, f->number, (uint32_t)(slot - (int)i));
+		verify_stack_write(v, f->number, (uint32_t)(slot - (int)i));
 	}
 	return true;
 }
 
-static bool find_iterator(struct verifier *v, unsigned reg, uint32_t type, unsigned slots, uint32_t *place)
+static bool find_iterator(struct verifier *v, unsigned reg, uint32_t type, unsigned slots,
+			  uint32_t *place)
 {
 	const struct reg *r = reg_at(v, reg);
 	bool is_beyond;
-	int slot = special_slot(v, r, slots, &is_beyond);
+	int slot = verify_special_slot(v, r, slots, &is_beyond);
 	struct frame *f = frame_of(v, r);
 	for (unsigned i = 0; slot >= 0 && i < slots; i++) {
 		const struct slot *s = &f->slots[slot - (int)i];
 		if (s->bytes[7] == SLOT_ITER && s->reg.flags & REG_UNTRUSTED)
-			return refuse(v, VERIFY_RCU, (int)reg, "the iterator is only valid in an RCU section");
-		bool ok = !memcmp(s->bytes, (uint8_t[8]){SLOT_ITER, SLOT_ITER, SLOT_ITER, SLOT_ITER, SLOT_ITER,
-							 SLOT_ITER, SLOT_ITER, SLOT_ITER},
+			return verify_refuse(v, VERIFY_RCU, (int)reg,
+					     "the iterator is only valid in an RCU section");
+		bool ok = !memcmp(s->bytes,
+				  (uint8_t[8]){SLOT_ITER, SLOT_ITER, SLOT_ITER, SLOT_ITER,
+					       SLOT_ITER, SLOT_ITER, SLOT_ITER, SLOT_ITER},
 				  8) &&
 			  !s->reg.ref == (i != 0) && s->reg.btf == v->types && s->reg.type == type;
 		if (!ok)
 			slot = -1;
 	}
 	if (slot < 0)
-		return refuse(v, VERIFY_ITERATOR, (int)reg,
-			      "r%u should point to an iterator that was made before", reg);
+		return verify_refuse(v, VERIFY_ITERATOR, (int)reg,
+				     "r%u should point to an iterator that was made before", reg);
 	*place = (uint32_t)slot;
 	for (unsigned i = 0; i < slots; i++)
-		stack_read(v, r->frame, (uint32_t)slot - i);
+		verify_stack_read(v, r->frame, (uint32_t)slot - i);
 	return true;
 }
 
-bool check_iterator(struct verifier *v, unsigned reg, const struct kfunc *k, uint32_t *slot,
-		    uint32_t *frame, uint32_t *ref)
+bool verify_check_iterator(struct verifier *v, unsigned reg, const struct kfunc *k, uint32_t *slot,
+			   uint32_t *frame, uint32_t *ref)
 {
 	const struct reg *r = reg_at(v, reg);
 	uint32_t type = iterator_type(v, k, reg - 1);
 	unsigned slots = type ? btf_get_type(v->types, type).size / 8 : 0;
 	if (r->kind != REG_STACK || !slots || slots > MAX_SLOTS)
-		return refuse(v, VERIFY_ITERATOR, (int)reg, "r%u should point to an iterator on the stack", reg);
+		return verify_refuse(v, VERIFY_ITERATOR, (int)reg,
+				     "r%u should point to an iterator on the stack", reg);
 	if (k->flags & KFUNC_ITER_NEW)
 		return make_iterator(v, reg, k, type, slots);
 	if (!find_iterator(v, reg, type, slots, slot))
@@ -101,32 +107,32 @@ bool check_iterator(struct verifier *v, unsigned reg, const struct kfunc *k, uin
 	*ref = f->slots[*slot].reg.ref;
 	if (!(k->flags & KFUNC_ITER_DESTROY))
 		return true;
-	if (!release_ref(v, *ref))
-		return refuse(v, VERIFY_RELEASE, (int)reg, "the iterator is not held");
+	if (!verify_release_ref(v, *ref))
+		return verify_refuse(v, VERIFY_RELEASE, (int)reg, "the iterator is not held");
 	for (unsigned i = 0; i < slots; i++) {
 		struct slot *s = &f->slots[*slot - i];
 		reg_set_none(&s->reg);
 		memset(s->bytes, SLOT_INVALID, 8);
-		stack_write(v, f->number, *slot - i);
+		verify_stack_write(v, f->number, *slot - i);
 	}
 	return true;
 }
 
-bool next_of_iterator(struct verifier *v, uint32_t slot, uint32_t frame)
+bool verify_next_of_iterator(struct verifier *v, uint32_t slot, uint32_t frame)
 {
 	struct state *s = v->current;
 	struct reg *here = &s->frames[frame]->slots[slot].reg;
 	if (here->iter == ITER_ACTIVE) {
-		struct state *entry = s->parent ? find_entry(v, s->parent, v->at) : NULL;
-		struct state *more = push_state(v, v->at + 1, (int32_t)v->at);
+		struct state *entry = s->parent ? verify_find_entry(v, s->parent, v->at) : NULL;
+		struct state *more = verify_push_state(v, v->at + 1, (int32_t)v->at);
 		if (!more)
 			return false;
 		struct reg *there = &more->frames[frame]->slots[slot].reg;
 		there->iter = ITER_ACTIVE;
 		there->iter_depth++;
 		if (entry)
-			widen(v, entry, more);
-		set_not_null(v, &state_frame(more)->r[0]);
+			verify_widen(v, entry, more);
+		verify_set_not_null(v, &state_frame(more)->r[0]);
 		here = &s->frames[frame]->slots[slot].reg;
 	}
 	here->iter = ITER_DRAINED;

@@ -13,8 +13,8 @@
 #include "bpf-backend/verify/inside.h"
 
 enum exactness {
-	LOOSE,	// imprecise scalars match any
-	EXACT,	// the very same
+	LOOSE,  // imprecise scalars match any
+	EXACT,  // the very same
 	WITHIN, // every value of the new one was one of the old one
 };
 
@@ -84,7 +84,7 @@ static bool covers_scalar(const struct reg *old, const struct reg *new, struct i
 	if (!old->precise && exactness == LOOSE)
 		return true;
 	bool is_plus = old->id & ID_PLUS_CONSTANT;
-	if (is_plus && (!(new->id & ID_PLUS_CONSTANT) || old->off != new->off))
+	if (is_plus && (!(new->id &ID_PLUS_CONSTANT) || old->off != new->off))
 		return false;
 	if (old->id && !is_plus && new->id & ID_PLUS_CONSTANT)
 		return false;
@@ -95,7 +95,7 @@ static bool covers_packet(const struct reg *old, const struct reg *new, struct i
 {
 	if (old->range < 0 || new->range < 0 ? old->range != new->range : old->range > new->range)
 		return false;
-	return old->off == new->off && match_ids(old->id, new->id, ids) &&
+	return old->off == new->off &&match_ids(old->id, new->id, ids) &&
 	       scalar_within(&old->v, &new->v);
 }
 
@@ -214,7 +214,8 @@ static bool covers_slot(const struct slot *old, const struct slot *new, struct i
 			return false;
 	}
 	uint8_t last = old->bytes[7];
-	return last == SLOT_INVALID || last == SLOT_MISC || covers_special(old, new, ids, exactness);
+	return last == SLOT_INVALID || last == SLOT_MISC ||
+	       covers_special(old, new, ids, exactness);
 }
 
 static bool covers_stack(const struct frame *old, const struct frame *new, struct ids *ids,
@@ -247,7 +248,8 @@ static bool same_refs(const struct state *old, const struct state *new, struct i
 	if (old->ref_count != new->ref_count || old->locks != new->locks ||
 	    old->preempt_locks != new->preempt_locks || old->rcu_locks != new->rcu_locks ||
 	    old->in_sleepable != new->in_sleepable || old->lock != new->lock ||
-	    !match_ids(old->irq_id, new->irq_id, ids) || !match_ids(old->lock_id, new->lock_id, ids))
+	    !match_ids(old->irq_id, new->irq_id, ids) ||
+	    !match_ids(old->lock_id, new->lock_id, ids))
 		return false;
 	for (uint32_t i = 0; i < old->ref_count; i++) {
 		if (old->refs[i].kind != new->refs[i].kind ||
@@ -269,7 +271,7 @@ static bool covers(struct verifier *v, const struct state *old, const struct sta
 	if (!same_refs(old, new, &ids))
 		return false;
 	for (uint32_t i = 0; i <= old->depth; i++) {
-		unsigned live = v->notes[frame_insn(old, i)].live;
+		unsigned live = v->notes[verify_frame_insn(old, i)].live;
 		if (old->frames[i]->callsite != new->frames[i]->callsite ||
 		    !covers_frame(old->frames[i], new->frames[i], live, &ids, exactness))
 			return false;
@@ -277,7 +279,7 @@ static bool covers(struct verifier *v, const struct state *old, const struct sta
 	return true;
 }
 
-bool same_callsites(const struct state *a, const struct state *b)
+bool verify_same_callsites(const struct state *a, const struct state *b)
 {
 	if (a->depth != b->depth)
 		return false;
@@ -321,13 +323,13 @@ static bool iterators_advanced(const struct state *old, const struct state *new)
 static void clean_frame(struct verifier *v, struct state *s, uint32_t number)
 {
 	struct frame *f = s->frames[number];
-	unsigned live = v->notes[frame_insn(s, number)].live;
+	unsigned live = v->notes[verify_frame_insn(s, number)].live;
 	for (unsigned i = 0; i < BPF_R10; i++) {
 		if (!(live >> i & 1))
 			reg_set_none(&f->r[i]);
 	}
 	for (uint32_t i = 0; i < f->slot_count; i++) {
-		if (stack_is_live(v, s, number, i))
+		if (verify_stack_is_live(v, s, number, i))
 			continue;
 		reg_set_none(&f->slots[i].reg);
 		memset(f->slots[i].bytes, SLOT_INVALID, 8);
@@ -338,8 +340,8 @@ static void clean_states(struct verifier *v)
 {
 	for (struct checkpoint *c = v->explored[v->at]; c; c = c->next) {
 		struct state *s = &c->state;
-		if (s->branches || s->is_cleaned || !same_callsites(s, v->current) ||
-		    is_open_loop(v, s))
+		if (s->branches || s->is_cleaned || !verify_same_callsites(s, v->current) ||
+		    verify_is_open_loop(v, s))
 			continue;
 		s->is_cleaned = true;
 		for (uint32_t i = 0; i <= s->depth; i++)
@@ -389,10 +391,10 @@ static int end_path(struct verifier *v, struct checkpoint *c, bool is_loop)
 {
 	c->hits++;
 	if (note_at(v)->is_jump_point)
-		note_history(v);
-	if (!take_over_precision(v, &c->state, v->current, NULL))
+		verify_note_history(v);
+	if (!verify_take_over_precision(v, &c->state, v->current, NULL))
 		return -1;
-	return is_loop && !add_backedge(v, c, v->current) ? -1 : 1;
+	return is_loop && !verify_add_backedge(v, c, v->current) ? -1 : 1;
 }
 
 /* A checkpoint that rarely helps is looked at no more. */
@@ -463,7 +465,7 @@ static bool add_checkpoint(struct verifier *v)
 	v->explored[v->at] = c;
 	c->all = v->all;
 	v->all = c;
-	if (!enter_loop(v, c))
+	if (!verify_enter_loop(v, c))
 		return false;
 	s->parent = &c->state;
 	s->first_insn = v->at;
@@ -473,7 +475,7 @@ static bool add_checkpoint(struct verifier *v)
 	return true;
 }
 
-int visit_state(struct verifier *v)
+int verify_visit_state(struct verifier *v)
 {
 	bool is_forced = note_at(v)->forces_checkpoint || v->current->history_count > MAX_HISTORY;
 	uint32_t jumps = v->jumps - v->last_jumps, steps = v->processed - v->last_processed;
@@ -488,14 +490,14 @@ int visit_state(struct verifier *v)
 		if (c->state.branches) {
 			verdict = compare_open(v, &c->state);
 			if (verdict == ENDLESS) {
-				refuse(v, VERIFY_LOOP, -1,
-				       "the loop comes back here with nothing changed");
+				verify_refuse(v, VERIFY_LOOP, -1,
+					      "the loop comes back here with nothing changed");
 				return -1;
 			}
 			if (verdict == MISS && !is_forced && jumps < 20 && steps < 100)
 				is_added = false;
 		} else {
-			bool is_open = is_open_loop(v, &c->state);
+			bool is_open = verify_is_open_loop(v, &c->state);
 			if (covers(v, &c->state, v->current, is_open ? WITHIN : LOOSE))
 				verdict = is_open ? HIT_LOOP : HIT;
 		}
@@ -526,7 +528,7 @@ static void widen_reg(struct reg *old, struct reg *r, struct ids *ids)
 	r->cause = cause;
 }
 
-void widen(struct verifier *v, struct state *old, struct state *s)
+void verify_widen(struct verifier *v, struct state *old, struct state *s)
 {
 	static _Thread_local struct ids ids;
 	ids.count = 0;

@@ -42,7 +42,7 @@ static int null_branch(const struct reg *a, const struct reg *b, enum jump op, u
 		b = swap;
 		op = jump_swap(op);
 	}
-	if (!reg_is_null(b) || !is_known_not_null(a))
+	if (!reg_is_null(b) || !verify_is_known_not_null(a))
 		return -1;
 	return op == JUMP_EQ ? 0 : op == JUMP_NE ? 1 : -1;
 }
@@ -63,17 +63,16 @@ struct links {
 	struct linked list[6];
 };
 
-static void add_link(struct links *links, struct reg *r, uint32_t id, uint32_t frame, uint32_t number,
-		     bool is_reg)
+static void add_link(struct links *links, struct reg *r, uint32_t id, uint32_t frame,
+		     uint32_t number, bool is_reg)
 {
 	if (r->kind != REG_SCALAR || (r->id & ~ID_PLUS_CONSTANT) != id)
 		return;
 	if (links->count == sizeof links->list / sizeof links->list[0]) {
-		unlink_scalar(r);
+		verify_unlink_scalar(r);
 		return;
 	}
-	links->list[links->count++] =
-		(struct linked){(uint8_t)frame, (uint8_t)number, is_reg};
+	links->list[links->count++] = (struct linked){(uint8_t)frame, (uint8_t)number, is_reg};
 }
 
 static void collect_links(struct state *s, uint32_t id, struct links *links)
@@ -91,7 +90,8 @@ static void collect_links(struct state *s, uint32_t id, struct links *links)
 }
 
 /* Gives the others what was learnt of one. */
-static void share(struct verifier *v, struct state *s, const struct reg *known, const struct links *links)
+static void share(struct verifier *v, struct state *s, const struct reg *known,
+		  const struct links *links)
 {
 	for (uint32_t i = 0; i < links->count; i++) {
 		const struct linked *l = &links->list[i];
@@ -191,7 +191,8 @@ static void settle_null(struct verifier *v, struct state *s, unsigned reg, bool 
 	if (tested.ref && tested.ref == tested.id && is_null)
 		state_drop_ref(s, REF_POINTER, tested.id);
 	for (struct reg *r; (r = state_next_reg(s, &walk));) {
-		if (!(r->flags & REG_NULLABLE) || r->id != tested.id || (!r->id && !(r->flags & REG_RCU)))
+		if (!(r->flags & REG_NULLABLE) || r->id != tested.id ||
+		    (!r->id && !(r->flags & REG_RCU)))
 			continue;
 		if (is_null) {
 			uint32_t cause = r->cause;
@@ -199,15 +200,16 @@ static void settle_null(struct verifier *v, struct state *s, unsigned reg, bool 
 			r->cause = cause;
 			continue;
 		}
-		set_not_null(v, r);
-		if (!has_field(fields_of_reg(v, r),
-			       FIELD_BIT(FIELD_SPIN_LOCK) | FIELD_BIT(FIELD_RES_SPIN_LOCK)))
+		verify_set_not_null(v, r);
+		if (!verify_has_field(verify_fields_of_reg(v, r),
+				      FIELD_BIT(FIELD_SPIN_LOCK) | FIELD_BIT(FIELD_RES_SPIN_LOCK)))
 			r->id = 0;
 	}
 }
 
 /* Two pointers that are equal, one of them not null. */
-static void learn_equal_pointers(struct verifier *v, const struct bpf_record *i, struct state *taken)
+static void learn_equal_pointers(struct verifier *v, const struct bpf_record *i,
+				 struct state *taken)
 {
 	struct reg *a = reg_at(v, i->dst), *b = reg_at(v, i->src);
 	enum jump op = i->opcode >> 4;
@@ -215,12 +217,12 @@ static void learn_equal_pointers(struct verifier *v, const struct bpf_record *i,
 	    b->kind == REG_OBJECT || (op != JUMP_EQ && op != JUMP_NE))
 		return;
 	struct frame *equal = state_frame(op == JUMP_EQ ? taken : v->current);
-	bool marks_b = is_known_not_null(a) && b->flags & REG_NULLABLE;
-	bool marks_a = is_known_not_null(b) && a->flags & REG_NULLABLE;
+	bool marks_b = verify_is_known_not_null(a) && b->flags & REG_NULLABLE;
+	bool marks_a = verify_is_known_not_null(b) && a->flags & REG_NULLABLE;
 	if (marks_b)
-		set_not_null(v, &equal->r[i->src]);
+		verify_set_not_null(v, &equal->r[i->src]);
 	if (marks_a)
-		set_not_null(v, &equal->r[i->dst]);
+		verify_set_not_null(v, &equal->r[i->dst]);
 }
 
 /* ---- the branch ---- */
@@ -237,13 +239,13 @@ static void learn_numbers(struct reg *a, struct reg *b, enum jump op, unsigned w
 static bool step_may_goto(struct verifier *v, const struct bpf_record *i)
 {
 	struct state *s = v->current;
-	struct state *entry = s->parent ? find_entry(v, s->parent, v->at) : NULL;
-	struct state *queued = push_state(v, v->at + 1, (int32_t)v->at);
+	struct state *entry = s->parent ? verify_find_entry(v, s->parent, v->at) : NULL;
+	struct state *queued = verify_push_state(v, v->at + 1, (int32_t)v->at);
 	if (!queued)
 		return false;
 	queued->may_goto_depth++;
 	if (entry)
-		widen(v, entry, queued);
+		verify_widen(v, entry, queued);
 	v->at += (uint32_t)(int32_t)i->off;
 	return true;
 }
@@ -253,7 +255,7 @@ static void note_stack_operands(struct verifier *v, const struct reg *a, const s
 	unsigned flags = (b->kind == REG_STACK ? HISTORY_SRC_IS_STACK : 0u) |
 			 (a->kind == REG_STACK ? HISTORY_DST_IS_STACK : 0u);
 	if (flags)
-		note_history(v)->flags |= (uint8_t)flags;
+		verify_note_history(v)->flags |= (uint8_t)flags;
 }
 
 /* Follows both ways. */
@@ -269,12 +271,13 @@ static bool fork_branch(struct verifier *v, const struct bpf_record *i, struct r
 	if (a->kind == REG_SCALAR && a->id)
 		collect_links(v->current, a->id, &links);
 	if (links.count > 1) {
-		struct history *h = note_history(v);
+		struct history *h = verify_note_history(v);
 		h->linked_count = (uint8_t)links.count;
 		for (uint32_t k = 0; k < links.count; k++)
 			h->linked[k] = links.list[k];
 	}
-	struct state *taken = push_state(v, v->at + 1 + (uint32_t)(int32_t)i->off, (int32_t)v->at);
+	struct state *taken =
+		verify_push_state(v, v->at + 1 + (uint32_t)(int32_t)i->off, (int32_t)v->at);
 	if (!taken)
 		return false;
 	struct reg copy = *immediate;
@@ -304,7 +307,7 @@ static bool fork_branch(struct verifier *v, const struct bpf_record *i, struct r
 	return true;
 }
 
-bool step_branch(struct verifier *v, const struct bpf_record *i)
+bool verify_step_branch(struct verifier *v, const struct bpf_record *i)
 {
 	enum jump op = i->opcode >> 4;
 	unsigned width = (i->opcode & 7) == 5 ? 64 : 32;
@@ -318,7 +321,7 @@ bool step_branch(struct verifier *v, const struct bpf_record *i)
 	int taken = decide(a, b, op, width);
 	if (taken < 0)
 		return fork_branch(v, i, &immediate);
-	if (!need_value(v, i->dst) || (has_src && !need_value(v, i->src)))
+	if (!verify_need_value(v, i->dst) || (has_src && !verify_need_value(v, i->src)))
 		return false;
 	if (taken)
 		v->at += (uint32_t)(int32_t)i->off;

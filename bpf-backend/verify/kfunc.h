@@ -45,14 +45,16 @@ struct kcall {
 	const struct field *root;
 };
 
-bool check_kernel_arguments(struct verifier *v, struct kcall *call);
-bool is_scalar_struct(const struct btf *btf, uint32_t id, int depth);
+bool verify_check_kernel_arguments(struct verifier *v, struct kcall *call);
+bool verify_is_scalar_struct(const struct btf *btf, uint32_t id, int depth);
 /* graph.c */
-bool check_graph_root(struct verifier *v, struct kcall *call, unsigned reg, enum kernel_arg_kind kind);
-bool check_graph_node(struct verifier *v, struct kcall *call, unsigned reg, enum kernel_arg_kind kind);
-bool check_irq_flag(struct verifier *v, struct kcall *call, unsigned reg);
-bool check_res_lock(struct verifier *v, struct kcall *call, unsigned reg);
-bool make_non_owning(struct verifier *v, struct reg *r);
-bool convert_to_non_owning(struct verifier *v, uint32_t ref);
+bool verify_check_graph_root(struct verifier *v, struct kcall *call, unsigned reg,
+			     enum kernel_arg_kind kind);
+bool verify_check_graph_node(struct verifier *v, struct kcall *call, unsigned reg,
+			     enum kernel_arg_kind kind);
+bool verify_check_irq_flag(struct verifier *v, struct kcall *call, unsigned reg);
+bool verify_check_res_lock(struct verifier *v, struct kcall *call, unsigned reg);
+bool verify_make_non_owning(struct verifier *v, struct reg *r);
+bool verify_convert_to_non_owning(struct verifier *v, uint32_t ref);
 
 #endif

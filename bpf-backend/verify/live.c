@@ -12,16 +12,16 @@ enum { ALL = (1 << BPF_REG_COUNT) - 1, CALLER_SAVED = 0x3f, ARGUMENTS = 0x3e };
 static unsigned call_arguments(const struct verifier *v, const struct bpf_record *r)
 {
 	unsigned count = 0;
-	if (is_call_of_helper(r)) {
-		const struct proto *p = find_proto(v, (uint32_t)r->imm);
+	if (verify_is_call_of_helper(r)) {
+		const struct proto *p = verify_find_proto(v, (uint32_t)r->imm);
 		if (!p)
 			return ARGUMENTS;
 		while (count < 5 && p->args[count])
 			count++;
 		return ((1u << count) - 1) << 1;
 	}
-	if (is_call_of_kernel(r)) {
-		const struct kfunc *k = find_kfunc(v, (uint32_t)r->imm);
+	if (verify_is_call_of_kernel(r)) {
+		const struct kfunc *k = verify_find_kfunc(v, (uint32_t)r->imm);
 		if (!k)
 			return ARGUMENTS;
 		count = btf_get_type(v->types, k->proto).count;
@@ -52,7 +52,7 @@ static void uses_and_sets(const struct verifier *v, uint32_t at, unsigned *uses,
 		*uses = dst | src;
 }
 
-void find_live_registers(struct verifier *v)
+void verify_find_live_registers(struct verifier *v)
 {
 	for (bool is_changed = true; is_changed;) {
 		is_changed = false;
@@ -60,9 +60,10 @@ void find_live_registers(struct verifier *v)
 			uint32_t next[2];
 			unsigned uses, sets, after = 0;
 			if (v->notes[i].op >= BPF_OP_COUNT && i &&
-			    insn_records(&v->insns[i - 1]) == 2 && v->notes[i - 1].op < BPF_OP_COUNT)
+			    insn_records(&v->insns[i - 1]) == 2 &&
+			    v->notes[i - 1].op < BPF_OP_COUNT)
 				continue;
-			unsigned count = successors(v, i, next);
+			unsigned count = verify_successors(v, i, next);
 			for (unsigned k = 0; k < count; k++)
 				after |= next[k] < v->count ? v->notes[next[k]].live : 0;
 			uses_and_sets(v, i, &uses, &sets);
@@ -90,7 +91,7 @@ static void close_component(struct verifier *v, struct loop_walk *w, uint32_t at
 {
 	uint32_t next[2];
 	bool is_loop = w->stack[w->stacked - 1] != at || v->notes[at].calls_callback;
-	unsigned count = successors(v, at, next);
+	unsigned count = verify_successors(v, at, next);
 	for (unsigned k = 0; k < count; k++)
 		is_loop |= next[k] == at;
 	uint32_t number = is_loop ? ++w->components : 0, top;
@@ -111,7 +112,7 @@ static void walk_from(struct verifier *v, struct loop_walk *w, uint32_t start)
 			w->order[at] = w->low[at] = ++w->next;
 			w->stack[w->stacked++] = at;
 		}
-		unsigned count = successors(v, at, next);
+		unsigned count = verify_successors(v, at, next);
 		bool is_deeper = false;
 		while (w->child[at] < count && !is_deeper) {
 			uint32_t to = next[w->child[at]];
@@ -134,7 +135,7 @@ static void walk_from(struct verifier *v, struct loop_walk *w, uint32_t start)
 	}
 }
 
-void find_loops(struct verifier *v)
+void verify_find_loops(struct verifier *v)
 {
 	struct loop_walk w = {0};
 	w.order = ARENA_ARRAY(&v->arena, uint32_t, v->count);

@@ -10,7 +10,7 @@
 
 #include "bpf-backend/verify/inside.h"
 
-void log_text(struct verifier *v, const char *format, ...)
+void verify_log_text(struct verifier *v, const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -79,7 +79,7 @@ static void print_pointer(struct buf *out, const struct reg *r, const char **com
 		print_unsigned(out, "sz", r->size, comma);
 }
 
-void print_reg(struct buf *out, const struct verifier *v, const struct reg *r)
+void verify_print_reg(struct buf *out, const struct verifier *v, const struct reg *r)
 {
 	char kind[96];
 	const char *comma = "";
@@ -88,7 +88,7 @@ void print_reg(struct buf *out, const struct verifier *v, const struct reg *r)
 		return;
 	}
 	buf_printf(out, "%s%s", r->precise && r->kind == REG_SCALAR ? "P" : "",
-		   describe_kind(v, r, kind));
+		   verify_describe_kind(v, r, kind));
 	if (r->kind == REG_STACK && scalar_is_const(&r->v, 64)) {
 		int64_t off = r->off + (int64_t)r->v.bits.value;
 		if (r->frame != v->current->depth)
@@ -128,12 +128,12 @@ static void print_slot(struct verifier *v, const struct slot *slot, uint32_t num
 		return;
 	buf_printf(v->log, " fp-%u=", (number + 1) * 8);
 	if (slot_is_spill(slot))
-		print_reg(v->log, v, &slot->reg);
+		verify_print_reg(v->log, v, &slot->reg);
 	else
 		buf_add_text(v->log, bytes);
 }
 
-void log_state(struct verifier *v, const struct state *s, bool all)
+void verify_log_state(struct verifier *v, const struct state *s, bool all)
 {
 	const struct frame *f = state_frame(s);
 	if (!v->log)
@@ -144,7 +144,7 @@ void log_state(struct verifier *v, const struct state *s, bool all)
 		if (f->r[i].kind == REG_NONE || (!all && f->r[i].cause != s->step))
 			continue;
 		buf_printf(v->log, " R%u=", i);
-		print_reg(v->log, v, &f->r[i]);
+		verify_print_reg(v->log, v, &f->r[i]);
 	}
 	for (uint32_t i = 0; all && i < f->slot_count; i++)
 		print_slot(v, &f->slots[i], i);
@@ -160,15 +160,15 @@ static const struct program_line *line_at(const struct verifier *v, uint32_t ins
 	return found;
 }
 
-void log_instruction(struct verifier *v)
+void verify_log_instruction(struct verifier *v)
 {
 	const struct insn_names names = {.helper = kernel_helper_name};
 	if (!v->log)
 		return;
 	const struct program_line *line = line_at(v, v->at);
 	if (line && *line->text)
-		buf_printf(v->log, "; %s @ %s:%u\n", line->text + strspn(line->text, " \t"), line->file,
-			   line->line);
+		buf_printf(v->log, "; %s @ %s:%u\n", line->text + strspn(line->text, " \t"),
+			   line->file, line->line);
 	buf_printf(v->log, "%u: (%02x) ", v->at, v->insns[v->at].opcode);
 	insn_print(v->log, &v->insns[v->at], v->count - v->at, &names);
 }

@@ -142,15 +142,15 @@ static enum back back_entry(struct trail *t, bool passes_arguments)
 static enum back back_call(struct verifier *v, struct trail *t, uint32_t at, int64_t later)
 {
 	const struct bpf_record *i = &v->insns[at];
-	if (is_call_of_function(i)) {
-		int callee = find_function(v, (int64_t)at + i->imm + 1);
+	if (verify_is_call_of_function(i)) {
+		int callee = verify_find_function(v, (int64_t)at + i->imm + 1);
 		if (callee < 0)
 			return BACK_LOST;
 		if (!v->functions[callee].is_global)
 			return back_entry(t, true);
 	} else if (v->notes[at].calls_callback && (int64_t)at != later - 1) {
 		return back_entry(t, false);
-	} else if (is_call_of_kernel(i) && !i->imm) {
+	} else if (verify_is_call_of_kernel(i) && !i->imm) {
 		return BACK_LOST;
 	}
 	drop(t, 0);
@@ -159,7 +159,7 @@ static enum back back_call(struct verifier *v, struct trail *t, uint32_t at, int
 
 static enum back back_exit(struct verifier *v, struct trail *t, int64_t later)
 {
-	bool from_call = later >= 1 && is_call_of_function(&v->insns[later - 1]);
+	bool from_call = later >= 1 && verify_is_call_of_function(&v->insns[later - 1]);
 	bool needs_result = from_call && has(t, 0);
 	if (from_call && t->regs[t->frame] & ARGUMENTS)
 		return BACK_LOST;
@@ -189,7 +189,8 @@ static enum back back_jump(struct verifier *v, struct trail *t, uint32_t at, int
 	return BACK_ON;
 }
 
-static enum back back_legacy(struct trail *t, const struct bpf_record *i, uint32_t at, int64_t later)
+static enum back back_legacy(struct trail *t, const struct bpf_record *i, uint32_t at,
+			     int64_t later)
 {
 	if ((i->opcode & 0xe0) == 0) {
 		drop(t, i->dst);
@@ -290,9 +291,8 @@ static enum back walk_state(struct verifier *v, struct trail *t, const struct st
 {
 	uint32_t left = s->history_count;
 	for (;;) {
-		const struct history *h = left && s->history[left - 1].insn == at
-						  ? &s->history[left - 1]
-						  : NULL;
+		const struct history *h =
+			left && s->history[left - 1].insn == at ? &s->history[left - 1] : NULL;
 		if (!skips_first && back_over(v, t, at, *later, h) == BACK_LOST)
 			return BACK_LOST;
 		skips_first = false;
@@ -348,7 +348,7 @@ static void walk_back(struct verifier *v, struct trail *t, struct state *start, 
 		mark_all(start);
 }
 
-bool need_value(struct verifier *v, unsigned reg)
+bool verify_need_value(struct verifier *v, unsigned reg)
 {
 	struct trail t = {.frame = v->current->depth};
 	if (reg_at(v, reg)->kind != REG_SCALAR)
@@ -358,7 +358,7 @@ bool need_value(struct verifier *v, unsigned reg)
 	return true;
 }
 
-bool need_slot(struct verifier *v, uint32_t frame, uint32_t slot)
+bool verify_need_slot(struct verifier *v, uint32_t frame, uint32_t slot)
 {
 	struct trail t = {.frame = v->current->depth};
 	t.slots[frame] = UINT64_C(1) << slot;
@@ -366,7 +366,8 @@ bool need_slot(struct verifier *v, uint32_t frame, uint32_t slot)
 	return true;
 }
 
-bool take_over_precision(struct verifier *v, struct state *old, struct state *s, bool *changed)
+bool verify_take_over_precision(struct verifier *v, struct state *old, struct state *s,
+				bool *changed)
 {
 	struct trail t = {.frame = s->depth};
 	for (uint32_t f = 0; f <= old->depth; f++) {

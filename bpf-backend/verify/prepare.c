@@ -12,17 +12,17 @@
 
 enum { CALL = 0x85, LD_IMM64 = 0x18 };
 
-bool is_call_of_helper(const struct bpf_record *r)
+bool verify_is_call_of_helper(const struct bpf_record *r)
 {
 	return r->opcode == CALL && r->src == 0;
 }
 
-bool is_call_of_function(const struct bpf_record *r)
+bool verify_is_call_of_function(const struct bpf_record *r)
 {
 	return r->opcode == CALL && r->src == 1;
 }
 
-bool is_call_of_kernel(const struct bpf_record *r)
+bool verify_is_call_of_kernel(const struct bpf_record *r)
 {
 	return r->opcode == CALL && r->src == 2;
 }
@@ -32,7 +32,7 @@ static bool is_function_address(const struct bpf_record *r)
 	return r->opcode == LD_IMM64 && r->src == 4;
 }
 
-int find_function(const struct verifier *v, int64_t insn)
+int verify_find_function(const struct verifier *v, int64_t insn)
 {
 	for (uint32_t i = 0; i < v->function_count; i++) {
 		if (v->functions[i].start == insn)
@@ -41,7 +41,7 @@ int find_function(const struct verifier *v, int64_t insn)
 	return -1;
 }
 
-uint32_t function_around(const struct verifier *v, uint32_t insn)
+uint32_t verify_function_around(const struct verifier *v, uint32_t insn)
 {
 	uint32_t i = 0;
 	while (i + 1 < v->function_count && v->functions[i + 1].start <= insn)
@@ -58,11 +58,13 @@ static int by_start(const void *a, const void *b)
 static bool add_function(struct verifier *v, int64_t start)
 {
 	if (start < 0 || start >= v->count)
-		return refuse(v, VERIFY_BAD_FLOW, -1, "the call at %u leads out of the program", v->at);
-	if (find_function(v, start) >= 0)
+		return verify_refuse(v, VERIFY_BAD_FLOW, -1,
+				     "the call at %u leads out of the program", v->at);
+	if (verify_find_function(v, start) >= 0)
 		return true;
 	if (v->function_count == MAX_FUNCTIONS)
-		return refuse(v, VERIFY_COMPLEX, -1, "it has more than %d functions", MAX_FUNCTIONS);
+		return verify_refuse(v, VERIFY_COMPLEX, -1, "it has more than %d functions",
+				     MAX_FUNCTIONS);
 	v->functions[v->function_count++].start = (uint32_t)start;
 	return true;
 }
@@ -97,7 +99,7 @@ static bool find_functions(struct verifier *v)
 	for (uint32_t i = 0; i < v->count; i++) {
 		const struct bpf_record *r = &v->insns[i];
 		v->at = i;
-		if ((is_call_of_function(r) || is_function_address(r)) &&
+		if ((verify_is_call_of_function(r) || is_function_address(r)) &&
 		    !add_function(v, (int64_t)i + r->imm + 1))
 			return false;
 	}
@@ -114,7 +116,7 @@ static bool check_function(struct verifier *v, struct function_note *f)
 	for (uint32_t i = f->start; i < f->end; i++) {
 		const struct bpf_record *r = &v->insns[i];
 		v->at = i;
-		if (is_call_of_helper(r) && r->imm == 12)
+		if (verify_is_call_of_helper(r) && r->imm == 12)
 			f->has_tail_call = true;
 		unsigned mode = r->opcode & 0xe0;
 		if ((r->opcode & 7) == 0 && (mode == 0x20 || mode == 0x40))
@@ -122,13 +124,13 @@ static bool check_function(struct verifier *v, struct function_note *f)
 		if (v->notes[i].op < BPF_OP_COUNT && insn_is_jump(v->notes[i].op)) {
 			int64_t target = (int64_t)i + 1 + insn_jump_offset(r);
 			if (target < f->start || target >= f->end)
-				return refuse(v, VERIFY_BAD_FLOW, -1,
-					      "the jump leads out of its function");
+				return verify_refuse(v, VERIFY_BAD_FLOW, -1,
+						     "the jump leads out of its function");
 		}
-		if (i + 1 == f->end && r->opcode != 0x95 && r->opcode != 0x05 && r->opcode != 0x06 &&
-		    !is_call_of_kernel(r))
-			return refuse(v, VERIFY_BAD_FLOW, -1,
-				      "the function does not end with `exit` or a jump");
+		if (i + 1 == f->end && r->opcode != 0x95 && r->opcode != 0x05 &&
+		    r->opcode != 0x06 && !verify_is_call_of_kernel(r))
+			return verify_refuse(v, VERIFY_BAD_FLOW, -1,
+					     "the function does not end with `exit` or a jump");
 	}
 	return true;
 }
@@ -137,24 +139,25 @@ static bool check_map_reference(struct verifier *v, const struct bpf_record *r)
 {
 	uint32_t maps = v->object->maps.len;
 	if ((uint32_t)r->imm >= maps)
-		return refuse(v, VERIFY_MAP, -1, "it refers to a map that does not exist");
+		return verify_refuse(v, VERIFY_MAP, -1, "it refers to a map that does not exist");
 	const struct program_map *map = v->object->maps.data[r->imm];
 	if (map->type == 33) {
 		if (!kernel_has(v->options->kernel, KERNEL_HAS_ARENA))
-			return refuse(v, VERIFY_KERNEL, -1, "this kernel has no arenas");
+			return verify_refuse(v, VERIFY_KERNEL, -1, "this kernel has no arenas");
 		v->has_arena = true;
 	}
-	if (!check_map_use(v, map))
+	if (!verify_check_map_use(v, map))
 		return false;
 	if (r->src == 1 || map->type == 33)
 		return true;
 	if (!map->is_data && (map->type != 2 || map->max_entries != 1))
-		return refuse(v, VERIFY_MAP, -1,
-			      "the address of a value is only known for arrays with one entry");
+		return verify_refuse(
+			v, VERIFY_MAP, -1,
+			"the address of a value is only known for arrays with one entry");
 	if ((uint32_t)r[1].imm >= map->value_size)
-		return refuse(v, VERIFY_MAP_BOUNDS, -1,
-			      "offset %u is beyond the value of %u bytes of map `%s`",
-			      (uint32_t)r[1].imm, map->value_size, map->name);
+		return verify_refuse(v, VERIFY_MAP_BOUNDS, -1,
+				     "offset %u is beyond the value of %u bytes of map `%s`",
+				     (uint32_t)r[1].imm, map->value_size, map->name);
 	return true;
 }
 
@@ -162,14 +165,15 @@ static bool check_wide_immediate(struct verifier *v, uint32_t i)
 {
 	const struct bpf_record *r = &v->insns[i];
 	if (i + 1 >= v->count || r[1].opcode || r[1].dst || r[1].src || r[1].off)
-		return refuse(v, VERIFY_BAD_CODE, -1, "the 64-bit immediate lacks its second half");
+		return verify_refuse(v, VERIFY_BAD_CODE, -1,
+				     "the 64-bit immediate lacks its second half");
 	if (r->src == 1 || r->src == 2)
 		return check_map_reference(v, r);
 	if (r->src == 3 && (!v->types || (uint32_t)r->imm > v->types->type_count || r->imm <= 0 ||
 			    btf_kind_of(v->types, (uint32_t)r->imm) != BTF_KIND_VAR))
-		return refuse(v, VERIFY_TYPES, -1, "it refers to no variable of the kernel");
+		return verify_refuse(v, VERIFY_TYPES, -1, "it refers to no variable of the kernel");
 	if (r->src > 4)
-		return refuse(v, VERIFY_BAD_CODE, -1, "unknown kind of 64-bit immediate");
+		return verify_refuse(v, VERIFY_BAD_CODE, -1, "unknown kind of 64-bit immediate");
 	return true;
 }
 
@@ -206,21 +210,22 @@ static bool check_abrupt_end(struct verifier *v, const struct function_note *f)
 		return true;
 	v->at = f->start;
 	if (!v->own || !f->type)
-		return refuse(v, VERIFY_TYPES, -1, "functions with tail calls or packet loads need BTF");
+		return verify_refuse(v, VERIFY_TYPES, -1,
+				     "functions with tail calls or packet loads need BTF");
 	uint32_t proto = btf_get_type(v->own, f->type).type;
 	uint32_t result = proto ? program_strip(v->own, btf_get_type(v->own, proto).type) : 0;
 	enum btf_kind kind = result ? btf_kind_of(v->own, result) : 0;
 	if (kind == BTF_KIND_INT || kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64)
 		return true;
-	return refuse(v, f->has_tail_call ? VERIFY_TAIL_CALL : VERIFY_CALL, -1,
-		      "function `%s` may be left by a %s and must return a number", f->name,
-		      f->has_tail_call ? "tail call" : "load from the packet");
+	return verify_refuse(v, f->has_tail_call ? VERIFY_TAIL_CALL : VERIFY_CALL, -1,
+			     "function `%s` may be left by a %s and must return a number", f->name,
+			     f->has_tail_call ? "tail call" : "load from the packet");
 }
 
-bool prepare_program(struct verifier *v)
+bool verify_prepare_program(struct verifier *v)
 {
 	if (!v->count || v->count > MAX_PROCESSED)
-		return refuse(v, VERIFY_COMPLEX, -1, "it has %u instructions", v->count);
+		return verify_refuse(v, VERIFY_COMPLEX, -1, "it has %u instructions", v->count);
 	if (!decode(v) || !find_functions(v))
 		return false;
 	for (uint32_t i = 0; i < v->function_count; i++) {

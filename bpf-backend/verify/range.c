@@ -8,8 +8,14 @@
 
 #include <string.h>
 
-#define BOUNDS_64 {INT64_MIN, INT64_MAX, 0, UINT64_MAX}
-#define BOUNDS_32 {INT32_MIN, INT32_MAX, 0, UINT32_MAX}
+#define BOUNDS_64                                                                                  \
+	{                                                                                          \
+		INT64_MIN, INT64_MAX, 0, UINT64_MAX                                                \
+	}
+#define BOUNDS_32                                                                                  \
+	{                                                                                          \
+		INT32_MIN, INT32_MAX, 0, UINT32_MAX                                                \
+	}
 
 const struct scalar scalar_unknown = {{0, UINT64_MAX}, BOUNDS_64, BOUNDS_32};
 static const struct bounds unbounded_64 = BOUNDS_64, unbounded_32 = BOUNDS_32;
@@ -236,8 +242,7 @@ static bool is_consistent(const struct bounds *b, struct tnum bits, unsigned wid
 
 void scalar_check(struct scalar *s)
 {
-	if (!is_consistent(&s->wide, s->bits, 64) ||
-	    !is_consistent(&s->low, tnum_low(s->bits), 32))
+	if (!is_consistent(&s->wide, s->bits, 64) || !is_consistent(&s->low, tnum_low(s->bits), 32))
 		scalar_set_unbounded(s);
 }
 

@@ -64,8 +64,10 @@ static void sum_bounds(struct bounds *d, const struct bounds *s, bool is_minus, 
 		       const struct range_rules *rules)
 {
 	uint64_t umin, umax;
-	bool low = signed_overflows(d->smin, is_minus ? s->smax : s->smin, is_minus, width, &d->smin);
-	bool high = signed_overflows(d->smax, is_minus ? s->smin : s->smax, is_minus, width, &d->smax);
+	bool low =
+		signed_overflows(d->smin, is_minus ? s->smax : s->smin, is_minus, width, &d->smin);
+	bool high =
+		signed_overflows(d->smax, is_minus ? s->smin : s->smax, is_minus, width, &d->smax);
 	if (low || high)
 		forget_signed(d, width);
 	low = unsigned_overflows(d->umin, is_minus ? s->umax : s->umin, is_minus, width, &umin);
@@ -79,7 +81,8 @@ static void sum_bounds(struct bounds *d, const struct bounds *s, bool is_minus, 
 
 static bool product_fits(int64_t a, int64_t b, unsigned width, int64_t *result)
 {
-	return !__builtin_mul_overflow(a, b, result) && (width == 64 || *result == (int32_t)*result);
+	return !__builtin_mul_overflow(a, b, result) &&
+	       (width == 64 || *result == (int32_t)*result);
 }
 
 /* Since 6.14: the extremes are among the products of the ends. */
@@ -169,7 +172,7 @@ static void tighten_both(struct scalar *s)
 
 static void bitwise(struct scalar *d, const struct scalar *s, enum alu op)
 {
-	d->bits = op == ALU_AND	 ? tnum_and(d->bits, s->bits)
+	d->bits = op == ALU_AND  ? tnum_and(d->bits, s->bits)
 		  : op == ALU_OR ? tnum_or(d->bits, s->bits)
 				 : tnum_xor(d->bits, s->bits);
 	struct tnum low = tnum_low(d->bits);

@@ -6,7 +6,7 @@
 #include "bpf-backend/verify/inside.h"
 #include "bpf-backend/verify/rules.h"
 
-uint32_t acquire_ref(struct verifier *v)
+uint32_t verify_acquire_ref(struct verifier *v)
 {
 	struct reference ref = {.kind = REF_POINTER, .id = ++v->ids, .insn = v->at};
 	state_add_ref(v->current, &ref);
@@ -14,7 +14,7 @@ uint32_t acquire_ref(struct verifier *v)
 }
 
 /* Every copy of the pointer becomes an unknown number. */
-bool release_ref(struct verifier *v, uint32_t id)
+bool verify_release_ref(struct verifier *v, uint32_t id)
 {
 	struct reg_walk walk = {0};
 	if (!state_drop_ref(v->current, REF_POINTER, id))
@@ -28,11 +28,11 @@ bool release_ref(struct verifier *v, uint32_t id)
 	return true;
 }
 
-bool check_leaks(struct verifier *v, bool is_throw, bool checks_locks, const char *what)
+bool verify_check_leaks(struct verifier *v, bool is_throw, bool checks_locks, const char *what)
 {
 	const struct state *s = v->current;
 	if (checks_locks && s->locks)
-		return refuse(v, VERIFY_LOCK, -1, "a lock is held at %s", what);
+		return verify_refuse(v, VERIFY_LOCK, -1, "a lock is held at %s", what);
 	if (is_throw || !s->depth) {
 		for (uint32_t i = 0; i < s->ref_count; i++) {
 			if (s->refs[i].kind != REF_POINTER)
@@ -40,31 +40,32 @@ bool check_leaks(struct verifier *v, bool is_throw, bool checks_locks, const cha
 			if (v->code->type == PROG_STRUCT_OPS && !is_throw &&
 			    s->refs[i].id == reg_at(v, 0)->ref)
 				continue;
-			return refuse(v, VERIFY_REFERENCE, -1,
-				      "the reference that instruction %u acquired is still held at %s",
-				      s->refs[i].insn, what);
+			return verify_refuse(
+				v, VERIFY_REFERENCE, -1,
+				"the reference that instruction %u acquired is still held at %s",
+				s->refs[i].insn, what);
 		}
 	}
 	if (checks_locks && s->irq_id)
-		return refuse(v, VERIFY_LOCK, -1, "interrupts are off at %s", what);
+		return verify_refuse(v, VERIFY_LOCK, -1, "interrupts are off at %s", what);
 	if (checks_locks && s->rcu_locks)
-		return refuse(v, VERIFY_RCU, -1, "an RCU section is open at %s", what);
+		return verify_refuse(v, VERIFY_RCU, -1, "an RCU section is open at %s", what);
 	if (checks_locks && s->preempt_locks)
-		return refuse(v, VERIFY_PREEMPT, -1, "preemption is disabled at %s", what);
+		return verify_refuse(v, VERIFY_PREEMPT, -1, "preemption is disabled at %s", what);
 	return true;
 }
 
-bool in_sleepable(const struct verifier *v)
+bool verify_in_sleepable(const struct verifier *v)
 {
 	return v->code->is_sleepable || (v->current && v->current->in_sleepable);
 }
 
-bool in_rcu_section(const struct verifier *v)
+bool verify_in_rcu_section(const struct verifier *v)
 {
-	return v->current->rcu_locks || v->current->locks || !in_sleepable(v);
+	return v->current->rcu_locks || v->current->locks || !verify_in_sleepable(v);
 }
 
-bool is_trusted(const struct reg *r)
+bool verify_is_trusted(const struct reg *r)
 {
 	if (r->ref)
 		return true;
@@ -75,7 +76,7 @@ bool is_trusted(const struct reg *r)
 	return r->flags & (REG_ALLOC | REG_TRUSTED | REG_NON_OWNING) && !is_unsafe;
 }
 
-bool is_known_not_null(const struct reg *r)
+bool verify_is_known_not_null(const struct reg *r)
 {
 	if (r->flags & REG_NULLABLE)
 		return false;
@@ -93,7 +94,7 @@ bool is_known_not_null(const struct reg *r)
 	case REG_MAP:
 		return true;
 	case REG_OBJECT:
-		return is_trusted(r);
+		return verify_is_trusted(r);
 	case REG_NONE:
 	case REG_SCALAR:
 	case REG_CTX:
@@ -113,7 +114,7 @@ bool is_known_not_null(const struct reg *r)
 }
 
 /* A value of some maps is something else once it is known to be there. */
-void set_not_null(struct verifier *v, struct reg *r)
+void verify_set_not_null(struct verifier *v, struct reg *r)
 {
 	enum { XSKMAP = 17, SOCKMAP = 15, SOCKHASH = 18 };
 	r->flags &= (uint16_t)~REG_NULLABLE;
@@ -124,8 +125,8 @@ void set_not_null(struct verifier *v, struct reg *r)
 		r->kind = REG_MAP;
 		r->map = map->inner;
 		r->map_uid = 0;
-		if (has_field(fields_of_map(v, map->inner), FIELD_BIT(FIELD_TIMER) |
-								    FIELD_BIT(FIELD_WORKQUEUE)))
+		if (verify_has_field(verify_fields_of_map(v, map->inner),
+				     FIELD_BIT(FIELD_TIMER) | FIELD_BIT(FIELD_WORKQUEUE)))
 			r->map_uid = r->id;
 	} else if (map->type == XSKMAP) {
 		r->kind = REG_XDP_SOCK;
@@ -134,7 +135,7 @@ void set_not_null(struct verifier *v, struct reg *r)
 	}
 }
 
-void forget_packet_pointers(struct verifier *v)
+void verify_forget_packet_pointers(struct verifier *v)
 {
 	struct reg_walk walk = {0};
 	for (struct reg *r; (r = state_next_reg(v->current, &walk));) {
@@ -147,7 +148,7 @@ void forget_packet_pointers(struct verifier *v)
 	}
 }
 
-void forget_non_owning(struct verifier *v)
+void verify_forget_non_owning(struct verifier *v)
 {
 	struct reg_walk walk = {0};
 	for (struct reg *r; (r = state_next_reg(v->current, &walk));) {
@@ -156,32 +157,36 @@ void forget_non_owning(struct verifier *v)
 	}
 }
 
-bool lock_spin(struct verifier *v, unsigned reg, bool is_lock)
+bool verify_lock_spin(struct verifier *v, unsigned reg, bool is_lock)
 {
 	struct state *s = v->current;
 	const struct reg *r = reg_at(v, reg);
 	const void *owner = r->kind == REG_MAP_VALUE ? (const void *)r->map : (const void *)r->btf;
 	if (!scalar_is_const(&r->v, 64))
-		return refuse(v, VERIFY_LOCK, (int)reg, "the lock is not at a constant offset");
-	const struct field *f = find_field(fields_of_reg(v, r), FIELD_BIT(FIELD_SPIN_LOCK),
-					   r->off + (int64_t)r->v.bits.value);
+		return verify_refuse(v, VERIFY_LOCK, (int)reg,
+				     "the lock is not at a constant offset");
+	const struct field *f =
+		verify_find_field(verify_fields_of_reg(v, r), FIELD_BIT(FIELD_SPIN_LOCK),
+				  r->off + (int64_t)r->v.bits.value);
 	if (!f)
-		return refuse(v, VERIFY_LOCK, (int)reg, "there is no lock at that place");
+		return verify_refuse(v, VERIFY_LOCK, (int)reg, "there is no lock at that place");
 	if (is_lock) {
 		if (s->locks)
-			return refuse(v, VERIFY_LOCK, (int)reg, "another lock is held already");
+			return verify_refuse(v, VERIFY_LOCK, (int)reg,
+					     "another lock is held already");
 		s->locks = 1;
 		s->lock = owner;
 		s->lock_id = r->id;
 		return true;
 	}
 	if (!s->locks)
-		return refuse(v, VERIFY_LOCK, (int)reg, "no lock is held");
+		return verify_refuse(v, VERIFY_LOCK, (int)reg, "no lock is held");
 	if (s->lock != owner || s->lock_id != r->id)
-		return refuse(v, VERIFY_LOCK, (int)reg, "another lock is held than the one that is released");
+		return verify_refuse(v, VERIFY_LOCK, (int)reg,
+				     "another lock is held than the one that is released");
 	s->locks = 0;
 	s->lock = NULL;
 	s->lock_id = 0;
-	forget_non_owning(v);
+	verify_forget_non_owning(v);
 	return true;
 }

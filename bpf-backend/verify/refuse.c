@@ -38,12 +38,12 @@ static const struct {
 	unsigned flag;
 	const char *text;
 } prefixes[] = {
-	{REG_RDONLY, "rdonly_"}, {REG_RINGBUF, "ringbuf_"},	 {REG_USER, "user_"},
+	{REG_RDONLY, "rdonly_"}, {REG_RINGBUF, "ringbuf_"},     {REG_USER, "user_"},
 	{REG_PERCPU, "percpu_"}, {REG_UNTRUSTED, "untrusted_"}, {REG_TRUSTED, "trusted_"},
 	{REG_RCU, "rcu_"},
 };
 
-const char *describe_kind(const struct verifier *v, const struct reg *r, char out[96])
+const char *verify_describe_kind(const struct verifier *v, const struct reg *r, char out[96])
 {
 	const char *type = "";
 	size_t len = 0;
@@ -78,7 +78,7 @@ static void add_details(struct verifier *v, int reg)
 		if (reg_at(v, i)->kind == REG_NONE)
 			continue;
 		buf_printf(&text, "r%u=", i);
-		print_reg(&text, v, reg_at(v, i));
+		verify_print_reg(&text, v, reg_at(v, i));
 		buf_add_char(&text, '\n');
 	}
 	if (text.len)
@@ -86,7 +86,7 @@ static void add_details(struct verifier *v, int reg)
 	buf_fini(&text);
 }
 
-bool refuse(struct verifier *v, enum verify_reason reason, int reg, const char *format, ...)
+bool verify_refuse(struct verifier *v, enum verify_reason reason, int reg, const char *format, ...)
 {
 	struct verify_result *r = v->result;
 	va_list args;

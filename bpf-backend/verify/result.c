@@ -38,45 +38,51 @@ static bool returns_nothing(const struct verifier *v)
 	struct btf_type hook = btf_get_type(v->types, id);
 	uint32_t proto = hook.type;
 	if (hook.kind == BTF_KIND_STRUCT && v->code->attach < hook.count) {
-		proto = program_strip(v->types, btf_get_item(v->types, &hook, v->code->attach).type);
+		proto = program_strip(v->types,
+				      btf_get_item(v->types, &hook, v->code->attach).type);
 		proto = proto ? program_strip(v->types, btf_get_type(v->types, proto).type) : 0;
 	}
 	return proto && btf_kind_of(v->types, proto) == BTF_KIND_FUNC_PROTO &&
 	       !btf_get_type(v->types, proto).type;
 }
 
-static bool check_range(struct verifier *v, unsigned reg, int64_t min, int64_t max, const char *what)
+static bool check_range(struct verifier *v, unsigned reg, int64_t min, int64_t max,
+			const char *what)
 {
 	const struct reg *r = reg_at(v, reg);
 	char kind[96];
 	if (r->kind != REG_SCALAR)
-		return refuse(v, VERIFY_RESULT, (int)reg, "%s must be a number from %lld to %lld, not %s", what,
-			      (long long)min, (long long)max, describe_kind(v, r, kind));
-	if (!need_value(v, reg))
+		return verify_refuse(
+			v, VERIFY_RESULT, (int)reg, "%s must be a number from %lld to %lld, not %s",
+			what, (long long)min, (long long)max, verify_describe_kind(v, r, kind));
+	if (!verify_need_value(v, reg))
 		return false;
 	if (r->v.wide.smin >= min && r->v.wide.smax <= max)
 		return true;
 	if (r->v.wide.smin == r->v.wide.smax)
-		return refuse(v, VERIFY_RESULT, (int)reg, "%s must be from %lld to %lld, not %lld", what,
-			      (long long)min, (long long)max, (long long)r->v.wide.smin);
-	return refuse(v, VERIFY_RESULT, (int)reg, "%s must be from %lld to %lld, this one may be others", what,
-		      (long long)min, (long long)max);
+		return verify_refuse(v, VERIFY_RESULT, (int)reg,
+				     "%s must be from %lld to %lld, not %lld", what, (long long)min,
+				     (long long)max, (long long)r->v.wide.smin);
+	return verify_refuse(v, VERIFY_RESULT, (int)reg,
+			     "%s must be from %lld to %lld, this one may be others", what,
+			     (long long)min, (long long)max);
 }
 
-bool check_result(struct verifier *v, unsigned reg)
+bool verify_check_result(struct verifier *v, unsigned reg)
 {
 	const struct frame *f = v->current->frames[0];
 	bool is_function = f->function != 0;
 	if ((!is_function || f->in_handler) && returns_nothing(v) && v->code->attach != 43)
 		return true;
-	if (!check_readable(v, reg))
+	if (!verify_check_readable(v, reg))
 		return false;
 	if (f->in_async)
 		return check_range(v, reg, 0, v->model.strict_async_result ? 0 : 1,
 				   "the result of a callback that runs later");
 	if (is_function && !f->in_handler) {
 		if (reg_at(v, reg)->kind != REG_SCALAR)
-			return refuse(v, VERIFY_RESULT, (int)reg, "a global function must return a number");
+			return verify_refuse(v, VERIFY_RESULT, (int)reg,
+					     "a global function must return a number");
 		return true;
 	}
 	const struct result_rule *rule = find_rule(v);

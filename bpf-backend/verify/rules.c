@@ -28,7 +28,7 @@ static const struct program_rules programs[] = {
 #undef SLEEPABLE
 #undef MEMORY
 
-const struct program_rules *find_program_rules(uint32_t type)
+const struct program_rules *verify_find_program_rules(uint32_t type)
 {
 	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
 		if (programs[i].type == type)
@@ -147,7 +147,8 @@ static bool is_offered(const struct verifier *v, enum when when)
 	return false;
 }
 
-static const struct proto *find_in_set(const struct verifier *v, enum offer_set set, uint32_t helper)
+static const struct proto *find_in_set(const struct verifier *v, enum offer_set set,
+				       uint32_t helper)
 {
 	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
 		const struct offer *o = &offers[i];
@@ -167,7 +168,7 @@ static const struct proto *find_in_set(const struct verifier *v, enum offer_set 
 	return NULL;
 }
 
-const struct proto *find_proto(const struct verifier *v, uint32_t helper)
+const struct proto *verify_find_proto(const struct verifier *v, uint32_t helper)
 {
 	const struct kernel_helper *row = kernel_helper_at(helper);
 	if (!row || row->kernel > v->options->kernel)
@@ -276,7 +277,7 @@ static enum kfunc_special find_special(const char *name)
 	return SPECIAL_NONE;
 }
 
-const struct kfunc *find_kfunc(const struct verifier *v, uint32_t id)
+const struct kfunc *verify_find_kfunc(const struct verifier *v, uint32_t id)
 {
 	struct verifier *owner = (struct verifier *)(uintptr_t)v;
 	if (!v->types || !id || id > v->types->type_count)

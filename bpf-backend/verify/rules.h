@@ -12,11 +12,12 @@
 
 enum offer_set {
 #define PROGRAM_SETS(X)                                                                            \
-	X(NO_SET) X(BASE) X(SK_BASE) X(CG_COMMON) X(CG_CURRENT) X(CG_SOCK) X(CG_ADDR) X(SOCKET)    \
-	X(CG_SKB) X(TC) X(XDP) X(SOCKOPS) X(SK_MSG) X(SK_SKB) X(FLOW) X(LWT_OUT) X(LWT_IN)         \
-	X(LWT_XMIT) X(LWT_SEG6) X(REUSEPORT) X(SK_LOOKUP) X(TRACE_BASE) X(KPROBE) X(TRACEPOINT)    \
-	X(PERF) X(RAW_TP) X(TRACING) X(CG_DEV) X(CG_SYSCTL) X(CG_SOCKOPT) X(LSM) X(SYSCALL)         \
-	X(STRUCT_OPS)
+	X(NO_SET)                                                                                  \
+	X(BASE) X(SK_BASE) X(CG_COMMON) X(CG_CURRENT) X(CG_SOCK) X(CG_ADDR) X(SOCKET) X(CG_SKB)    \
+		X(TC) X(XDP) X(SOCKOPS) X(SK_MSG) X(SK_SKB) X(FLOW) X(LWT_OUT) X(LWT_IN)           \
+			X(LWT_XMIT) X(LWT_SEG6) X(REUSEPORT) X(SK_LOOKUP) X(TRACE_BASE) X(KPROBE)  \
+				X(TRACEPOINT) X(PERF) X(RAW_TP) X(TRACING) X(CG_DEV) X(CG_SYSCTL)  \
+					X(CG_SOCKOPT) X(LSM) X(SYSCALL) X(STRUCT_OPS)
 #define PROGRAM_SET(id) OFFER_##id,
 	PROGRAM_SETS(PROGRAM_SET)
 #undef PROGRAM_SET
@@ -26,9 +27,9 @@ enum offer_set {
 enum program_flag {
 	PROGRAM_READS_PACKET = 1,
 	PROGRAM_WRITES_PACKET = 2,
-	PROGRAM_LOADS_LEGACY = 4, // LD_ABS, LD_IND
-	PROGRAM_TRACES = 8,	  // is_tracing_prog_type()
-	PROGRAM_SLEEPABLE = 16,	  // may be sleepable
+	PROGRAM_LOADS_LEGACY = 4,       // LD_ABS, LD_IND
+	PROGRAM_TRACES = 8,             // is_tracing_prog_type()
+	PROGRAM_SLEEPABLE = 16,         // may be sleepable
 	PROGRAM_CONTEXT_IS_MEMORY = 32, // its context can be passed as memory
 };
 
@@ -70,14 +71,14 @@ enum {
 struct program_rules {
 	uint32_t type;
 	enum offer_set helpers;
-	const char *context; // struct as programs see it; "" when none
+	const char *context;        // struct as programs see it; "" when none
 	const char *kernel_context; // and as the kernel has it
 	unsigned flags;
 };
 
-const struct program_rules *find_program_rules(uint32_t type);
-bool check_attach(struct verifier *v);
-bool check_map_use(struct verifier *v, const struct program_map *map);
+const struct program_rules *verify_find_program_rules(uint32_t type);
+bool verify_check_attach(struct verifier *v);
+bool verify_check_map_use(struct verifier *v, const struct program_map *map);
 
 /* ---- helpers ---- */
 
@@ -150,7 +151,7 @@ static inline unsigned proto_base(uint32_t arg)
 }
 
 /* Prototype of a helper for this program; NULL when it may not be called. */
-const struct proto *find_proto(const struct verifier *v, uint32_t helper);
+const struct proto *verify_find_proto(const struct verifier *v, uint32_t helper);
 
 /* ---- functions of the kernel ---- */
 
@@ -181,12 +182,12 @@ struct kfunc {
 	uint32_t id, proto; // in the kernel's BTF
 	unsigned flags;
 	uint8_t special; // enum kfunc_special
-	uint32_t sets; // of programs that may call it, bit of enum kfunc_set
+	uint32_t sets;   // of programs that may call it, bit of enum kfunc_set
 };
 
 /* Function with that id in the kernel's BTF, NULL when it is none that programs may call. */
-const struct kfunc *find_kfunc(const struct verifier *v, uint32_t id);
-bool step_kernel_call(struct verifier *v, const struct bpf_record *i);
+const struct kfunc *verify_find_kfunc(const struct verifier *v, uint32_t id);
+bool verify_step_kernel_call(struct verifier *v, const struct bpf_record *i);
 
 /* ---- calls ---- */
 
@@ -199,7 +200,7 @@ struct call {
 	struct raw_memory raw;
 	unsigned release_reg; // 0: none
 	uint32_t ref;
-	int64_t key;	   // constant key, -1: not known
+	int64_t key;       // constant key, -1: not known
 	uint64_t memory;   // size from ALLOC_SIZE
 	uint64_t size_max; // largest size of SIZE
 	uint32_t function; // of FUNC
@@ -211,27 +212,28 @@ struct call {
 };
 
 /* args.c */
-bool check_argument(struct verifier *v, struct call *call, unsigned number);
-bool check_argument_kind(struct verifier *v, struct call *call, unsigned reg, uint32_t arg,
-			 const struct btf *object_btf, uint32_t object);
-bool check_argument_offset(struct verifier *v, const struct reg *r, unsigned reg, uint32_t arg);
-bool check_helper_memory(struct verifier *v, unsigned reg, int64_t size, enum access access,
-			 bool zero_ok, struct raw_memory *raw);
-bool check_size(struct verifier *v, unsigned reg, enum access access, bool zero_ok,
-		struct call *call);
-bool check_memory_argument(struct verifier *v, unsigned reg, uint32_t size);
-bool check_constant_string(struct verifier *v, unsigned reg);
+bool verify_check_argument(struct verifier *v, struct call *call, unsigned number);
+bool verify_check_argument_kind(struct verifier *v, struct call *call, unsigned reg, uint32_t arg,
+				const struct btf *object_btf, uint32_t object);
+bool verify_check_argument_offset(struct verifier *v, const struct reg *r, unsigned reg,
+				  uint32_t arg);
+bool verify_check_helper_memory(struct verifier *v, unsigned reg, int64_t size, enum access access,
+				bool zero_ok, struct raw_memory *raw);
+bool verify_check_size(struct verifier *v, unsigned reg, enum access access, bool zero_ok,
+		       struct call *call);
+bool verify_check_memory_argument(struct verifier *v, unsigned reg, uint32_t size);
+bool verify_check_constant_string(struct verifier *v, unsigned reg);
 
 /* dynptr.c */
-bool check_dynptr(struct verifier *v, unsigned reg, uint32_t arg, uint32_t clone_ref);
-bool end_dynptr(struct verifier *v, unsigned reg);
-struct reg *dynptr_state(struct verifier *v, struct reg *r); // NULL when it is none
-int special_slot(struct verifier *v, const struct reg *r, unsigned slots, bool *is_beyond);
-bool is_counted_dynptr(enum dynptr_type type);
+bool verify_check_dynptr(struct verifier *v, unsigned reg, uint32_t arg, uint32_t clone_ref);
+bool verify_end_dynptr(struct verifier *v, unsigned reg);
+struct reg *verify_dynptr_state(struct verifier *v, struct reg *r); // NULL when it is none
+int verify_special_slot(struct verifier *v, const struct reg *r, unsigned slots, bool *is_beyond);
+bool verify_is_counted_dynptr(enum dynptr_type type);
 
 /* iter.c */
-bool check_iterator(struct verifier *v, unsigned reg, const struct kfunc *k, uint32_t *slot,
-		    uint32_t *frame, uint32_t *ref);
-bool next_of_iterator(struct verifier *v, uint32_t slot, uint32_t frame);
+bool verify_check_iterator(struct verifier *v, unsigned reg, const struct kfunc *k, uint32_t *slot,
+			   uint32_t *frame, uint32_t *ref);
+bool verify_next_of_iterator(struct verifier *v, uint32_t slot, uint32_t frame);
 
 #endif

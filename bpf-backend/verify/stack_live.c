@@ -15,7 +15,7 @@
 struct masks {
 	uint64_t reads, writes;
 	uint64_t written; // for sure, from here to the function's end
-	uint64_t live;	  // before the instruction
+	uint64_t live;    // before the instruction
 };
 
 /* A function as called along a chain of calls. */
@@ -24,7 +24,7 @@ struct instance {
 	uint32_t callsites[MAX_FRAMES];
 	uint32_t start, count;
 	struct masks *frames[MAX_FRAMES]; // by instruction; NULL: nothing yet
-	uint8_t *is_seen;		  // writes of the instruction are known
+	uint8_t *is_seen;                 // writes of the instruction are known
 	bool is_changed, lost_writes;
 	struct instance *outer, *next;
 };
@@ -36,7 +36,7 @@ struct stack_liveness {
 	uint32_t at;
 };
 
-void stack_live_start(struct verifier *v)
+void verify_stack_live_start(struct verifier *v)
 {
 	v->liveness = ARENA_NEW(&v->arena, struct stack_liveness);
 }
@@ -75,7 +75,7 @@ static struct instance *outer_of(struct verifier *v, struct instance *i)
 {
 	if (!i->outer && i->depth)
 		i->outer = find_instance(v, i->callsites, i->depth - 1,
-					 function_around(v, i->callsites[i->depth - 1]));
+					 verify_function_around(v, i->callsites[i->depth - 1]));
 	return i->outer;
 }
 
@@ -98,7 +98,7 @@ static void add_read(struct verifier *v, struct instance *i, uint32_t frame, uin
 	}
 }
 
-void stack_read(struct verifier *v, uint32_t frame, uint32_t slot)
+void verify_stack_read(struct verifier *v, uint32_t frame, uint32_t slot)
 {
 	struct stack_liveness *l = v->liveness;
 	if (!l->current)
@@ -106,7 +106,7 @@ void stack_read(struct verifier *v, uint32_t frame, uint32_t slot)
 	add_read(v, l->current, frame, v->at, UINT64_C(1) << (slot & 63));
 }
 
-void stack_write(struct verifier *v, uint32_t frame, uint32_t slot)
+void verify_stack_write(struct verifier *v, uint32_t frame, uint32_t slot)
 {
 	v->liveness->pending[frame] |= UINT64_C(1) << (slot & 63);
 }
@@ -134,7 +134,7 @@ static void commit(struct verifier *v, struct instance *i, uint32_t insn, const 
 	*seen = 1;
 }
 
-void stack_live_begin(struct verifier *v)
+void verify_stack_live_begin(struct verifier *v)
 {
 	struct stack_liveness *l = v->liveness;
 	l->current = NULL;
@@ -142,13 +142,13 @@ void stack_live_begin(struct verifier *v)
 	memset(l->pending, 0, sizeof l->pending);
 }
 
-void stack_live_commit(struct verifier *v)
+void verify_stack_live_commit(struct verifier *v)
 {
 	struct stack_liveness *l = v->liveness;
 	uint64_t any = 0;
 	const struct bpf_record *record = &v->insns[l->at];
 	uint32_t opcode = record->opcode;
-	if (is_call_of_function(record) || opcode == 0x95)
+	if (verify_is_call_of_function(record) || opcode == 0x95)
 		return; // what the callee does is added when it is left
 	for (uint32_t f = 0; f <= v->current->depth; f++)
 		any |= l->pending[f];
@@ -164,7 +164,7 @@ static bool update_insn(struct verifier *v, struct instance *i, uint32_t frame, 
 {
 	uint32_t next[2];
 	struct masks *m = masks_at(v, i, frame, insn);
-	unsigned count = successors(v, insn, next), inside = 0;
+	unsigned count = verify_successors(v, insn, next), inside = 0;
 	uint64_t after = 0, written = UINT64_MAX;
 	for (unsigned k = 0; k < count; k++) {
 		if (next[k] < i->start || next[k] >= i->start + i->count)
@@ -215,7 +215,7 @@ static void spread_to_caller(struct verifier *v, struct instance *i)
 	commit(v, outer, callsite, written);
 }
 
-void stack_live_update(struct verifier *v)
+void verify_stack_live_update(struct verifier *v)
 {
 	struct instance *i = instance_of(v, v->current, v->current->depth);
 	for (;;) {
@@ -235,7 +235,7 @@ static bool is_live_at(const struct instance *i, uint32_t frame, uint32_t insn, 
 	       m[insn - i->start].live >> (slot & 63) & 1;
 }
 
-bool stack_is_live(struct verifier *v, struct state *s, uint32_t frame, uint32_t slot)
+bool verify_stack_is_live(struct verifier *v, struct state *s, uint32_t frame, uint32_t slot)
 {
 	if (is_live_at(instance_of(v, s, s->depth), frame, s->insn, slot))
 		return true;

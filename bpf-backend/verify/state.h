@@ -72,15 +72,15 @@ struct reg {
 			uint8_t dynptr; // enum dynptr_type
 			bool is_first;
 		};
-		int32_t range;	   // of packet pointers: bytes that may be accessed
+		int32_t range;     // of packet pointers: bytes that may be accessed
 		uint32_t function; // of function pointers
 		uint64_t raw[2];
 	};
 	struct scalar v; // value, or variable part of the offset
-	uint32_t id;	 // pointers: told apart or compared together; scalars: equal ones
-	uint32_t ref;	 // reference that it stands for
-	uint32_t frame;	 // of stack pointers
-	uint32_t cause;	 // step that set it (struct verify_step)
+	uint32_t id;     // pointers: told apart or compared together; scalars: equal ones
+	uint32_t ref;    // reference that it stands for
+	uint32_t frame;  // of stack pointers
+	uint32_t cause;  // step that set it (struct verify_step)
 };
 
 enum slot_byte { SLOT_INVALID, SLOT_SPILL, SLOT_MISC, SLOT_ZERO, SLOT_DYNPTR, SLOT_ITER, SLOT_IRQ };
@@ -118,7 +118,7 @@ struct reference {
 /* One step of the path since the checkpoint: needed to walk it back. */
 struct history {
 	uint32_t insn, previous;
-	uint8_t flags;	// enum history_flag
+	uint8_t flags;       // enum history_flag
 	uint8_t slot, frame; // of a stack access
 	uint8_t linked_count;
 	struct linked {
@@ -157,7 +157,7 @@ static inline struct frame *state_frame(const struct state *s)
 struct state *state_new(void);
 /* Makes `to` (zeroed or used) equal to `from`, history included. */
 void state_copy(struct state *to, const struct state *from);
-void state_free(struct state *s); // and its frames
+void state_free(struct state *s);       // and its frames
 void state_drop_frame(struct state *s); // the current one
 struct frame *frame_new(void);
 /* Makes room for the stack down to offset -bytes. */
@@ -171,7 +171,7 @@ bool state_drop_ref(struct state *s, enum ref_kind kind, uint32_t id);
 /* Every register and spilled register. */
 struct reg_walk {
 	uint32_t frame, place; // registers, then slots
-	uint8_t bytes;	       // besides SLOT_SPILL: another kind of slot, 0: none
+	uint8_t bytes;         // besides SLOT_SPILL: another kind of slot, 0: none
 };
 struct reg *state_next_reg(struct state *s, struct reg_walk *walk);
 

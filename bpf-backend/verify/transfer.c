@@ -6,19 +6,19 @@
  */
 #include "bpf-backend/verify/inside.h"
 
-void unlink_scalar(struct reg *r)
+void verify_unlink_scalar(struct reg *r)
 {
 	r->id = 0;
 	r->off = 0;
 }
 
 /* Copies of an unknown scalar share an id, so that what is learnt of one is learnt of all. */
-void link_before_copy(struct verifier *v, struct reg *r)
+void verify_link_before_copy(struct verifier *v, struct reg *r)
 {
 	if (r->kind != REG_SCALAR)
 		return;
 	if (r->id & ID_PLUS_CONSTANT)
-		unlink_scalar(r);
+		verify_unlink_scalar(r);
 	if (!r->id && !scalar_is_const(&r->v, 64))
 		r->id = ++v->ids;
 }
@@ -27,7 +27,7 @@ void link_before_copy(struct verifier *v, struct reg *r)
 
 static void move_whole(struct verifier *v, struct reg *dst, struct reg *src)
 {
-	link_before_copy(v, src);
+	verify_link_before_copy(v, src);
 	*dst = *src;
 }
 
@@ -36,10 +36,10 @@ static void move_extended(struct verifier *v, struct reg *dst, struct reg *src, 
 {
 	bool fits = src->v.wide.umax < UINT64_C(1) << (bits - 1);
 	if (fits)
-		link_before_copy(v, src);
+		verify_link_before_copy(v, src);
 	*dst = *src;
 	if (!fits)
-		unlink_scalar(dst);
+		verify_unlink_scalar(dst);
 	if (width == 64)
 		scalar_sign_extend(&dst->v, bits / 8);
 	else
@@ -50,10 +50,10 @@ static void move_low(struct verifier *v, struct reg *dst, struct reg *src)
 {
 	bool fits = scalar_width(&src->v) <= 32;
 	if (fits)
-		link_before_copy(v, src);
+		verify_link_before_copy(v, src);
 	*dst = *src;
 	if (!fits)
-		unlink_scalar(dst);
+		verify_unlink_scalar(dst);
 }
 
 static bool step_move(struct verifier *v, const struct bpf_record *i, unsigned width)
@@ -65,7 +65,7 @@ static bool step_move(struct verifier *v, const struct bpf_record *i, unsigned w
 	}
 	if (width == 64 && i->imm) { // between address spaces
 		if (!v->has_arena)
-			return refuse(v, VERIFY_MAP, -1, "the program uses no arena");
+			return verify_refuse(v, VERIFY_MAP, -1, "the program uses no arena");
 		reg_set_unknown(dst);
 		if (i->imm == 1)
 			dst->kind = REG_ARENA;
@@ -96,20 +96,21 @@ static bool check_offset(struct verifier *v, const struct reg *r, const struct r
 	char kind[96];
 	int64_t value = (int64_t)r->v.bits.value;
 	bool is_known = scalar_is_const(&r->v, 64);
-	describe_kind(v, pointer, kind);
+	verify_describe_kind(v, pointer, kind);
 	if (is_known && (value >= MAX_VAR_OFF || value <= -MAX_VAR_OFF))
-		return refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
-			      "%lld is too far from a pointer (%s)", (long long)value, kind);
+		return verify_refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
+				     "%lld is too far from a pointer (%s)", (long long)value, kind);
 	if (r->off >= MAX_VAR_OFF || r->off <= -MAX_VAR_OFF)
-		return refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
-			      "offset %d is too far from a pointer (%s)", r->off, kind);
+		return verify_refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
+				     "offset %d is too far from a pointer (%s)", r->off, kind);
 	if (r->v.wide.smin == INT64_MIN)
-		return refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
-			      "a number without a lower bound is added to a pointer (%s)", kind);
+		return verify_refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
+				     "a number without a lower bound is added to a pointer (%s)",
+				     kind);
 	if (r->v.wide.smin >= MAX_VAR_OFF || r->v.wide.smin <= -MAX_VAR_OFF)
-		return refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
-			      "a number from %lld on is too far from a pointer (%s)",
-			      (long long)r->v.wide.smin, kind);
+		return verify_refuse(v, VERIFY_UNBOUNDED_OFFSET, (int)number,
+				     "a number from %lld on is too far from a pointer (%s)",
+				     (long long)r->v.wide.smin, kind);
 	return true;
 }
 
@@ -120,9 +121,9 @@ static bool check_pointer_kind(struct verifier *v, const struct reg *p, const st
 	char kind[96];
 	bool is_known = scalar_is_const(by, 64);
 	if (p->flags & REG_NULLABLE)
-		return refuse(v, VERIFY_NULLABLE, (int)number,
-			      "arithmetic on a pointer that may be null (%s)",
-			      describe_kind(v, p, kind));
+		return verify_refuse(v, VERIFY_NULLABLE, (int)number,
+				     "arithmetic on a pointer that may be null (%s)",
+				     verify_describe_kind(v, p, kind));
 	switch ((enum reg_kind)p->kind) {
 	case REG_CTX:
 	case REG_MAP_VALUE:
@@ -158,8 +159,9 @@ static bool check_pointer_kind(struct verifier *v, const struct reg *p, const st
 	}
 	if (p->kind == REG_FLOW_KEYS && is_known && !by->wide.smin && op == ALU_ADD)
 		return true;
-	return refuse(v, VERIFY_POINTER_MATH, (int)number, "no arithmetic is possible on this pointer (%s)",
-		      describe_kind(v, p, kind));
+	return verify_refuse(v, VERIFY_POINTER_MATH, (int)number,
+			     "no arithmetic is possible on this pointer (%s)",
+			     verify_describe_kind(v, p, kind));
 }
 
 static void add_bounds(struct bounds *d, const struct bounds *p, const struct bounds *n)
@@ -190,8 +192,8 @@ static void subtract_bounds(struct bounds *d, const struct bounds *p, const stru
 }
 
 /* dst = pointer + number, or pointer - number. */
-static void move_pointer(struct verifier *v, struct reg *dst, struct reg pointer,
-			 struct scalar by, bool is_minus)
+static void move_pointer(struct verifier *v, struct reg *dst, struct reg pointer, struct scalar by,
+			 bool is_minus)
 {
 	bool is_known = scalar_is_const(&by, 64);
 	int64_t step = is_minus ? (int64_t)(0 - (uint64_t)by.wide.smin) : by.wide.smin;
@@ -200,8 +202,7 @@ static void move_pointer(struct verifier *v, struct reg *dst, struct reg pointer
 	*dst = pointer;
 	dst->cause = cause;
 	dst->v.low = scalar_unknown.low;
-	if (is_known && off == (int32_t)off &&
-	    !(is_minus && by.wide.smin == INT64_MIN)) {
+	if (is_known && off == (int32_t)off && !(is_minus && by.wide.smin == INT64_MIN)) {
 		dst->off = (int32_t)off;
 		return;
 	}
@@ -245,22 +246,23 @@ static bool step_pointer(struct verifier *v, const struct bpf_record *i, const s
 			reg_set_unknown(dst);
 			return true;
 		}
-		return refuse(v, VERIFY_POINTER_MATH, (int)number,
-			      "32-bit arithmetic on a pointer");
+		return verify_refuse(v, VERIFY_POINTER_MATH, (int)number,
+				     "32-bit arithmetic on a pointer");
 	}
 	if (!check_pointer_kind(v, &p, by, op, number) || !check_offset(v, &offset, &p, other) ||
 	    !check_offset(v, &p, &p, number))
 		return false;
 	if (op != ALU_ADD && op != ALU_SUB)
-		return refuse(v, VERIFY_POINTER_MATH, (int)number,
-			      "only addition and subtraction are possible on pointers, not `%s`",
-			      insn_table[note_at(v)->op].text);
+		return verify_refuse(
+			v, VERIFY_POINTER_MATH, (int)number,
+			"only addition and subtraction are possible on pointers, not `%s`",
+			insn_table[note_at(v)->op].text);
 	if (op == ALU_SUB && pointer_is_src)
-		return refuse(v, VERIFY_POINTER_MATH, (int)number,
-			      "a pointer is subtracted from a number");
+		return verify_refuse(v, VERIFY_POINTER_MATH, (int)number,
+				     "a pointer is subtracted from a number");
 	if (op == ALU_SUB && p.kind == REG_STACK)
-		return refuse(v, VERIFY_POINTER_MATH, (int)number,
-			      "nothing can be subtracted from a pointer to the stack");
+		return verify_refuse(v, VERIFY_POINTER_MATH, (int)number,
+				     "nothing can be subtracted from a pointer to the stack");
 	move_pointer(v, dst, p, *by, op == ALU_SUB);
 	if (!check_offset(v, dst, &p, i->dst))
 		return false;
@@ -277,7 +279,7 @@ static bool split_mask(struct verifier *v, struct reg *dst, unsigned number)
 	bool is_low = dst->v.low.smin == -1 && dst->v.low.smax == 0;
 	if (!v->model.splits_masks || (!is_wide && !is_low))
 		return true;
-	struct state *other = push_state(v, v->at, (int32_t)v->at);
+	struct state *other = verify_push_state(v, v->at, (int32_t)v->at);
 	if (!other)
 		return false;
 	struct reg *r = &state_frame(other)->r[number];
@@ -306,13 +308,13 @@ static bool step_numbers(struct verifier *v, const struct bpf_record *i, struct 
 	    v->model.linked_offsets) {
 		uint64_t value = operand.bits.value;
 		if (dst->id & ID_PLUS_CONSTANT || value > INT32_MAX) {
-			unlink_scalar(dst);
+			verify_unlink_scalar(dst);
 		} else {
 			dst->id |= ID_PLUS_CONSTANT;
 			dst->off = (int32_t)value;
 		}
 	} else {
-		unlink_scalar(dst);
+		verify_unlink_scalar(dst);
 	}
 	return true;
 }
@@ -323,13 +325,14 @@ static bool step_unary(struct verifier *v, const struct bpf_record *i)
 	unsigned width = (i->opcode & 7) == 7 ? 64 : 32;
 	if (i->opcode >> 4 == ALU_NEG && v->model.range.exact_negation && dst->kind == REG_SCALAR) {
 		scalar_apply(&dst->v, &dst->v, ALU_NEG, width, &v->model.range);
-		unlink_scalar(dst);
-	} else if (i->opcode >> 4 == ALU_END && v->model.tracks_byte_order && dst->kind == REG_SCALAR) {
+		verify_unlink_scalar(dst);
+	} else if (i->opcode >> 4 == ALU_END && v->model.tracks_byte_order &&
+		   dst->kind == REG_SCALAR) {
 		// A little-endian machine: only the other order takes a swap.
 		bool is_swapped = width == 64 || i->opcode & 8;
 		if (i->imm != 64 || is_swapped)
 			scalar_swap_bytes(&dst->v, (unsigned)i->imm / 8, is_swapped);
-		unlink_scalar(dst);
+		verify_unlink_scalar(dst);
 	} else {
 		reg_set_unknown(dst);
 	}
@@ -355,22 +358,24 @@ static bool step_binary(struct verifier *v, const struct bpf_record *i)
 				reg_set_unknown(dst);
 				return true;
 			}
-			return refuse(v, VERIFY_POINTER_MATH, i->dst,
-				      "arithmetic on two pointers, other than their difference");
+			return verify_refuse(
+				v, VERIFY_POINTER_MATH, i->dst,
+				"arithmetic on two pointers, other than their difference");
 		}
 		struct scalar by = dst->v;
-		return need_value(v, i->dst) && step_pointer(v, i, src, &by, true);
+		return verify_need_value(v, i->dst) && step_pointer(v, i, src, &by, true);
 	}
 	if (dst->kind != REG_SCALAR) {
 		struct scalar by = src ? src->v : immediate;
-		return (!src || need_value(v, i->src)) && step_pointer(v, i, dst, &by, false);
+		return (!src || verify_need_value(v, i->src)) &&
+		       step_pointer(v, i, dst, &by, false);
 	}
-	if (src && dst->precise && !need_value(v, i->src))
+	if (src && dst->precise && !verify_need_value(v, i->src))
 		return false;
 	return step_numbers(v, i, dst, src ? &src->v : &immediate);
 }
 
-bool step_alu(struct verifier *v, const struct bpf_record *i)
+bool verify_step_alu(struct verifier *v, const struct bpf_record *i)
 {
 	enum alu op = i->opcode >> 4;
 	unsigned width = (i->opcode & 7) == 7 ? 64 : 32;

@@ -10,8 +10,9 @@
 
 #include "bpf-backend/verify/rules.h"
 
-static const char *const gpl_licenses[] = {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL",
-					   "Dual MIT/GPL", "Dual MPL/GPL"};
+static const char *const gpl_licenses[] = {
+	"GPL",          "GPL v2",       "GPL and additional rights",
+	"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
 
 static bool is_gpl(const char *license)
 {
@@ -46,8 +47,8 @@ static bool explore_functions(struct verifier *v)
 			bool is_alone = f->is_global || f->is_handler;
 			if (!is_alone || !f->is_called || f->is_verified)
 				continue;
-			log_text(v, "function %u, %s:\n", i, f->name);
-			if (!explore(v, i))
+			verify_log_text(v, "function %u, %s:\n", i, f->name);
+			if (!verify_explore(v, i))
 				return false;
 			f->is_verified = is_changed = true;
 		}
@@ -58,16 +59,16 @@ static bool explore_functions(struct verifier *v)
 static bool judge(struct verifier *v)
 {
 	if (v->code->problem)
-		return refuse(v, VERIFY_ATTACH, -1, "%s", v->code->problem);
-	v->rules = find_program_rules(v->code->type);
+		return verify_refuse(v, VERIFY_ATTACH, -1, "%s", v->code->problem);
+	v->rules = verify_find_program_rules(v->code->type);
 	if (!v->rules)
-		return refuse(v, VERIFY_ATTACH, -1, "this kind of program is not known");
-	if (!prepare_program(v) || !check_flow(v) || !check_attach(v))
+		return verify_refuse(v, VERIFY_ATTACH, -1, "this kind of program is not known");
+	if (!verify_prepare_program(v) || !verify_check_flow(v) || !verify_check_attach(v))
 		return false;
-	find_live_registers(v);
-	find_loops(v);
+	verify_find_live_registers(v);
+	verify_find_loops(v);
 	v->explored = ARENA_ARRAY(&v->arena, struct checkpoint *, v->count);
-	return explore(v, 0) && explore_functions(v) && check_stack_depth(v);
+	return verify_explore(v, 0) && explore_functions(v) && verify_check_stack_depth(v);
 }
 
 void verify_program(const struct program_object *object, const struct program_code *code,
@@ -90,7 +91,7 @@ void verify_program(const struct program_object *object, const struct program_co
 	choose_model(&v);
 	result->is_accepted = judge(&v);
 	if (v.explored)
-		drop_states(&v);
+		verify_drop_states(&v);
 	result->processed = v.processed;
 	result->states = v.states;
 	arena_fini(&v.arena);

@@ -47,7 +47,8 @@ static void judge(const char *path, const struct program_options *how,
 	buf_init(&why);
 	if (!data || !program_open(&object, (uint8_t *)data, len, how, &why)) {
 		buf_add_text(&why, "");
-		printf("%s\t*\tskip\t-\t0\t0\t0\t%s\n", base_name(path), data ? why.data : "cannot be read");
+		printf("%s\t*\tskip\t-\t0\t0\t0\t%s\n", base_name(path),
+		       data ? why.data : "cannot be read");
 		buf_fini(&why);
 		free(data);
 		return;
@@ -64,8 +65,8 @@ static void judge(const char *path, const struct program_options *how,
 		printf("%s\t%s\t%s\t%s\t%u\t%u\t%.0f\t%d: %s\n", base_name(path), code->name,
 		       result.is_accepted ? "yes" : "no", verify_reason_name(result.reason),
 		       result.processed, result.states,
-		       (b.tv_sec - a.tv_sec) * 1e6 + (b.tv_nsec - a.tv_nsec) / 1e3, (int)result.insn,
-		       result.text);
+		       (b.tv_sec - a.tv_sec) * 1e6 + (b.tv_nsec - a.tv_nsec) / 1e3,
+		       (int)result.insn, result.text);
 		if (result.log.len)
 			fwrite(result.log.data, 1, result.log.len, stdout);
 		fflush(stdout);

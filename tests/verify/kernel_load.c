@@ -75,9 +75,7 @@ static struct bpf_object *open_one(const char *path, const char *program)
 static struct bpf_program *find(struct bpf_object *object, const char *name)
 {
 	struct bpf_program *p;
-	bpf_object__for_each_program(p, object)
-		if (!strcmp(bpf_program__name(p), name))
-			return p;
+	bpf_object__for_each_program(p, object) if (!strcmp(bpf_program__name(p), name)) return p;
 	return NULL;
 }
 
@@ -162,13 +160,14 @@ int main(int argc, char **argv)
 		struct bpf_object *object = bpf_object__open_file(argv[i], NULL);
 		struct bpf_program *p;
 		if (!object) {
-			const char *base = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
+			const char *base =
+				strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
 			printf("%s\t*\tskip\t%d\t0\t0\t0\tdoes not open\n", base, -errno);
 			continue;
 		}
-		bpf_object__for_each_program(p, object)
-			if (!only || !strcmp(only, bpf_program__name(p)))
-				judge(argv[i], bpf_program__name(p));
+		bpf_object__for_each_program(p, object) if (!only ||
+							    !strcmp(only, bpf_program__name(p)))
+			judge(argv[i], bpf_program__name(p));
 		bpf_object__close(object);
 	}
 	return 0;
