@@ -8,7 +8,7 @@
 
 #include "bpf-backend/program/inside.h"
 
-enum { HEADER_BYTES = 24, FUNC_BYTES = 8, LINE_BYTES = 16 };
+enum { HEADER_BYTES = 24, FUNC_BYTES = 8, LINE_BYTES = 16, RELOCATION_BYTES = 16 };
 
 static uint32_t word_at(const uint8_t *p)
 {
@@ -135,10 +135,31 @@ static void read_lines(struct program_object *object)
 		qsort(all->lines.data, all->lines.len, sizeof all->lines.data[0], by_place);
 }
 
+static void read_relocations(struct program_object *object)
+{
+	struct program_sources *all = object->sources;
+	struct cursor c;
+	const uint8_t *record;
+	if (!object->btf_ext || object->btf_ext->size < 32 ||
+	    !start(&c, object, 24, RELOCATION_BYTES))
+		return;
+	while ((record = next_record(&c))) {
+		struct source_relocation r = {
+			.section = c.section,
+			.record = word_at(record) / PROGRAM_INSN_BYTES,
+			.type = word_at(record + 4),
+			.access = word_at(record + 8),
+			.kind = word_at(record + 12),
+		};
+		vec_push(&object->arena, &all->relocations, r);
+	}
+}
+
 void program_read_ext(struct program_object *object)
 {
 	if (!object->has_btf)
 		return;
 	read_functions(object);
 	read_lines(object);
+	read_relocations(object);
 }

@@ -32,16 +32,25 @@ struct source_line {
 	uint32_t position;   // line << 10 | column
 };
 
+/* A relocation record of .BTF.ext. */
+struct source_relocation {
+	uint32_t section, record;
+	uint32_t type, access, kind; // access: offset of a string
+};
+
 struct program_sources {
 	VEC(struct source_section) sections;
 	VEC(struct source_function) functions;
 	VEC(struct source_line) lines;
+	VEC(struct source_relocation) relocations;
 	uint64_t linked; // records of all programs
 };
 
 const struct source_section *program_source(const struct program_object *object, uint32_t section);
 /* maps.c */
 bool program_read_maps(struct program_object *object, struct buf *why);
+/* Which member of which interface each struct_ops program is. */
+void program_find_operations(struct program_object *object);
 /* ext.c: types of functions, lines. */
 void program_read_ext(struct program_object *object);
 /* externs.c */

@@ -15,7 +15,6 @@ enum {
 	MAX_MAPS = 4096,
 	BPF_F_MMAPABLE = 1 << 10,
 	BPF_F_RDONLY_PROG = 1 << 7,
-	ATTACH_STRUCT_OPS = 44,
 };
 
 static struct program_map *new_map(struct program_object *object, const char *name)
@@ -198,6 +197,66 @@ static void add_struct_ops(struct program_object *object, uint32_t section)
 		map->is_struct_ops = true;
 		map->section = section;
 		map->offset = item.offset;
+	}
+}
+
+/* Index of a member of the kernel's struct, and that struct. */
+static bool find_operation(const struct program_object *object, uint32_t type, uint64_t offset,
+			   uint32_t *kernel_type, uint32_t *index)
+{
+	const struct btf *btf = &object->btf, *kernel = object->options.kernel;
+	struct btf_type own = btf_get_type(btf, type);
+	const char *member = NULL, *mark = strstr(own.name, "___");
+	char name[128];
+	size_t len = mark ? (size_t)(mark - own.name) : strlen(own.name);
+	for (uint32_t i = 0; i < own.count; i++) {
+		struct btf_item item = btf_get_item(btf, &own, i);
+		if (item.bit_offset == offset * 8)
+			member = item.name;
+	}
+	if (!member || !kernel || len >= sizeof name)
+		return false;
+	memcpy(name, own.name, len);
+	name[len] = 0;
+	*kernel_type = btf_find(kernel, BTF_KIND_STRUCT, name);
+	struct btf_type target =
+		*kernel_type ? btf_get_type(kernel, *kernel_type) : (struct btf_type){0};
+	for (*index = 0; *index < target.count; ++*index) {
+		if (!strcmp(btf_get_item(kernel, &target, *index).name, member))
+			return true;
+	}
+	return false;
+}
+
+void program_find_operations(struct program_object *object)
+{
+	for (uint32_t i = 0; i < object->elf.section_count; i++) {
+		const struct elf_section *table = &object->elf.sections[i];
+		struct elf_relocation r;
+		if (table->info >= object->elf.section_count ||
+		    !has_prefix(object->elf.sections[table->info].name, ".struct_ops"))
+			continue;
+		for (uint32_t k = 0; elf_get_relocation(table, k, &r); k++) {
+			const struct elf_symbol *s = r.symbol < object->elf.symbol_count
+							     ? &object->elf.symbols[r.symbol]
+							     : NULL;
+			for (uint32_t m = 0; s && m < object->maps.len; m++) {
+				const struct program_map *map = object->maps.data[m];
+				if (!map->is_struct_ops || map->section != table->info ||
+				    r.offset < map->offset ||
+				    r.offset >= map->offset + map->value_size)
+					continue;
+				for (uint32_t p = 0; p < object->programs.len; p++) {
+					struct program_code *code = &object->programs.data[p];
+					if (code->elf_section == s->section &&
+					    code->first_record * 8 == s->value)
+						find_operation(object, map->value_type,
+							       r.offset - map->offset,
+							       &code->attach_type_id,
+							       &code->attach);
+				}
+			}
+		}
 	}
 }
 

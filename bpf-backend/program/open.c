@@ -138,6 +138,7 @@ static bool open_all(struct program_object *object, struct buf *why)
 	if (!program_read_maps(object, why) || !program_read_config(object, why))
 		return false;
 	collect_programs(object);
+	program_find_operations(object);
 	return true;
 }
 

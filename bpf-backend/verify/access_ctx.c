@@ -12,7 +12,8 @@ enum area {
 	AREA_NONE,
 #define AREAS(X)                                                                                   \
 	X(SKB)                                                                                     \
-	X(FLOW) X(XDP) X(PT_REGS) X(TRACEPOINT) X(PERF) X(RAW) X(RAW_WRITABLE) X(SYSCALL) X(LIRC)  \
+	X(FLOW)                                                                                    \
+	X(XDP) X(PT_REGS) X(TRACEPOINT) X(PERF) X(RAW) X(RAW_WRITABLE) X(SYSCALL) X(LIRC)          \
 		X(CG_SOCK) X(SOCKET) X(SOCK_COMMON) X(TCP_SOCK) X(XDP_SOCK) X(SOCK_ADDR)           \
 			X(SOCK_OPS) X(SK_MSG) X(SK_LOOKUP) X(REUSEPORT) X(SYSCTL) X(SOCKOPT)       \
 				X(DEVICE) X(BTF)
@@ -333,6 +334,19 @@ static bool read_arguments(struct verifier *v, unsigned reg, int64_t off, unsign
 	return give_argument(v, off, size, proto.type, "result", value);
 }
 
+/* struct bpf_nf_ctx: two pointers to objects. */
+static bool read_netfilter(struct verifier *v, unsigned reg, int64_t off, unsigned size,
+			   enum access access, int value)
+{
+	const char *name = off == 0 ? "nf_hook_state" : off == 8 ? "sk_buff" : NULL;
+	uint32_t type = name && v->types ? btf_find(v->types, BTF_KIND_STRUCT, name) : 0;
+	if (!type || size != 8 || access == ACCESS_WRITE)
+		return refuse_field(v, reg, off, size, access);
+	if (value >= 0)
+		verify_set_object(v, (unsigned)value, REG_OBJECT, v->types, type, REG_TRUSTED);
+	return true;
+}
+
 /* ---- the two ways in ---- */
 
 static void give(struct verifier *v, int value, uint8_t gives)
@@ -360,6 +374,8 @@ bool verify_access_context(struct verifier *v, unsigned reg, int64_t off, unsign
 		if (!verify_check_no_offset(v, r, reg, true))
 			return false;
 	}
+	if (v->code->type == PROG_NETFILTER)
+		return read_netfilter(v, reg, off, size, access, value);
 	if (area == AREA_BTF) {
 		if (access == ACCESS_WRITE)
 			return refuse_field(v, reg, off, size, access);

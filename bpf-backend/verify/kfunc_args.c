@@ -175,6 +175,10 @@ static bool check_object(struct verifier *v, struct kcall *call, unsigned reg, u
 		   *given = type ? btf_get_type(btf, type).name : "";
 	bool is_alias = strlen(wanted) + 6 == strlen(given) && ends_with(given, "__init");
 	bool is_strict = (call->kfunc->flags & KFUNC_RELEASE && r->ref) || is_alias;
+	bool is_projection = (!strcmp(wanted, "__sk_buff") && !strcmp(given, "sk_buff")) ||
+			     (!strcmp(wanted, "xdp_md") && !strcmp(given, "xdp_buff"));
+	if (is_projection)
+		return true;
 	if (type && verify_struct_contains(btf, type, r->off, v->types, target, is_strict))
 		return true;
 	return verify_refuse(v, VERIFY_ARGUMENT, (int)reg,
