@@ -425,6 +425,9 @@ void register_callbacks(struct body *f);
 
 /* ---- lower_packet.c ---- */
 
+/* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
+void lower_impls(struct lower *lw);
+ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);
 bool is_ctx_at(const struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
 /* The same as a condition: stores the pointer in `slot` and goes to `yes`, or goes to `no`. */

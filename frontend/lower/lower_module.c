@@ -390,6 +390,7 @@ static void request_roots(struct lower *lw)
 		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
 		    !functions->data[i]->func.is_unavailable)
 			request_fallback(lw, functions->data[i]);
+	lower_impls(lw);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
