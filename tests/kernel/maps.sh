@@ -634,3 +634,50 @@ ready 40 true true true
 1003 false 2
 true true 0"
 }
+
+test_tail_calls_survive_a_kill() {
+	need_root
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
+	local name=killed$$
+	trap "rm -rf /sys/fs/bpf/$name" EXIT
+	network_make
+	build_tails $name 'print("ready"); sleep(60000)'
+	background here ./$name >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	kill -KILL $PROGRAM
+	wait $PROGRAM || true
+	sleep 0.2                        # the kernel empties an array with nobody's descriptor at once
+	expect_equal "attached after the kill" "$(attached_here)" 1
+	count_start here udp
+	send 10.77.0.1 3 udp 64
+	send 10.77.0.3 3 udp 400
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 3"
+	# The next run takes the place over, and its end takes away what is pinned.
+	background here ./$name >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	kill -TERM $PROGRAM
+	wait $PROGRAM || true
+	expect_equal "attached at the end" "$(attached_here)" 0
+}
+
+test_a_project_with_a_dot_in_its_name_pins() {
+	need_root
+	local name=with.dots.$$ folder=with~dots~$$
+	trap "rm -rf /sys/fs/bpf/$folder" EXIT
+	build_source "$name" <<-'END'
+		pin var runs: u64
+		pin var kept: hash<u32, u64>(4)
+		fn main() -> i32 {
+		    runs += 1
+		    kept[1] += 10
+		    print(runs, kept[1])
+		    return 0
+		}
+	END
+	"./$name" >log
+	"./$name" >>log
+	expect_equal log "$(tr '\n' ' ' <log)" "1 10 2 20 "
+	[ -e "/sys/fs/bpf/$folder/maps/kept" ] || fail "not pinned where it was expected"
+}
