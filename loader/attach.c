@@ -101,13 +101,15 @@ static int attach_to(struct program *p, struct handle *handle, const struct plac
 
 int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags)
 {
-	const struct ks_meta_program *row = &p->meta.programs[handle->index];
+	const struct ks_meta_program *row = handle_row(p, handle);
+	const char *watched = meta_text(&p->meta, row->watched);
 	struct place_wish wish = {
 		.kind = meta_text(&p->meta, row->kind),
-		.target = target,
+		.target = *target || !*watched ? target : watched,
 		.flags = flags,
 		.project = p->options->name,
-		.program = meta_text(&p->meta, row->name),
+		.program = meta_text(&p->meta, p->meta.programs[handle->index].name),
+		.watched = watched,
 		.is_tcx = row->flags & KS_PROGRAM_TCX,
 	};
 	if (!place_find_kind(wish.kind)) {

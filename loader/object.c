@@ -200,8 +200,15 @@ static int share_maps(const struct program *p, struct bpf_object *object)
 	return 0;
 }
 
+static bool can_fall_back(const struct program *p, const struct handle *h)
+{
+	return handle_row(p, h)->fallback < p->meta.header->program_count;
+}
+
+/* *is_refused tells whether the verifier looked at the program: then another kind of it would fare no
+ * better, and the failure is said. */
 static int load_object(struct program *p, struct handle *h, struct bpf_object *object,
-		       const char *name)
+		       const char *name, bool *is_refused)
 {
 	h->program = bpf_object__find_program_by_name(object, name);
 	if (!h->program) {
@@ -217,7 +224,8 @@ static int load_object(struct program *p, struct handle *h, struct bpf_object *o
 	if (log)
 		bpf_program__set_log_buf(h->program, log, VERIFIER_LOG_SIZE);
 	err = bpf_object__load(object);
-	if (err)
+	*is_refused = log && strstr(log, "processed ") && !strstr(log, "processed 0 insns");
+	if (err && (*is_refused || !can_fall_back(p, h)))
 		log_explain_load(p, name, log ? log : "", err);
 	if (log)
 		bpf_program__set_log_buf(h->program, NULL, 0);
@@ -225,15 +233,14 @@ static int load_object(struct program *p, struct handle *h, struct bpf_object *o
 	return err;
 }
 
-int object_load_program(struct program *p, struct handle *h)
+/* Loads the program of h->row. */
+static int load_row(struct program *p, struct handle *h, bool *is_refused)
 {
-	if (h->object)
-		return 0;
-	const char *name = meta_text(&p->meta, p->meta.programs[h->index].name);
+	const char *name = meta_text(&p->meta, handle_row(p, h)->name);
 	struct bpf_object *object = open_object(p, name);
 	if (!object)
 		return -EINVAL;
-	int err = load_object(p, h, object, name);
+	int err = load_object(p, h, object, name, is_refused);
 	if (err) {
 		bpf_object__close(object);
 		h->program = NULL;
@@ -241,6 +248,34 @@ int object_load_program(struct program *p, struct handle *h)
 	}
 	h->object = object;
 	return 0;
+}
+
+/* Some kernels load programs for functions that they cannot attach: on processors without trampolines,
+ * to functions that are not traced. A trial tells. */
+static bool can_be_attached(const struct handle *h)
+{
+	int link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(h->program));
+	if (link < 0)
+		return false;
+	close(link);
+	return true;
+}
+
+int object_load_program(struct program *p, struct handle *h)
+{
+	bool is_refused = false;
+	if (h->object)
+		return 0;
+	h->row = h->index;
+	int err = load_row(p, h, &is_refused);
+	if (!can_fall_back(p, h) || (err && is_refused))
+		return err;
+	if (!err && can_be_attached(h))
+		return 0;
+	bpf_object__close(h->object);
+	h->object = NULL;
+	h->row = p->meta.programs[h->index].fallback;
+	return load_row(p, h, &is_refused);
 }
 
 void *ks_load(uint32_t index)

@@ -176,6 +176,8 @@ const struct place_kind *place_find_kind(const char *name)
 	const struct place_kind *found = find_in(kinds, sizeof kinds / sizeof *kinds, name);
 	if (!found)
 		found = find_in(place_link_kinds, place_link_kind_count, name);
+	if (!found)
+		found = find_in(place_trace_kinds, place_trace_kind_count, name);
 	return found ? found : find_in(place_map_kinds, place_map_kind_count, name);
 }
 
@@ -192,6 +194,11 @@ const char *place_target_word(const struct place_kind *kind)
 		[TARGET_NETWORK] = "network namespace",
 		[TARGET_FAMILY] = "family (ipv4, ipv6 or \"\" for both)",
 		[TARGET_MAP] = "map",
+		[TARGET_FIXED] = "such thing to watch as",
+		[TARGET_FUNCTION] = "function",
+		[TARGET_EVENT] = "tracepoint",
+		[TARGET_SYMBOL] = "symbol",
+		[TARGET_ITERATOR] = "file",
 	};
 	return words[kind->target];
 }
@@ -236,6 +243,8 @@ int place_make(struct program *p, struct place *place, const struct place_wish *
 	if (strlen(wish->target) >= sizeof place->target)
 		return -ENAMETOOLONG;
 	snprintf(place->target, sizeof place->target, "%s", wish->target);
+	if (kind->target == TARGET_FIXED && strcmp(wish->target, wish->watched) != 0)
+		return -ENOENT;
 	bool is_everywhere = kind->ends && !*wish->target; // a filter of every interface
 	return is_interface && !place->ifindex && !is_everywhere ? -ENODEV : 0;
 }

@@ -39,6 +39,7 @@ struct place_wish {
 	uint64_t flags;
 	const char *project, *program; // names
 	bool is_tcx;                   // a classifier with verdicts that tcx knows
+	const char *watched;           // what the program was compiled to watch, or ""
 };
 
 /* By name of the program kind, or of a place kind in a record; NULL when programs of that kind have no place of

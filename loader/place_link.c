@@ -140,6 +140,11 @@ static int find_target(const struct place *place, bool *is_open)
 	case TARGET_INTERFACE:
 		return (int)place->ifindex;
 	case TARGET_MAP:
+	case TARGET_FIXED:
+	case TARGET_FUNCTION:
+	case TARGET_EVENT:
+	case TARGET_SYMBOL:
+	case TARGET_ITERATOR:
 		break;
 	}
 	return -EINVAL;

@@ -66,6 +66,7 @@ enum { INNER_FIRST = 1 << 30, INNER_MAX = 1024 }; // numbers of them; how many a
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
 	uint32_t index;            // in the metadata
+	uint32_t row;              // the same, or that of the program loaded in its place
 	struct bpf_object *object; // NULL while not loaded
 	struct bpf_program *program;
 };
@@ -128,6 +129,12 @@ void image_unmap(struct image *image);
 /* object.c */
 int object_open(struct program *p); // maps and globals; nothing when the program has neither
 int object_load_program(struct program *p, struct handle *handle);
+/* The metadata of what was loaded. */
+static inline const struct ks_meta_program *handle_row(const struct program *p,
+						       const struct handle *h)
+{
+	return &p->meta.programs[h->row];
+}
 void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */

@@ -54,6 +54,8 @@ static bool generate_function(struct generator *g, uint32_t index)
 	struct arena arena;
 	out->name = fn->name;
 	out->section = program ? program->kind.section : fn->program ? fn->program : ".text";
+	if (fn->watched)
+		out->section = arena_printf(g->arena, "%s/%s", out->section, fn->watched);
 	out->btf_id = btf_types_add_func(&g->types, fn);
 	vec_push(g->arena, &g->out->funcs, out);
 	arena_init(&arena);

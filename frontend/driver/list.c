@@ -193,7 +193,7 @@ static bool collect_events(struct lister *l)
 static void collect_tracepoints(struct lister *l)
 {
 	each_type(l, 1u << BTF_KIND_TYPEDEF | 1u << BTF_KIND_STRUCT, take_tracepoint);
-	if (l->options->btf || !collect_events(l))
+	if (l->options->btf.len || !collect_events(l))
 		each_type(l, 1u << BTF_KIND_TYPEDEF, take_raw_tracepoint);
 }
 
@@ -321,6 +321,8 @@ int list_run(struct compile *compile, const struct options *options)
 	map_init(&l.contexts, &compile->session);
 	map_init(&l.raws, &compile->session);
 	l.printer.btf = kernel_btf_open(compile, options);
+	if (l.printer.btf && !options->btf.len)
+		kernel_btf_add_modules(compile, (struct btf *)l.printer.btf);
 	l.printer.out = &out;
 	bool ok = l.printer.btf != NULL;
 	if (!ok && !compile->diags.errors)

@@ -311,6 +311,9 @@ struct ir_fn {
 	uint32_t param_count;
 	uint32_t dtype;      // IR_DTYPE_FUNC
 	const char *program; // program_kind name ("xdp", "tc/ingress"); NULL for other functions
+	const char *watched; // of a program that watches something: what its attribute names
+	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
+	bool has_kernel_context; // its context is a struct of the kernel
 	bool is_inline;      // must be inlined (pointer parameters the verifier could not follow)
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook

@@ -76,7 +76,7 @@ static void report_stale(struct check *c, const struct access *access)
 	diag_note(diags, d, c->fn->spans.data[mover],
 		  is_pull ? "here; `ctx.at` with an offset that is below a known number does not "
 			    "move it"
-			  : "here");
+			  : "this call may move the packet");
 }
 
 static void report(struct check *c, const struct access *access, enum diag_id id)

@@ -54,7 +54,7 @@ static void note_origin(struct nulls *n, struct diag *diag, struct fact fact, co
 	const struct null_origin *o = fact.origin;
 
 	for (uint32_t i = 0; o && i < NOTES_MAX; i++, o = o->cause)
-		if (o->text)
+		if (o->text && (o->where.begin != diag->where.begin || o->cause))
 			diag_note(diags, diag, o->where, "%s", o->text);
 	if (fact.path.text && name)
 		diag_note(diags, diag, fact.path.where, "`%s` %s %s", name,

@@ -365,7 +365,7 @@ test_completion_knows_commands_options_and_names() {
 		done
 	done
 	expect_equal "kinds of output" "$(complete_bash ks build --emit = na)" native-asm
-	expect_equal diagnostics "$(complete_bash ks explain unused-)" "unused-variable unused-function unused-value"
+	expect_equal diagnostics "$(complete_bash ks explain unused-)" "unused-variable unused-function unused-parameter unused-result unused-value"
 	refuses 2 completion fish
 	command -v zsh >/dev/null || return 0
 	zsh -n _ks

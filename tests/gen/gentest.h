@@ -13,4 +13,7 @@ double gentest_seconds(void);
 bool gentest_compile(struct compilation *c, uint64_t seed, const struct compilation_options *o,
 		     const struct buf *text);
 
+/* Loads and runs generated eBPF programs; prints totals. */
+void gentest_load(uint64_t first, unsigned count, uint32_t kernel);
+
 #endif
