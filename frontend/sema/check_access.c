@@ -233,7 +233,7 @@ static struct expr *check_map_index(struct checker *c, struct expr *e)
 		check_value(c, e->index.index, NULL);
 		return fail(c, e);
 	}
-	e->index.index = check_as(c, e->index.index, t->map.key);
+	e->index.index = check_map_key(c, e->index.index, t);
 	if (map->kind != EXPR_NAME || e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);
 	if (t->map.kind->shape == MAP_SHAPE_ARRAY &&

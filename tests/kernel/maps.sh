@@ -681,3 +681,89 @@ test_a_project_with_a_dot_in_its_name_pins() {
 	expect_equal log "$(tr '\n' ' ' <log)" "1 10 2 20 "
 	[ -e "/sys/fs/bpf/$folder/maps/kept" ] || fail "not pinned where it was expected"
 }
+
+test_storage_with_tasks() {
+	program stor <<-'END'
+		struct Seen { calls: u64, first: u32, last: u64 }
+		var tasks: task_storage<Seen>
+		var plain: task_storage<u64>
+		var by_pid: hash<i32, u64>(100000)
+		var absent: u64
+		var switches: u64
+		var mismatch: u64
+		var replaced: u32
+		var deleted: u64
+
+		@raw_tracepoint("sched_switch") fn switched(preempt: bool, prev: *task_struct, next: *task_struct) -> i32 {
+		    switches += 1
+		    by_pid[prev->pid] += 1
+		    if (tasks[prev] == null) {
+		        absent += 1
+		        tasks[prev] = Seen { first: 7, calls: by_pid[prev->pid] - 1 }
+		    }
+		    if (var s = tasks[prev]) {
+		        s.calls += 1
+		        if (s.calls != by_pid[prev->pid] && prev->pid != 0) { mismatch += 1 }
+		    }
+		    plain[prev] += 3
+		    if (plain[prev] >= 9) {
+		        var before = tasks[prev]
+		        tasks[prev] = Seen { calls: before.calls, first: 8 }
+		        replaced = tasks[prev].first
+		        delete plain[prev]
+		        if (prev in plain) { mismatch += 1 }
+		        deleted += 1
+		    }
+		    return 0
+		}
+
+		fn main() -> i32 {
+		    var h = load(switched)
+		    if (h == null) { return 1 }
+		    if (attach(h, "", 0) != 0) { return 1 }
+		    print("ready")
+		    for (i in 0..30) { sleep(1) }
+		    detach(h)
+		    print(mismatch, replaced, switches > 60, absent > 0, deleted > 10)
+		    return 0
+		}
+	END
+	finish
+	expect_equal log "$(cat log)" "ready
+0 8 true true true"
+}
+
+test_storage_with_sockets() {
+	need_root
+	network_make
+	build_source sockets_kept <<-'END'
+		var sent: sk_storage<u64>
+		var most: u64
+		var all: u64
+
+		@tc("egress") fn count(ctx: *__sk_buff) -> i32 {
+		    all += 1
+		    if (var sk = ctx->sk) {
+		        sent[sk] += 1
+		        if (sent[sk] > most) { most = sent[sk] }
+		    }
+		    return TC_ACT_OK
+		}
+
+		fn main() -> i32 {
+		    if (attach(load(count), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    while (all < 300) { sleep(5) }
+		    sleep(50)
+		    print(most)
+		    return 1
+		}
+	END
+	background here ./sockets_kept >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	send_back 120 udp 64
+	send_back 200 udp 64
+	wait $PROGRAM || true
+	expect_line "of the busier socket" log '^200$'
+}
