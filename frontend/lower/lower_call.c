@@ -164,7 +164,7 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 		index = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, helper_effects(helper));
 		f->m->externs.data[index].gives_object = helper->gives_object;
 		ir_ref given = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
-		for (uint32_t i = 0; i < count; i++)
+		for (uint32_t i = 0; i < count && helper_changes_map(f, callee); i++)
 			if (call->call.args.data[i]->type->kind == TYPE_MAP)
 				refresh_entries(f, call->call.args.data[i]->name.decl);
 		return given;

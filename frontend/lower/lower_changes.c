@@ -19,6 +19,11 @@ struct change_search {
 	struct change_set *set;
 };
 
+static bool is_changing_helper(const char *name)
+{
+	return !strcmp(name, "bpf_map_update_elem") || !strcmp(name, "bpf_map_delete_elem");
+}
+
 static bool has_map(const struct change_set *set, const struct decl *map)
 {
 	for (uint32_t i = 0; i < set->maps.len; i++)
@@ -42,9 +47,18 @@ static void add_callee(struct change_search *search, const struct decl *callee)
 		add_map(search, set->maps.data[i]);
 }
 
-/* A map handed to a helper may come back changed. */
+bool helper_changes_map(const struct body *f, const struct decl *helper)
+{
+	const char *name = intern_text(&f->lw->compile->names, helper->name);
+	return is_changing_helper(name);
+}
+
+/* The map that a helper is to change. */
 static void add_map_arguments(struct change_search *search, const struct expr *call)
 {
+	const struct intern *names = &search->lw->compile->names;
+	if (!is_changing_helper(intern_text(names, call->call.target->name)))
+		return;
 	for (uint32_t i = 0; i < call->call.args.len; i++) {
 		const struct expr *arg = call->call.args.data[i];
 		if (arg->type->kind == TYPE_MAP && arg->kind == EXPR_NAME)

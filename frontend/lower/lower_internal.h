@@ -421,6 +421,7 @@ bool may_go_stale(struct body *f, const struct decl *map, const struct block *sc
 /* After a change of the map: looks the variables in view up again. */
 void refresh_entries(struct body *f, const struct decl *map);
 void refresh_after_call(struct body *f, const struct decl *callee);
+bool helper_changes_map(const struct body *f, const struct decl *helper);
 
 /* ---- lower_packet.c ---- */
 
