@@ -54,7 +54,8 @@ static bool has_references(const struct program *p)
 	bool ok = has_text(payload, m->header->source_name);
 	for (uint32_t i = 0; i < m->header->program_count; i++)
 		ok = ok && has_text(payload, m->programs[i].name) &&
-		     has_text(payload, m->programs[i].kind);
+		     has_text(payload, m->programs[i].kind) &&
+		     has_text(payload, m->programs[i].watched);
 	for (uint32_t i = 0; i < m->header->map_count; i++)
 		ok = ok && has_text(payload, m->maps[i].name);
 	for (uint32_t i = 0; i < m->header->option_count; i++)
@@ -128,6 +129,7 @@ static int prepare(struct program *p)
 
 static void clean_up(struct program *p)
 {
+	ops_close(p);
 	events_close(p);
 	inner_close(p);
 	object_close(p);

@@ -11,18 +11,54 @@
 
 enum { FREE, CHECKED };
 enum { NONE, READ, WRITE };
+enum { ENTRY, RETURN };
 
 static const struct kernel_program programs[] = {
 #define PROGRAM(name, attribute, arg, context, result, section, on_failure, type, attach, min,     \
 		max, range, packet, access, helpers, kernel)                                       \
 	{{name, attribute, arg, context, result, section, on_failure, min, max, range == CHECKED,  \
-	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel},      \
+	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel,       \
+	  NAMES_NOTHING, PARAMS_CONTEXT, false, NULL},                                             \
+	 type,                                                                                     \
+	 attach,                                                                                   \
+	 KERNEL_SET_##helpers},
+#define TRACER(name, attribute, names, params, when, context, fallback, type, attach, min, max,    \
+	       range, helpers, kernel)                                                             \
+	{{name, attribute, "", context, "i32", name, 0, min, max, range == CHECKED, false,         \
+	  1u << KERNEL_FAMILY_TRACE, 1u << KERNEL_SET_##helpers, kernel, NAMES_##names,            \
+	  PARAMS_##params, when == RETURN, fallback},                                              \
 	 type,                                                                                     \
 	 attach,                                                                                   \
 	 KERNEL_SET_##helpers},
 #include "bpf-backend/kernel/prog_types.def"
 #undef PROGRAM
+#undef TRACER
 };
+
+static const struct arch_info archs[] = {
+#define ARGS(...)                                                                                  \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define ARCH(name, count, args, result, syscall_args, syscalls)                                    \
+	{name, count, args, result, syscall_args, syscalls},
+#include "bpf-backend/kernel/archs.def"
+#undef ARCH
+#undef ARGS
+};
+
+const struct arch_info *kernel_find_arch(const char *name)
+{
+	for (uint32_t i = 0; i < COUNT(archs); i++)
+		if (!strcmp(archs[i].name, name))
+			return &archs[i];
+	return NULL;
+}
+
+const struct arch_info *kernel_arch_at(uint32_t index)
+{
+	return index < COUNT(archs) ? &archs[index] : NULL;
+}
 
 const struct kernel_program *kernel_program_at(uint32_t index)
 {

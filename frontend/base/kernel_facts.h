@@ -32,6 +32,38 @@ struct ctx_field {
 	uint32_t kernel;           // first release that has it
 };
 
+/* What the argument of a program's attribute names in the kernel or in another program. */
+enum attribute_names {
+	NAMES_NOTHING,     // it is one of the words of the table, or absent
+	NAMES_FUNCTION,    // of the kernel; also a system call: sys_openat
+	NAMES_PLACE,       // the same, or a place in it: vfs_read+0x10
+	NAMES_EVENT,       // a tracepoint: sched/sched_switch
+	NAMES_TYPED_EVENT, // a tracepoint without its category
+	NAMES_HOOK,        // of Linux security modules
+	NAMES_ITERATOR,
+	NAMES_SYMBOL, // of a program or library: /bin/bash:readline
+	NAMES_NOTE,   // a probe that a program declares: /bin/x:provider:name
+};
+
+/* Where a program finds its parameters. */
+enum program_params {
+	PARAMS_CONTEXT,   // the only one is the context
+	PARAMS_SLOTS,     // 64 bits each in the context, as the kernel function has them
+	PARAMS_REGISTERS, // of a call of a kernel function; the context is a pt_regs
+	PARAMS_USER,      // of a call in userspace
+	PARAMS_NOTE,      // where the note of the probe says
+};
+
+/* What tracing has to know of a processor. Offsets are bytes in struct pt_regs. */
+struct arch_info {
+	const char *name; // "x86_64"
+	uint8_t arg_count;
+	uint16_t args[8]; // of function calls
+	uint16_t result;
+	uint16_t syscall_args[6]; // as the entry of a system call finds them
+	const char *syscalls; // what stands before the name of the function of one: "__x64_sys_"
+};
+
 /* A kind of eBPF program, chosen by an attribute. */
 struct program_kind {
 	const char *name;      // key shared by all stages: "xdp", "tc/ingress"
@@ -47,6 +79,11 @@ struct program_kind {
 	uint32_t access;  // its family, one bit: which fields of its context it may use
 	uint32_t helpers; // its family, one bit: which helpers it may call
 	uint32_t kernel;  // first release that has it
+	uint8_t names;    // enum attribute_names
+	uint8_t params;   // enum program_params
+	bool has_result;  // it runs when a function returns: a further last parameter is the result
+	/* Name of the kind that is taken where the kernel cannot attach this one; NULL: none. */
+	const char *fallback;
 };
 
 enum map_shape {

@@ -95,6 +95,22 @@ static void print_array(struct list_printer *p, const struct btf_type *t, uint32
 	buf_printf(p->out, is_pointer ? "; %u]" : "[%u]", count);
 }
 
+/* True for a struct, union or enum without a name, so that a typedef is the only one. */
+static bool is_nameless(struct list_printer *p, uint32_t id)
+{
+	struct btf_type t;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && list_get(p, id, &t); depth++) {
+		if (t.kind == BTF_KIND_STRUCT || t.kind == BTF_KIND_UNION ||
+		    t.kind == BTF_KIND_ENUM || t.kind == BTF_KIND_ENUM64)
+			return !*t.name;
+		if (t.kind != BTF_KIND_CONST && t.kind != BTF_KIND_VOLATILE)
+			return false;
+		id = t.type;
+	}
+	return false;
+}
+
 /* A struct or union without a name, where it stands. */
 static void print_inline(struct list_printer *p, const struct btf_type *t, uint32_t depth)
 {
@@ -137,6 +153,8 @@ static void print_ref(struct list_printer *p, uint32_t id, uint32_t depth)
 	case BTF_KIND_TYPEDEF:
 		if (!strncmp(t.name, "__be", 4))
 			buf_add_text(p->out, t.name + 2);
+		else if (is_nameless(p, t.type))
+			buf_add_text(p->out, t.name);
 		else
 			print_ref(p, t.type, depth + 1);
 		return;

@@ -16,6 +16,7 @@
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
 #include "frontend/driver/pipeline.h"
+#include "frontend/driver/verify.h"
 #include "frontend/lsp/lsp.h"
 #include "ks/loader.h"
 
@@ -56,12 +57,24 @@ static const struct btf *open_server_btf(void *owner)
 	return s->btf;
 }
 
+/* The types are kept for all checks, so the modules are added to them once. */
+static bool open_server_modules(void *owner, const struct btf *btf)
+{
+	struct server_btf *s = owner;
+
+	if (s->options->btf.len)
+		return false;
+	return btf->module_count || kernel_btf_add_modules(s->compile, (struct btf *)btf);
+}
+
 static int serve(struct compile *compile, const struct options *o)
 {
 	struct server_btf btf = {.compile = compile, .options = o};
 	struct lsp_options lsp = {.folders = o->folders.data,
 				  .folder_count = o->folders.len,
+				  .arch = pipeline_arch(o),
 				  .open_btf = open_server_btf,
+				  .open_modules = open_server_modules,
 				  .btf_owner = &btf};
 	int status = pipeline_read_kernel(o, &lsp.kernel);
 
@@ -91,6 +104,8 @@ static int run_command(struct compile *compile, const struct options *o)
 		status = dump_run(compile, o);
 	else if (o->command == COMMAND_LIST)
 		status = list_run(compile, o);
+	else if (o->command == COMMAND_VERIFY)
+		status = verify_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

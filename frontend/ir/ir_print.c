@@ -342,6 +342,16 @@ static void print_fn_head(struct printer *p, uint32_t index)
 		buf_add_text(p->out, " program ");
 		print_quoted(p, fn->program, strlen(fn->program));
 	}
+	if (fn->watched) {
+		buf_add_text(p->out, " watches ");
+		print_quoted(p, fn->watched, strlen(fn->watched));
+	}
+	if (fn->stands_in_for) {
+		buf_add_text(p->out, " for ");
+		print_name(p, fn->stands_in_for);
+	}
+	if (fn->has_kernel_context)
+		buf_add_text(p->out, " kernel_context");
 	if (fn->is_inline)
 		buf_add_text(p->out, " inline");
 	if (fn->is_exported)

@@ -293,7 +293,13 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 		return core_load_bits(f, place, type);
 	if (place->bit_width)
 		return load_bits(f, place, type);
-	uint32_t width = value_width(type);
+	uint32_t width = value_width(type), real = context_field_width(f, place);
+	if (real) {
+		uint16_t narrow_aux = ir_mem_aux(real, false, place->space);
+		ir_ref value = ir_emit_load(&f->b, IR_I32, place_base(f, place), place->offset,
+					    narrow_aux);
+		return to_register(f, value, value_type(type), true);
+	}
 	uint16_t aux = ir_mem_aux(width, value_is_signed(type) && width < 4, place->space);
 	return ir_emit_load(&f->b, value_type(type), place_base(f, place), place->offset, aux);
 }

@@ -200,6 +200,18 @@ static ir_ref lower_attach(struct body *f, struct expr *call)
 	return call_runtime(f, "ks_attach", IR_I32, IR_EFFECT_OTHER, args, 3);
 }
 
+static ir_ref lower_attach_counter(struct body *f, struct expr *call)
+{
+	ir_ref args[3];
+	args[0] = lower_value(f, call->call.args.data[0]);
+	struct expr *options = call->call.args.data[1];
+	struct place place = lower_temporary(f, options, options->type);
+	args[1] = place_address(f, &place);
+	args[2] = to_register(f, lower_value(f, call->call.args.data[2]), IR_I64, false);
+	f->b.where = call->where;
+	return call_runtime(f, "ks_attach_counter", IR_PTR, IR_EFFECT_OTHER, args, 3);
+}
+
 static ir_ref call_with_value(struct body *f, struct expr *call, const char *name,
 			      enum ir_type result)
 {
@@ -221,7 +233,7 @@ static ir_ref lower_string_len(struct body *f, struct expr *call)
 	return text_length(f, &text);
 }
 
-static ir_ref call_builtin(struct body *f, struct expr *call)
+static ir_ref call_builtin(struct body *f, struct expr *call, const struct place *to)
 {
 	switch ((enum builtin)call->call.target->builtin.id) {
 	case BUILTIN_PRINT:
@@ -232,6 +244,20 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return lower_attach(f, call);
 	case BUILTIN_DETACH:
 		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_REGISTER:
+		return lower_register(f, call, "ks_register");
+	case BUILTIN_UNREGISTER:
+		return lower_register(f, call, "ks_unregister");
+	case BUILTIN_ATTACH_COUNTER:
+		return lower_attach_counter(f, call);
+	case BUILTIN_DETACH_COUNTER:
+		return call_with_value(f, call, "ks_detach_counter", IR_VOID);
+	case BUILTIN_READ:
+		return call_with_value(f, call, "ks_read_counter", IR_I64);
+	case BUILTIN_READ_USER:
+	case BUILTIN_READ_USER_STR:
+	case BUILTIN_READ_KERNEL_STR:
+		return lower_memory_read(f, call, to);
 	case BUILTIN_SLEEP:
 		return call_with_value(f, call, "ks_sleep", IR_VOID);
 	case BUILTIN_NOW_NS:
@@ -292,10 +318,6 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
 	case BUILTIN_EXEC:
 	case BUILTIN_DAEMON:
-	case BUILTIN_REGISTER:
-	case BUILTIN_UNREGISTER:
-	case BUILTIN_READ_USER:
-	case BUILTIN_READ_USER_STR:
 	case BUILTIN_COUNT:
 		break;
 	}
@@ -306,7 +328,7 @@ ir_ref lower_call(struct body *f, struct expr *call, const struct place *to)
 {
 	const struct decl *target = call->call.target;
 	if (target && target->kind == DECL_BUILTIN)
-		return call_builtin(f, call);
+		return call_builtin(f, call, to);
 	if (target && target->kind == DECL_EXTERN)
 		return call_extern(f, call);
 	if (target && target->func.program)

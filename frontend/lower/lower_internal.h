@@ -25,6 +25,7 @@ enum callback_kind {
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
 	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
+	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
 	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
@@ -146,6 +147,8 @@ struct body {
 	enum ir_target target;
 	struct decl *decl;
 	struct decl **bound; // functions that the parameters stand for, NULL where there are none
+	const struct program_kind *kind; // of a program; NULL for other functions
+	ir_ref context;                  // of a program that has other parameters
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
@@ -329,6 +332,8 @@ ir_ref core_load_bits(struct body *f, const struct place *place, const struct ty
 /* A fresh str of the type with the characters at a place in a struct of the kernel. */
 struct place core_text(struct body *f, const struct place *from, const struct type *type);
 
+/* read_user(), read_user_str(), read_kernel_str(); `to` is where an aggregate goes. */
+ir_ref lower_memory_read(struct body *f, struct expr *call, const struct place *to);
 /* has_field(), has_type() and the like. lower_question.c */
 ir_ref lower_kernel_question(struct body *f, struct expr *call);
 
@@ -339,6 +344,17 @@ ir_ref load_bits(struct body *f, const struct place *place, const struct type *t
 void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
 /* Puts a constant into the bytes of the storage unit of a bit-field. */
 void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
+
+/* ---- lower_trace.c ---- */
+
+/* True for a program whose parameters are not its context as it comes. */
+bool is_tracer(const struct program_kind *kind);
+/* True when the context is a struct of the kernel. */
+bool has_kernel_context(const struct program_kind *kind);
+/* Parameters of such a program. */
+void enter_tracer_params(struct body *f);
+/* Bytes that an access to a field of the context really has; 0: as its type says. */
+uint32_t context_field_width(const struct body *f, const struct place *place);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -425,6 +441,9 @@ bool helper_changes_map(const struct body *f, const struct decl *helper);
 
 /* ---- lower_packet.c ---- */
 
+/* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
+void lower_impls(struct lower *lw);
+ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);
 bool is_ctx_at(const struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
 /* The same as a condition: stores the pointer in `slot` and goes to `yes`, or goes to `no`. */

@@ -251,6 +251,22 @@ static void set_signature(struct ir_fn *fn, const struct type *type, bool may_th
 
 /* The verifier cannot follow a pointer to packet or map memory through a call, and passes five
  * arguments. */
+static void set_tracer_signature(struct lower *lw, struct ir_fn *fn, const struct decl *decl)
+{
+	struct ir_dmember *member = ARENA_NEW(lw->m->arena, struct ir_dmember);
+	member->name = intern_string(&lw->compile->names, "ctx");
+	member->type = lower_dtype(lw, lw->program->types.program_handle); // a pointer to nothing
+	fn->result = IR_I32;
+	fn->params = ARENA_ARRAY(fn->arena, uint8_t, 1);
+	fn->params[fn->param_count++] = IR_PTR;
+	fn->dtype = ir_add_dtype(
+		lw->m, (struct ir_dtype){.kind = IR_DTYPE_FUNC,
+					 .target = lower_dtype(lw, lw->program->types.i32),
+					 .members = member,
+					 .member_count = 1});
+	fn->watched = decl->func.program_arg;
+}
+
 static bool must_inline(const struct ir_fn *fn)
 {
 	if (fn->target != IR_TARGET_BPF || fn->program)
@@ -277,22 +293,28 @@ static const struct type *without_bound(struct lower *lw, const struct decl *dec
 	return type_make_func(types, params, count, t->func.result);
 }
 
-static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name, enum ir_target target,
-		       struct decl **bound)
+/* As a program of that kind, or with NULL as another function. */
+static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name,
+		       const struct program_kind *kind, enum ir_target target, struct decl **bound)
 {
 	uint32_t index = ir_add_fn(lw->m, name, target);
 	struct ir_fn *fn = lw->m->fns.data[index];
 	const struct type *type = without_bound(lw, decl, bound);
 	fn->where = decl->name_where;
-	fn->program = decl->func.program ? decl->func.program->name : NULL;
+	fn->program = kind ? kind->name : NULL;
+	fn->has_kernel_context = kind && has_kernel_context(kind);
 	fn->is_packet_constant = fn->program && !decl->func.program->writes_packet;
 	fn->is_tcx = fn->program && !strcmp(decl->func.program->attribute, "tc") &&
 		     !decl->func.has_other_results;
 	fn->is_exported = fn->program || decl == lw->program->main;
-	fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
-	set_signature(fn, type, fn_may_throw(lw, decl));
+	if (kind && is_tracer(kind)) {
+		set_tracer_signature(lw, fn, decl);
+	} else {
+		fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
+		set_signature(fn, type, fn_may_throw(lw, decl));
+	}
 	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {.decl = decl, .bound = bound, .index = index};
+	struct pending_fn pending = {.decl = decl, .bound = bound, .kind = kind, .index = index};
 	vec_push(lw->m->arena, &lw->queue, pending);
 	return index;
 }
@@ -302,7 +324,7 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
 	if (!*known) // adding may move what `known` points at
 		*map_insert(&lw->fns, MAP_PTR(decl) << 2 | target) =
-			add_fn(lw, decl, decl->link_name, target, NULL) + 1;
+			add_fn(lw, decl, decl->link_name, decl->func.program, target, NULL) + 1;
 	return (uint32_t)*map_find(&lw->fns, MAP_PTR(decl) << 2 | target) - 1;
 }
 
@@ -332,7 +354,30 @@ uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
 		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
 			return p->index;
 	}
-	return add_fn(lw, decl, bound_name(lw, decl), IR_TARGET_BPF, bound);
+	return add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
+}
+
+static const struct program_kind *find_kind(const struct lower *lw, const char *name)
+{
+	const struct program_kind *k;
+	for (uint32_t i = 0; (k = lw->info->program_kind_at(i)); i++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+/* The same program once more, for kernels that cannot attach it as what it is. */
+static void request_fallback(struct lower *lw, struct decl *decl)
+{
+	const struct program_kind *kind = find_kind(lw, decl->func.program->fallback);
+	if (!kind)
+		return;
+	symbol name = intern_string(&lw->compile->names,
+				    arena_printf(lw->m->arena, "%s__%s",
+						 intern_text(&lw->compile->names, decl->link_name),
+						 kind->name));
+	uint32_t index = add_fn(lw, decl, name, kind, IR_TARGET_BPF, NULL);
+	lw->m->fns.data[index]->stands_in_for = decl->link_name;
 }
 
 static void request_roots(struct lower *lw)
@@ -341,6 +386,11 @@ static void request_roots(struct lower *lw)
 	for (uint32_t i = 0; i < functions->len; i++)
 		if (functions->data[i]->func.program && !functions->data[i]->func.is_unavailable)
 			request_fn(lw, functions->data[i], IR_TARGET_BPF);
+	for (uint32_t i = 0; i < functions->len; i++)
+		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
+		    !functions->data[i]->func.is_unavailable)
+			request_fallback(lw, functions->data[i]);
+	lower_impls(lw);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {

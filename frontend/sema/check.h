@@ -115,6 +115,7 @@ struct space {
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
 	bool is_opened;
+	bool has_modules;   // those of modules were asked for
 	bool is_broken;     // what was to be opened could not; that was reported
 	struct map types;   // BTF id to type
 	struct map ids;     // DECL_STRUCT or DECL_ENUM to BTF id
@@ -169,6 +170,9 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 			     const struct type *got);
 /* Value of a constant as the author would write it. */
 const char *value_text(struct checker *c, const struct type *type, uint64_t value);
+
+/* Tells how a word of another language is written here. False when it is none such. */
+bool report_foreign(struct checker *c, struct diag *d, span where, const char *word);
 
 enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
 /* What the table says about a name, or NULL. */
@@ -233,6 +237,27 @@ void kernel_offer_constants(struct checker *c, struct suggestion *s);
 struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
+/* Parameters and result of a function of the kernel. */
+struct kernel_param {
+	symbol name; // 0: not told
+	struct type *type;
+	uint16_t slot; // of 64 bits, among those of all parameters
+};
+struct kernel_proto {
+	struct kernel_param *params;
+	uint32_t count;
+	uint16_t slots; // of all of them
+	struct type *result;
+};
+/* False when the kernel has none of that name. */
+bool kernel_find_proto(struct checker *c, const char *function, struct kernel_proto *out);
+/* The same of what a typedef of a pointer to a function names. */
+bool kernel_find_typedef_proto(struct checker *c, const char *name, struct kernel_proto *out);
+/* True when the kernel's types are known. */
+bool kernel_has_types(struct checker *c);
+bool kernel_has_struct(struct checker *c, const char *name);
+/* Offers the functions (typedefs) whose names begin with `prefix`, without it. */
+void kernel_offer(struct checker *c, struct suggestion *s, const char *prefix, bool typedefs);
 /* True for a struct that the kernel only declares. */
 bool kernel_is_opaque(struct checker *c, const struct decl *d);
 /* True for a struct or enum that comes from the kernel. */
@@ -342,6 +367,9 @@ struct expr *check_expr(struct checker *c, struct expr *e, struct type *hint);
 struct expr *check_value(struct checker *c, struct expr *e, struct type *hint);
 /* A value of exactly this type. */
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type);
+/* The same for what d is to hold (a function: to return); a report points at d. */
+struct expr *check_as_declared(struct checker *c, struct expr *e, struct type *type,
+			       const struct decl *d);
 struct expr *check_condition(struct checker *c, struct expr *e);
 /* Operators (check_operator.c). */
 struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
@@ -416,6 +444,8 @@ void check_nulls(struct checker *c);
 
 /* An attribute that cannot stand before `what` (check_program.c). */
 void report_attribute(struct checker *c, const struct attribute *a, const char *what);
+/* Hook, context and parameters of a program that watches something (check_trace.c). */
+void check_tracer(struct checker *c, struct decl *d);
 /* Target, program kind and signature of a function from its attributes. */
 void check_function_signature(struct checker *c, struct decl *d);
 /* Remembers that the function being checked needs another one. */

@@ -67,6 +67,8 @@ struct expr *place_entry(struct expr *e)
 
 /* ---- fields ---- */
 
+enum { LISTED_FIELDS = 8 }; // so few are listed when none is near
+
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where)
 {
 	struct decl *f = type_find_field(record, name);
@@ -79,6 +81,13 @@ struct decl *find_field(struct checker *c, const struct type *record, symbol nam
 	for (uint32_t i = 0; i < record->record.fields.len; i++)
 		suggestion_offer(&s, NAME(c, record->record.fields.data[i]->name));
 	report_suggestion(c, d, where, &s);
+	if (!s.best && record->record.fields.len && record->record.fields.len <= LISTED_FIELDS) {
+		const char *all = NULL;
+		for (uint32_t i = 0; i < record->record.fields.len; i++)
+			all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+					   NAME(c, record->record.fields.data[i]->name));
+		diag_hint(c->diags, d, "it has %s", all);
+	}
 	if (record->decl)
 		report_declared(c, d, record->decl);
 	return NULL;

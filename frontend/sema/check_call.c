@@ -53,12 +53,47 @@ static struct expr *check_function_call(struct checker *c, struct expr *e, struc
 		return fail_call(c, e);
 	for (uint32_t i = 0; i < e->call.args.len; i++) {
 		struct expr **arg = &e->call.args.data[i];
-		*arg = check_as(c, *arg, d->type->func.params[i]);
+		*arg = i < d->func.params.len ? check_as_declared(c, *arg, d->type->func.params[i],
+								  d->func.params.data[i])
+					      : check_as(c, *arg, d->type->func.params[i]);
 	}
 	return e;
 }
 
 /* ---- BPF helpers ---- */
+
+/* A text, array or struct stands for its address, as in C; also a text that is written out. */
+static struct expr *address_of_object(struct checker *c, struct expr *arg)
+{
+	bool is_text = arg->kind == EXPR_STRING;
+
+	if (!type_is_aggregate(arg->type) || (!is_text && !is_place(arg)) || place_entry(arg))
+		return arg;
+	struct decl *root = is_text ? NULL : place_root(arg);
+	if (root)
+		root->variable.is_address_taken = true;
+	struct expr *e = ARENA_NEW(c->arena, struct expr);
+	e->kind = EXPR_UNARY;
+	e->where = arg->where;
+	e->unary.op = UNARY_ADDR;
+	e->unary.operand = arg;
+	e->type = type_make_pointer(c->types, arg->type);
+	return e;
+}
+
+/* The context of the program, or of one that calls this function. */
+static bool is_context_pointer(const struct checker *c, const struct expr *arg)
+{
+	const struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
+	const struct type *t = arg->type;
+
+	if (type_has_rows(t))
+		return true;
+	bool is_param = d && d->kind == DECL_PARAM && t->kind == TYPE_POINTER &&
+			type_is_kernel(t->element) && c->fn.decl;
+	return is_param && (!c->fn.decl->func.program || (d->variable.source == SOURCE_CONTEXT &&
+							  c->fn.decl->func.params.len == 1));
+}
 
 static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char letter,
 				     const char *name)
@@ -77,8 +112,8 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_has_rows(arg->type) ? NULL : "the program's context";
-		else
+			want = is_context_pointer(c, arg) ? NULL : "the program's context";
+		else if ((arg = address_of_object(c, arg))->type->kind != TYPE_ERROR)
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
 	if (!want || arg->type->kind == TYPE_ERROR)
@@ -222,6 +257,76 @@ static struct expr *check_kernel_constant_arg(struct checker *c, struct expr *ar
 	return fail(c, arg);
 }
 
+static struct type *counter_options(struct checker *c)
+{
+	struct decl *d = scope_find(&c->prelude, intern_string(&c->compile->names, "perf_options"));
+
+	return d && d->kind == DECL_STRUCT ? d->type : NULL;
+}
+
+/* A literal must say what is counted, and where. */
+static struct expr *check_counter_options(struct checker *c, struct expr *arg)
+{
+	static const char *const needed[] = {"perf_type", "perf_config"};
+	struct type *t = counter_options(c);
+	int64_t pid = -1, cpu = 0;
+
+	arg = check_as(c, arg, t ? t : c->types->error);
+	if (arg->kind != EXPR_STRUCT || arg->type->kind == TYPE_ERROR)
+		return arg;
+	bool is_given[2] = {false, false};
+	for (uint32_t i = 0; i < arg->literal.fields.len; i++) {
+		const struct field_init *init = &arg->literal.fields.data[i];
+		const char *name = NAME(c, init->field->name);
+		for (int k = 0; k < 2; k++)
+			is_given[k] = is_given[k] || !strcmp(name, needed[k]);
+		if (!strcmp(name, "pid"))
+			pid = init->value->is_const ? (int64_t)init->value->value : 0;
+		if (!strcmp(name, "cpu"))
+			cpu = init->value->is_const ? (int64_t)init->value->value : 0;
+	}
+	for (int k = 0; k < 2; k++)
+		if (!is_given[k])
+			diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+				    arena_printf(c->arena, "`%s` must be given", needed[k]));
+	if (pid == -1 && cpu == -1)
+		diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+			    "every process on every processor cannot be counted at once: `pid` or "
+			    "`cpu` must be another number than -1");
+	return arg;
+}
+
+/* Type of a variable, or of a literal, that is not checked yet. */
+static const struct type *type_ahead(struct checker *c, const struct expr *e)
+{
+	bool is_named = e->kind == EXPR_STRUCT && e->literal.node &&
+			e->literal.node->kind == TYPE_NODE_NAME;
+	symbol name = is_named               ? e->literal.node->named.name
+		      : e->kind == EXPR_NAME ? e->name.name
+					     : 0;
+	const struct decl *d = name ? find_name(c, name) : NULL;
+
+	if (d && (d->kind == DECL_STRUCT || d->kind == DECL_GLOBAL))
+		check_decl(c, (struct decl *)d);
+	return d && d->check_state == 2 ? d->type : NULL;
+}
+
+/* attach() and detach() of performance counters are functions of their own. */
+static struct decl *choose_overload(struct checker *c, const struct expr *e, struct decl *d)
+{
+	int id = d->builtin.id;
+	uint32_t at = id == BUILTIN_ATTACH;
+	const struct type *t =
+		(id == BUILTIN_ATTACH || id == BUILTIN_DETACH) && at < e->call.args.len
+			? type_ahead(c, e->call.args.data[at])
+			: NULL;
+
+	if (!t || t != (at ? counter_options(c) : c->types->perf_attachment))
+		return d;
+	const char *name = at ? "attach counter" : "detach counter";
+	return scope_find(&c->prelude, intern_string(&c->compile->names, name));
+}
+
 static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
 {
 	arg = check_value(c, arg, NULL);
@@ -254,6 +359,10 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 		return check_field_name_arg(c, arg);
 	case 'I':
 		return check_impl_arg(c, arg);
+	case 'O':
+		return check_counter_options(c, arg);
+	case 'A':
+		return check_as(c, arg, c->types->perf_attachment);
 	case 'E':
 		return check_kernel_constant_arg(c, arg);
 	case 'P':
@@ -356,6 +465,7 @@ static bool set_builtin_type(struct checker *c, struct expr *e, const struct bui
 static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d,
 				       struct type *hint)
 {
+	d = choose_overload(c, e, d);
 	const struct builtin_row *row = &builtin_rows[d->builtin.id];
 	const char *params = *row->params == 'x' ? row->params + 1 : row->params;
 
@@ -417,17 +527,24 @@ static struct decl *find_method(struct checker *c, const struct type *t, const c
 	return d;
 }
 
-static void offer_methods(struct suggestion *s, const struct type *t)
+/* Offers the methods of a type; gives all of them as text, NULL when it has none. */
+static const char *offer_methods(struct checker *c, struct suggestion *s, const struct type *t)
 {
 	char family[32];
+	const char *all = NULL;
 
 	for (const char *at = NULL; method_family(t, &at, family);) {
 		size_t len = strlen(family);
-		for (int i = 0; i < BUILTIN_COUNT; i++)
-			if (!strncmp(builtin_rows[i].name, family, len) &&
-			    builtin_rows[i].name[len] == '.')
-				suggestion_offer(s, builtin_rows[i].name + len + 1);
+		for (int i = 0; i < BUILTIN_COUNT; i++) {
+			const char *name = builtin_rows[i].name;
+			if (strncmp(name, family, len) != 0 || name[len] != '.')
+				continue;
+			suggestion_offer(s, name + len + 1);
+			all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+					   name + len + 1);
+		}
 	}
+	return all;
 }
 
 /* A call through a function value; call.target stays NULL. */
@@ -497,8 +614,10 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
 					TEXT(c, base->type), method);
 	struct suggestion s = suggestion_begin(method);
-	offer_methods(&s, base->type);
+	const char *all = offer_methods(c, &s, base->type);
 	report_suggestion(c, diag, callee->field.name_where, &s);
+	if (!s.best && all)
+		diag_hint(c->diags, diag, "it has %s", all);
 	return fail_call(c, e);
 }
 

@@ -204,9 +204,11 @@ static struct expr *check_struct_literal(struct checker *c, struct expr *e)
 			f->field = find_field(c, t, f->name, f->where);
 		for (uint32_t j = 0; f->field && j < i; j++)
 			if (e->literal.fields.data[j].field == f->field)
-				diag_report(c->diags, D_DUPLICATE_FIELD, f->where,
-					    NAME(c, f->name));
-		f->value = f->field ? check_as(c, f->value, f->field->type)
+				diag_note(c->diags,
+					  diag_report(c->diags, D_DUPLICATE_FIELD, f->where,
+						      NAME(c, f->name)),
+					  e->literal.fields.data[j].where, "it is given here");
+		f->value = f->field ? check_as_declared(c, f->value, f->field->type, f->field)
 				    : check_value(c, f->value, NULL);
 		if (f->field)
 			check_bit_value(c, f->value, f->field);
@@ -379,7 +381,10 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_OFFSETOF:
 		return check_offsetof(c, e);
 	case EXPR_TYPE:
-		diag_report(c->diags, D_EXPECTED_EXPRESSION, e->where, "a type");
+		diag_hint(c->diags,
+			  diag_report(c->diags, D_EXPECTED_EXPRESSION, e->where, "a type"),
+			  "to convert a value write `value as %s`",
+			  TEXT(c, check_type(c, e->type_arg.node)));
 		return fail(c, e);
 	case EXPR_ERROR:
 	case EXPR_CONVERT:
@@ -408,6 +413,24 @@ struct expr *check_value(struct checker *c, struct expr *e, struct type *hint)
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type)
 {
 	return convert_to(c, check_expr(c, e, type), type);
+}
+
+struct expr *check_as_declared(struct checker *c, struct expr *e, struct type *type,
+			       const struct decl *d)
+{
+	uint32_t count = c->diags->list.len;
+
+	e = check_as(c, e, type);
+	if (e->type->kind != TYPE_ERROR || c->diags->list.len == count || !d->name_where.end)
+		return e;
+	struct diag *diag = vec_last(&c->diags->list);
+	bool is_about_type = diag->id == D_TYPE_MISMATCH || diag->id == D_CONSTANT_RANGE;
+	if (is_about_type && diag->where.begin == e->where.begin && d->kind == DECL_FUNC)
+		diag_note(c->diags, diag, d->name_where, "`%s` returns `%s`", NAME(c, d->name),
+			  TEXT(c, type));
+	else if (is_about_type && diag->where.begin == e->where.begin)
+		report_declared(c, diag, d);
+	return e;
 }
 
 struct expr *check_condition(struct checker *c, struct expr *e)

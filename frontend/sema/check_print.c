@@ -76,7 +76,7 @@ static void check_format(struct checker *c, const struct expr *e, uint32_t first
 		p = spec.text + spec.len;
 		if (!spec.kind) {
 			diag_report(c->diags, D_PRINT_CONVERSION, format->where, text);
-			continue;
+			return; // which argument the next one takes is not known
 		}
 		if (spec.kind == '%')
 			continue;

@@ -186,6 +186,9 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		s->assign.value = check_value(c, s->assign.value, NULL);
 	else if (t->kind == TYPE_MAP)
 		check_map_put(c, s, t);
+	else if (s->assign.target->kind == EXPR_NAME)
+		s->assign.value =
+			check_as_declared(c, s->assign.value, t, s->assign.target->name.decl);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
 	const struct decl *bits = place_bit_field(s->assign.target);
@@ -421,7 +424,7 @@ static bool check_return(struct checker *c, struct stmt *s)
 	if (t->kind != TYPE_VOID) {
 		if (c->fn.decl->func.program)
 			mark_returned(s->expr);
-		s->expr = check_as(c, s->expr, t);
+		s->expr = check_as_declared(c, s->expr, t, c->fn.decl);
 		check_returned_address(c, s->expr);
 		check_program_result(c, s->expr);
 		return false;
@@ -548,6 +551,8 @@ void check_function_body(struct checker *c, uint32_t number)
 	uint32_t mark = locals_open(&c->fn.locals);
 	for (uint32_t i = 0; i < d->func.params.len; i++)
 		declare_local(c, d->func.params.data[i]);
+	if (d->func.context)
+		declare_local(c, d->func.context);
 	if (result_var) {
 		result_var->type = c->fn.result;
 		declare_local(c, result_var);

@@ -199,7 +199,8 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 			return;
 		}
 		if (!t->is_call) {
-			diag_note(c->diags, d, t->where, "thrown here");
+			if (n || t->where.begin != d->where.begin)
+				diag_note(c->diags, d, t->where, "thrown here");
 			return;
 		}
 		const struct func_info *callee = &c->funcs.data[t->callee];

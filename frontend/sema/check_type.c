@@ -35,7 +35,7 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 	if (!c->kernel.btf)
 		diag_hint(c->diags, d,
 			  "the kernel's types were not looked at: there is no BTF (see `--btf`)");
-	if (!c->diags->too_many) {
+	if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
 		offer_type_names(c, &s, c->top);
 		kernel_offer_types(c, &s);

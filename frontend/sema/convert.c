@@ -103,7 +103,11 @@ struct expr *to_value(struct checker *c, struct expr *e)
 		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_VOID) {
-		diag_report(c->diags, D_NO_VALUE, e->where);
+		struct diag *diag = diag_report(c->diags, D_NO_VALUE, e->where);
+		const struct decl *target = e->kind == EXPR_CALL ? e->call.target : NULL;
+		if (target && target->name_where.end)
+			diag_note(c->diags, diag, target->name_where,
+				  "`%s` is declared without a result", NAME(c, target->name));
 		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_FUNC && d && (d->kind == DECL_FUNC || d->kind == DECL_EXTERN))

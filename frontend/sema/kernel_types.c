@@ -36,6 +36,15 @@ static const struct btf *get_btf(struct checker *c)
 	return c->kernel.btf;
 }
 
+/* True when there are types of modules now that were not searched yet. */
+static bool add_modules(struct checker *c)
+{
+	bool is_new = !c->kernel.has_modules && c->info->open_modules;
+
+	c->kernel.has_modules = true;
+	return is_new && c->info->open_modules(c->info->btf_owner, c->kernel.btf);
+}
+
 static struct type *report_damaged(struct checker *c, const char *why)
 {
 	diag_report(c->diags, D_BTF_DAMAGED, (span){0, 0}, why);
@@ -384,6 +393,8 @@ struct decl *kernel_find_type(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_TYPE))
 		return NULL;
 	uint32_t id = find_type_id(btf, NAME(c, name));
+	if ((!id || btf_kind_of(btf, id) == BTF_KIND_FWD) && add_modules(c))
+		id = find_type_id(btf, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_TYPE);
 	struct type *t = type_of(c, id, 0);
@@ -411,6 +422,8 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_CONSTANT))
 		return NULL;
 	uint32_t id = btf_find_enumerator(btf, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find_enumerator(btf, NAME(c, name));
 	struct type *t = id ? type_of(c, id, 0) : NULL;
 	if (t && t->kind == TYPE_ENUM)
 		for (uint32_t i = 0; i < t->decl->enumeration.constants.len; i++) {
@@ -465,7 +478,7 @@ static bool is_tagged(const struct btf *btf, uint32_t id)
 /* A parameter that is a function, which a program would have to make one of. */
 static bool has_callback(struct checker *c, const struct btf_type *proto)
 {
-	struct btf_type t, target;
+	struct btf_type t = {0}, target = {0};
 
 	for (uint32_t i = 0; i < proto->count; i++) {
 		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;
@@ -507,6 +520,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_FUNCTION))
 		return NULL;
 	uint32_t id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_FUNCTION);
 	if (!get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
@@ -518,6 +533,7 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 		struct decl *p =
 			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
 		p->type = d->type->func.params[i];
+		p->variable.index = i;
 		vec_push(c->arena, &d->func.params, p);
 	}
 	d->func.target = TARGET_BPF;
@@ -562,4 +578,78 @@ void kernel_offer_constants(struct checker *c, struct suggestion *s)
 {
 	if (is_capital(s->wanted) && begin_offer(c, s))
 		btf_each_enumerator(c->kernel.btf, offer_constant, s);
+}
+
+/* ---- prototypes ---- */
+
+static void read_proto(struct checker *c, const struct btf_type *proto, struct kernel_proto *out)
+{
+	out->params = ARENA_ARRAY(c->arena, struct kernel_param, proto->count + 1);
+	out->count = proto->count;
+	out->slots = 0;
+	for (uint32_t i = 0; i < proto->count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, proto, i);
+		struct type *t = type_of(c, item.type, 0);
+		out->params[i] = (struct kernel_param){name_of(c, item.name), t, out->slots};
+		out->slots = (uint16_t)(out->slots + (t->size > 8 ? (t->size + 7) / 8 : 1));
+	}
+	out->result = type_of(c, proto->type, 0);
+}
+
+bool kernel_find_proto(struct checker *c, const char *function, struct kernel_proto *out)
+{
+	const struct btf *btf = get_btf(c);
+	struct btf_type func, proto;
+	uint32_t id = btf ? btf_find(btf, BTF_KIND_FUNC, function) : 0;
+
+	if (!id || !get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
+	    proto.kind != BTF_KIND_FUNC_PROTO)
+		return false;
+	read_proto(c, &proto, out);
+	return true;
+}
+
+bool kernel_find_typedef_proto(struct checker *c, const char *name, struct kernel_proto *out)
+{
+	const struct btf *btf = get_btf(c);
+	struct btf_type t;
+	uint32_t id = btf ? btf_find(btf, BTF_KIND_TYPEDEF, name) : 0;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH; depth++) {
+		if (!get_type(c, id, &t))
+			return false;
+		if (t.kind == BTF_KIND_FUNC_PROTO) {
+			read_proto(c, &t, out);
+			return true;
+		}
+		id = t.type;
+	}
+	return false;
+}
+
+bool kernel_has_types(struct checker *c)
+{
+	return get_btf(c) != NULL;
+}
+
+bool kernel_has_struct(struct checker *c, const char *name)
+{
+	const struct btf *btf = get_btf(c);
+
+	return btf && btf_find(btf, BTF_KIND_STRUCT, name);
+}
+
+void kernel_offer(struct checker *c, struct suggestion *s, const char *prefix, bool typedefs)
+{
+	const struct btf *btf = get_btf(c);
+	enum btf_kind kind = typedefs ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC;
+	size_t len = strlen(prefix);
+	struct btf_type t;
+
+	for (uint32_t id = 1; btf && id <= btf->type_count; id++) {
+		if (btf_kind_of(btf, id) != kind || !get_type(c, id, &t))
+			continue;
+		if (!strncmp(t.name, prefix, len))
+			suggestion_offer(s, t.name + len);
+	}
 }

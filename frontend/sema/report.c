@@ -100,6 +100,28 @@ const char *find_unavailable(enum unavailable_space space, const char *name)
 	return NULL;
 }
 
+static const struct {
+	const char *word, *ours;
+	bool is_same; // can be put in its place
+} foreign[] = {
+#define FOREIGN(word, ours, is_same) {word, ours, is_same},
+#include "frontend/sema/foreign.def"
+#undef FOREIGN
+};
+
+bool report_foreign(struct checker *c, struct diag *d, span where, const char *word)
+{
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+		if (strcmp(foreign[i].word, word) != 0)
+			continue;
+		diag_hint(c->diags, d, "here it is written `%s`", foreign[i].ours);
+		if (foreign[i].is_same)
+			diag_fix(c->diags, d, where, foreign[i].ours);
+		return true;
+	}
+	return false;
+}
+
 bool enter(struct checker *c, span where)
 {
 	if (c->depth < SEMA_MAX_DEPTH) {

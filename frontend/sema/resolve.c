@@ -133,8 +133,10 @@ static void add_prelude(struct checker *c)
 		const struct program_kind *k = c->info->program_kind_at(i);
 		if (!k)
 			break;
-		add_context(c, k->context);
+		if (c->info->ctx_field_at(k->context, 0))
+			add_context(c, k->context);
 	}
+	add_context(c, "program_context"); // of programs that take it apart
 	add_builtins(c);
 	if (!text)
 		return;
@@ -569,7 +571,7 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 	if (type_find_named(c->types, name)) {
 		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
 			  text, text);
-	} else if (!c->diags->too_many) {
+	} else if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
 		struct decl *near =

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "frontend/syntax/format_tokens.h"
+#include "frontend/syntax/parse.h"
 
 /* A bracket further right than this does not say where the lines inside it begin. */
 enum { MAX_ALIGNED = 50 };
@@ -490,4 +491,29 @@ void format_module(struct compile *compile, const struct module *module, struct 
 	if (out->len)
 		buf_add_char(out, '\n');
 	align_trailers(&l);
+}
+
+bool format_keeps_program(struct compile *compile, const struct module *module,
+			  const struct buf *layout)
+{
+	const char *text = layout->len ? layout->data : "";
+	struct source_file *file =
+		source_add(&compile->sources, module->file->path, text, (uint32_t)layout->len);
+	struct buf before, after;
+
+	if (!file)
+		return false;
+	const struct module *again = parse_file(compile, file);
+	if (compile->diags.errors)
+		return false;
+	buf_init(&before);
+	buf_init(&after);
+	ast_print_module(compile, module, &before);
+	ast_print_module(compile, again, &after);
+	bool same = before.len == after.len &&
+		    (!before.len || !memcmp(before.data, after.data, before.len)) &&
+		    format_same_comments(module->file->text, file->text);
+	buf_fini(&before);
+	buf_fini(&after);
+	return same;
 }

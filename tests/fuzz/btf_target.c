@@ -46,7 +46,7 @@ static void print_types(const struct btf *btf)
 	buf_init(&out);
 	for (uint32_t id = 1; id <= btf->type_count && id <= MAX_PRINTED && out.len < MAX_OUTPUT;
 	     id++) {
-		struct list_printer p = {btf, &out, NULL, 0};
+		struct list_printer p = {.btf = btf, .out = &out};
 		if (DECLARED_KINDS >> btf_kind_of(btf, id) & 1)
 			list_print_type(&p, id);
 		if (btf_kind_of(btf, id) == BTF_KIND_FUNC_PROTO)

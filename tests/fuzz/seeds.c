@@ -110,7 +110,7 @@ static uint32_t word_at(const uint8_t *p)
 /* The record of a type, its ids and names changed to the new ones. */
 static void add_type(struct piece *p, uint32_t id, struct buf *out)
 {
-	const uint8_t *at = p->from->types + p->from->offsets[id];
+	const uint8_t *at = p->from->kernel.types + p->from->kernel.offsets[id - 1];
 	struct btf_type t = btf_get_type(p->from, id);
 	uint32_t fixed = 0, each = 0;
 

@@ -7,6 +7,10 @@
  *	                              the layout of a rough text has the tree of the plain one, and laying out again
  *	                              changes nothing
  *	gentest edit FIRST COUNT      programs with random edits: a message or none, within a second
+ *	gentest load FIRST COUNT      eBPF programs into the running kernel, which takes all of them, and run there and
+ *	                              in the interpreter with the same result
+ *	gentest structs FIRST COUNT C BYTES   layouts of structs for a C compiler to check, see structs.c
+ *	gentest bpf SEED              prints such a program
  * The first few failures are shown (GENTEST_SHOWN: how many); the exit status is 1 when there are any.
  */
 #include <inttypes.h>
@@ -16,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf-backend/kernel/kernel.h"
 #include "tests/gen/gen.h"
 #include "tests/gen/gentest.h"
 #include "tests/lib/small_btf.h"
@@ -183,6 +188,10 @@ static int edit(uint64_t first, unsigned count)
 		if (spent > 1)
 			gentest_fail(seed, "more than a second", "");
 	}
+	buf_fini(&texts[0]);
+	buf_fini(&texts[1]);
+	buf_fini(&edited);
+	arena_fini(&arena);
 	printf("%u edited programs: %u accepted, %u refused (%u of them without a tree to check), "
 	       "%u "
 	       "failures; the slowest took %.2f s, all %.1f s\n",
@@ -190,9 +199,25 @@ static int edit(uint64_t first, unsigned count)
 	return failures != 0;
 }
 
-static int print(uint64_t seed, bool is_rough)
+static uint32_t running_kernel(void)
 {
-	struct gen_options gen = {.kernel = 6 << 16 | 18 << 8};
+	uint32_t kernel = 0;
+
+	kernel_parse_version("running", &kernel);
+	return kernel;
+}
+
+static int load(uint64_t first, unsigned count)
+{
+	gentest_load(first, count, running_kernel());
+	return failures != 0;
+}
+
+static int print(uint64_t seed, bool is_rough, bool only_bpf)
+{
+	struct gen_options gen = {.kernel = only_bpf ? running_kernel() : 6 << 16 | 18 << 8,
+				  .only_bpf = only_bpf,
+				  .is_repeatable = only_bpf};
 	struct buf text, rough;
 
 	buf_init(&text);
@@ -200,6 +225,8 @@ static int print(uint64_t seed, bool is_rough)
 	gen_program(seed, &gen, &text);
 	gen_roughen(seed, text.data, text.len, &rough);
 	fputs(is_rough ? rough.data : text.data, stdout);
+	buf_fini(&text);
+	buf_fini(&rough);
 	return 0;
 }
 
@@ -210,11 +237,18 @@ int main(int argc, char **argv)
 	unsigned count = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
 
 	if (!strcmp(command, "print") || !strcmp(command, "rough"))
-		return print(first, *command == 'r');
+		return print(first, *command == 'r', false);
+	if (!strcmp(command, "bpf"))
+		return print(first, false, true);
+	if (!strcmp(command, "structs") && argc == 6)
+		return !gentest_structs(first, count, argv[4], argv[5]);
+	if (!strcmp(command, "load"))
+		return load(first, count);
 	if (!strcmp(command, "check"))
 		return check(first, count);
 	if (!strcmp(command, "edit"))
 		return edit(first, count);
-	fprintf(stderr, "usage: gentest print|rough SEED | gentest check|edit FIRST COUNT\n");
+	fprintf(stderr,
+		"usage: gentest print|rough|bpf SEED | gentest check|edit|load FIRST COUNT\n");
 	return 2;
 }
