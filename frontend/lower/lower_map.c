@@ -36,10 +36,30 @@ static bool is_inner_map(const struct entry *entry)
 	return entry->value->kind == TYPE_MAP;
 }
 
+/* A value that belongs to an object of the kernel, in eBPF; in userspace such a map is like a hash. */
+static bool is_stored(const struct body *f, const struct entry *entry)
+{
+	return f->target == IR_TARGET_BPF &&
+	       entry->decl->type->map.kind->shape == MAP_SHAPE_STORAGE;
+}
+
+/* Address of the value or null. With `creates` one that is not there yet begins as `first` says, or zero. */
+static ir_ref storage_of(struct body *f, const struct entry *entry, ir_ref first, bool creates)
+{
+	const char *helper =
+		arena_printf(f->m->arena, "bpf_%s_get", entry->decl->type->map.kind->name);
+	ir_ref args[] = {map_ref(f, entry->decl), entry->key, first, const64(f, creates)};
+	return emit_helper(f, helper, IR_PTR, args, 4);
+}
+
 void look_up(struct body *f, struct entry *entry)
 {
 	if (entry->outer) {
 		entry->ptr = look_up_inner(f, entry);
+		return;
+	}
+	if (is_stored(f, entry)) {
+		entry->ptr = storage_of(f, entry, null_ptr(f), false);
 		return;
 	}
 	if (is_inner_map(entry) && f->target != IR_TARGET_BPF) {
@@ -75,7 +95,7 @@ static struct entry entry_key(struct body *f, struct expr *expr)
 		entry.map = map_of(map);
 	else
 		entry.outer = lower_entry(f, base).ptr;
-	entry.key = map_operand(f, expr->index.index, map->type->map.key);
+	entry.key = map_operand(f, expr->index.index, expr->index.index->type);
 	return entry;
 }
 
@@ -304,6 +324,20 @@ static void assign_copy_op(struct body *f, struct decl *decl, enum binary_op op,
 
 /* ---- assignment ---- */
 
+/* `m[object] = v`: what is created begins as v, what was there takes it. */
+static void assign_stored(struct body *f, struct entry *entry, struct expr *value)
+{
+	const struct type *type = entry->value;
+	span where = f->b.where;
+	ir_ref address = value_address(f, value, type);
+	f->b.where = where;
+	entry->ptr = storage_of(f, entry, address, true);
+	struct place to = entry_place(f, entry);
+	struct place from = pointer_place(address, type->align);
+	from.space = IR_SPACE_SLOT;
+	copy_member(f, &to, &from, type);
+}
+
 static bool stores_in_place(const struct body *f, const struct entry *entry)
 {
 	return f->target == IR_TARGET_BPF && is_array(entry);
@@ -320,6 +354,11 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 	const struct type *type = entry.value;
 	if (is_inner_map(&entry)) {
 		put_inner(f, &entry, value->name.decl);
+		return;
+	}
+	if (is_stored(f, &entry)) {
+		f->b.where = where;
+		assign_stored(f, &entry, value);
 		return;
 	}
 	if (!stores_in_place(f, &entry)) {
@@ -344,13 +383,22 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 	}
 }
 
+/* Values of objects of the kernel are made by their first change. */
+static void look_up_to_change(struct body *f, struct entry *entry)
+{
+	if (is_stored(f, entry))
+		entry->ptr = storage_of(f, entry, null_ptr(f), true);
+	else
+		look_up(f, entry);
+}
+
 /* Shared integers: change the entry, or create it and start over if somebody else did. */
 static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op op,
 			    enum ir_atomic atomic, ir_ref value)
 {
 	const struct type *type = entry->value;
 	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
-	look_up(f, entry);
+	look_up_to_change(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
 	entry->is_present = true;
@@ -358,7 +406,7 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 	emit_atomic(f, &place, op, atomic, value);
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!is_array(entry)) {
+	if (!is_array(entry) && !is_stored(f, entry)) {
 		uint32_t again = new_block(f), again_hit = new_block(f);
 		ir_ref first = lower_arith(f, op, zero_of(f, value_type(type)), value, type);
 		ir_ref failed = update(f, entry, first, IR_MAP_NOEXIST);
@@ -384,7 +432,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 {
 	const struct type *type = entry->value;
 	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
-	look_up(f, entry);
+	look_up_to_change(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
 	entry->is_present = true;
@@ -393,7 +441,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 	store_unguarded(f, &place, type, lower_op(f, op, old, operand, type));
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!is_array(entry)) {
+	if (!is_array(entry) && !is_stored(f, entry)) {
 		ir_ref first = lower_op(f, op, zero_of(f, value_type(type)), operand, type);
 		update(f, entry, first, IR_MAP_ANY);
 	}
@@ -493,6 +541,14 @@ static void reset_entry(struct body *f, struct entry *entry)
 	update(f, entry, zero, IR_MAP_ANY);
 }
 
+static void delete_stored(struct body *f, const struct entry *entry)
+{
+	const char *helper =
+		arena_printf(f->m->arena, "bpf_%s_delete", entry->decl->type->map.kind->name);
+	ir_ref args[] = {map_ref(f, entry->decl), entry->key};
+	emit_helper(f, helper, IR_I64, args, 2);
+}
+
 void delete_entry(struct body *f, struct expr *target)
 {
 	span where = f->b.where;
@@ -502,6 +558,8 @@ void delete_entry(struct body *f, struct expr *target)
 		reset_entry(f, &entry);
 	else if (entry.outer)
 		delete_inner(f, &entry);
+	else if (is_stored(f, &entry))
+		delete_stored(f, &entry);
 	else
 		ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_DELETE,
 						     .type = IR_I32,
@@ -515,7 +573,7 @@ ir_ref lower_in(struct body *f, struct expr *expr)
 	if (map->type->map.kind->shape == MAP_SHAPE_SET)
 		return lower_in_set(f, map, expr->binary.left);
 	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
-	entry.key = map_operand(f, expr->binary.left, map->type->map.key);
+	entry.key = map_operand(f, expr->binary.left, expr->binary.left->type);
 	f->b.where = expr->where;
 	look_up(f, &entry);
 	return entry_present(f, &entry);
