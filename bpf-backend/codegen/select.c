@@ -346,8 +346,8 @@ static void select_insn(struct select *s, ir_ref r)
 	case IR_STORE:
 	case IR_CTX_STORE:
 		if (in->op == IR_STORE && in->aux & IR_MEM_KEPT)
-			select_store_reg(s, select_access(s, in->a, in->imm),
-					 IR_MEM_WIDTH(in->aux), in->b);
+			select_store_reg(s, select_access(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
+					 in->b);
 		else
 			select_store_to(s, select_access(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
 					in->b);
@@ -434,7 +434,6 @@ static void init(struct select *s)
 	uint32_t n = s->ir->insns.len;
 	s->doms = ir_find_doms(s->ir, s->arena);
 	s->uses = ir_count_uses(s->ir, s->arena);
-	s->key_uses = ARENA_ARRAY(s->arena, uint32_t, n);
 	s->is_needed = ARENA_ARRAY(s->arena, bool, n);
 	s->is_wide = ARENA_ARRAY(s->arena, bool, n);
 	s->reg_of = ARENA_ARRAY(s->arena, mir_reg, n);
