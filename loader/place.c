@@ -176,6 +176,8 @@ const struct place_kind *place_find_kind(const char *name)
 	const struct place_kind *found = find_in(kinds, sizeof kinds / sizeof *kinds, name);
 	if (!found)
 		found = find_in(place_link_kinds, place_link_kind_count, name);
+	if (!found)
+		found = find_in(place_trace_kinds, place_trace_kind_count, name);
 	return found ? found : find_in(place_map_kinds, place_map_kind_count, name);
 }
 
@@ -192,8 +194,19 @@ const char *place_target_word(const struct place_kind *kind)
 		[TARGET_NETWORK] = "network namespace",
 		[TARGET_FAMILY] = "family (ipv4, ipv6 or \"\" for both)",
 		[TARGET_MAP] = "map",
+		[TARGET_OPS] = "struct_ops",
+		[TARGET_FIXED] = "such thing to watch as",
+		[TARGET_FUNCTION] = "function",
+		[TARGET_EVENT] = "tracepoint",
+		[TARGET_SYMBOL] = "symbol",
+		[TARGET_ITERATOR] = "file",
 	};
 	return words[kind->target];
+}
+
+bool place_is_fixed(const struct place_kind *kind)
+{
+	return kind->target == TARGET_FIXED;
 }
 
 bool place_is_local(const struct place *place)
@@ -236,6 +249,8 @@ int place_make(struct program *p, struct place *place, const struct place_wish *
 	if (strlen(wish->target) >= sizeof place->target)
 		return -ENAMETOOLONG;
 	snprintf(place->target, sizeof place->target, "%s", wish->target);
+	if (kind->target == TARGET_FIXED && strcmp(wish->target, wish->watched) != 0)
+		return -ENOENT;
 	bool is_everywhere = kind->ends && !*wish->target; // a filter of every interface
 	return is_interface && !place->ifindex && !is_everywhere ? -ENODEV : 0;
 }
@@ -248,6 +263,13 @@ int place_attach(struct program *p, struct place *place, int program_fd)
 int place_keep(struct program *p, struct place *place, int program_fd)
 {
 	return place->kind->keep ? place->kind->keep(p, place, program_fd) : 0;
+}
+
+int place_open(const struct place *place, uint32_t id)
+{
+	int fd = place->kind->target == TARGET_OPS ? bpf_map_get_fd_by_id(id)
+						   : bpf_prog_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
 }
 
 int place_clear(const struct place *place, int program_fd)

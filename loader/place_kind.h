@@ -8,7 +8,19 @@
 
 #include "loader/place.h"
 
-enum target_sort { TARGET_INTERFACE, TARGET_CGROUP, TARGET_NETWORK, TARGET_FAMILY, TARGET_MAP };
+enum target_sort {
+	TARGET_INTERFACE,
+	TARGET_CGROUP,
+	TARGET_NETWORK,
+	TARGET_FAMILY,
+	TARGET_MAP,
+	TARGET_OPS,
+	TARGET_FIXED, // decided when the program was compiled
+	TARGET_FUNCTION,
+	TARGET_EVENT,
+	TARGET_SYMBOL,
+	TARGET_ITERATOR,
+};
 
 struct place_kind {
 	const char *name; // of the program kind, or one of its own
@@ -32,5 +44,9 @@ extern const size_t place_link_kind_count;
 /* place_map.c: what is attached to a map, and filters of sockets */
 extern const struct place_kind place_map_kinds[];
 extern const size_t place_map_kind_count;
+
+/* place_trace.c: of programs that watch */
+extern const struct place_kind place_trace_kinds[];
+extern const size_t place_trace_kind_count;
 
 #endif

@@ -140,11 +140,19 @@ uint32_t btf_types_add_extern(struct btf_types *t, const struct ir_extern *e)
 	return id;
 }
 
-/* Type of `size` bytes for a map without a debug type. */
+void btf_types_add_ops(struct btf_types *t, const struct ir_ops *ops, uint32_t offset)
+{
+	uint32_t var = btf_add_var(t->builder, name_text(t, ops->name, "_"),
+				   btf_types_get(t, ops->dtype), BTF_LINKAGE_GLOBAL);
+	struct btf_section_entry entry = {var, offset, ops->size};
+	vec_push(t->arena, &t->ops, entry);
+}
+
+/* Type of `size` bytes for a map without a debug type; 0 when the map has no such part. */
 static uint32_t bytes_type(struct btf_types *t, uint32_t dtype, uint32_t size)
 {
 	uint32_t id = btf_types_get(t, dtype);
-	if (id)
+	if (id || !size)
 		return id;
 	if (size == 1 || size == 2 || size == 4 || size == 8)
 		return btf_add_int(t->builder, arena_printf(t->arena, "u%u", size * 8), size, 0);
@@ -162,8 +170,13 @@ uint32_t btf_types_add_map(struct btf_types *t, const struct ir_map *map)
 		.value = bytes_type(t, map->value_dtype, map->value_size),
 		.max_entries = map->max_entries,
 		.flags = map->flags,
+		.numa_node = map->numa_node,
 		.is_pinned = map->is_pinned,
+		.inner = {map->inner.type, map->inner.key_size, map->inner.value_size,
+			  map->inner.max_entries, map->inner.flags},
 	};
+	if (map->inner.type)
+		definition.value = 0;
 	return btf_add_map(t->builder, &definition);
 }
 
@@ -222,6 +235,12 @@ void btf_types_finish(struct btf_types *t, const struct bpf_object *object)
 		if (object->sections[i].size)
 			add_data_section(t, &object->sections[i], (enum ir_section)i);
 	btf_add_map_section(t->builder);
+	if (t->ops.len)
+		btf_add_datasec(t->builder, ".struct_ops",
+				vec_last(&t->ops).offset + vec_last(&t->ops).size);
+	for (uint32_t i = 0; i < t->ops.len; i++)
+		btf_add_secinfo(t->builder, t->ops.data[i].var, t->ops.data[i].offset,
+				t->ops.data[i].size);
 	if (t->externs.len)
 		btf_add_datasec(t->builder, ".ksyms", 0);
 	for (uint32_t i = 0; i < t->externs.len; i++)

@@ -66,11 +66,17 @@ static struct address global_address(struct select *s, uint32_t index, int32_t o
 	return (struct address){.base = made_reference(s, key, g->section, g->offset), .off = off};
 }
 
+static bool is_context(const struct select *s, ir_ref r)
+{
+	return s->ir->program && !ir_is_const(r) && ir_get(s->ir, r)->op == IR_PARAM;
+}
+
+/* The verifier wants the context itself as the base of an access, so offsets from it always fold. */
 bool select_core_address(const struct select *s, ir_ref base, int32_t off, struct core_address *out)
 {
 	base = select_address_base(s, base, &off);
 	const struct ir_insn *in = ir_is_const(base) ? NULL : ir_get(s->ir, base);
-	if (!in || in->op != IR_CORE_PTR || off || s->is_needed[base])
+	if (!in || in->op != IR_CORE_PTR || off || (s->is_needed[base] && !is_context(s, in->a)))
 		return false;
 	*out = (struct core_address){in->a, in->index, s->module->cores.data[in->index].local};
 	return out->local <= FOLD_LIMIT;
@@ -148,6 +154,15 @@ static void emit_load(struct select *s, enum bpf_op op, mir_reg dst, struct addr
 					 .relo = a.is_core ? BPF_RELO_CORE + 1 : 0});
 }
 
+static bool reads_context(const struct select *s, ir_ref address)
+{
+	int32_t off = 0;
+	ir_ref base = select_address_base(s, address, &off);
+	if (!ir_is_const(base) && ir_get(s->ir, base)->op == IR_CORE_PTR)
+		base = ir_get(s->ir, base)->a;
+	return is_context(s, base);
+}
+
 void select_load(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
@@ -158,7 +173,7 @@ void select_load(struct select *s, ir_ref r)
 	if (is_signed && width == 4 && in->type == IR_I32)
 		is_signed = false;
 	// Context fields are loaded unsigned: the kernel rewrites those accesses.
-	enum bpf_op op = is_signed && in->op == IR_LOAD
+	enum bpf_op op = is_signed && in->op == IR_LOAD && !reads_context(s, in->a)
 				 ? select_pattern(s, IR_LOAD, width, PATTERN_SIGNED)
 				 : BPF_OP_COUNT;
 	if (op != BPF_OP_COUNT) {

@@ -102,7 +102,9 @@ enum kernel_helper_set {
 	X(SOCKOPS)                                                                                 \
 	X(SK_MSG)                                                                                  \
 	X(SK_LOOKUP)                                                                               \
-	X(NETFILTER)
+	X(TRACE)                                                                                   \
+	X(NETFILTER)                                                                               \
+	X(STRUCT_OPS)
 
 enum kernel_ctx_family {
 #define FAMILY(name) KERNEL_FAMILY_##name,
@@ -117,6 +119,10 @@ struct kernel_program {
 	uint32_t attach;          // enum bpf_attach_type
 	enum kernel_helper_set helpers;
 };
+
+/* Processors whose calling convention is known. NULL past the end, or when there is none. */
+const struct arch_info *kernel_find_arch(const char *name);
+const struct arch_info *kernel_arch_at(uint32_t index);
 
 /* NULL past the end, or when there is none. */
 const struct kernel_program *kernel_program_at(uint32_t index);

@@ -11,18 +11,54 @@
 
 enum { FREE, CHECKED };
 enum { NONE, READ, WRITE };
+enum { ENTRY, RETURN };
 
 static const struct kernel_program programs[] = {
 #define PROGRAM(name, attribute, arg, context, result, section, on_failure, type, attach, min,     \
 		max, range, packet, access, helpers, kernel)                                       \
 	{{name, attribute, arg, context, result, section, on_failure, min, max, range == CHECKED,  \
-	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel},      \
+	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel,       \
+	  NAMES_NOTHING, PARAMS_CONTEXT, false, NULL},                                             \
+	 type,                                                                                     \
+	 attach,                                                                                   \
+	 KERNEL_SET_##helpers},
+#define TRACER(name, attribute, names, params, when, context, fallback, type, attach, min, max,    \
+	       range, helpers, kernel)                                                             \
+	{{name, attribute, "", context, "i32", name, 0, min, max, range == CHECKED, false,         \
+	  1u << KERNEL_FAMILY_TRACE, 1u << KERNEL_SET_##helpers, kernel, NAMES_##names,            \
+	  PARAMS_##params, when == RETURN, fallback},                                              \
 	 type,                                                                                     \
 	 attach,                                                                                   \
 	 KERNEL_SET_##helpers},
 #include "bpf-backend/kernel/prog_types.def"
 #undef PROGRAM
+#undef TRACER
 };
+
+static const struct arch_info archs[] = {
+#define ARGS(...)                                                                                  \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define ARCH(name, count, args, result, syscall_args, syscalls)                                    \
+	{name, count, args, result, syscall_args, syscalls},
+#include "bpf-backend/kernel/archs.def"
+#undef ARCH
+#undef ARGS
+};
+
+const struct arch_info *kernel_find_arch(const char *name)
+{
+	for (uint32_t i = 0; i < COUNT(archs); i++)
+		if (!strcmp(archs[i].name, name))
+			return &archs[i];
+	return NULL;
+}
+
+const struct arch_info *kernel_arch_at(uint32_t index)
+{
+	return index < COUNT(archs) ? &archs[index] : NULL;
+}
 
 const struct kernel_program *kernel_program_at(uint32_t index)
 {
@@ -73,7 +109,7 @@ uint32_t kernel_ctx_field_version(const struct ctx_field *field)
 enum { SHARED, PERCPU };
 
 static const struct kernel_map_type map_types[] = {
-#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
 	[number] = {#name, number, cpus == PERCPU, kernel},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
@@ -84,18 +120,20 @@ const struct kernel_map_type *kernel_find_map_type(uint32_t type)
 	return type < COUNT(map_types) && map_types[type].name ? &map_types[type] : NULL;
 }
 
+/* A row for each map type; those without a name cannot be declared. */
 static const struct map_kind map_kinds[] = {
-#define MAP_YES(number, name, shape, cpus) {#name, number, MAP_SHAPE_##shape, cpus == PERCPU},
-#define MAP_NO(number, name, shape, cpus)
-#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
-	MAP_##language(number, name, shape, cpus)
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
+	{spelling, number, MAP_SHAPE_##shape, cpus == PERCPU, kernel, types, methods, flags},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
 };
 
 const struct map_kind *kernel_map_kind_at(uint32_t index)
 {
-	return index < COUNT(map_kinds) ? &map_kinds[index] : NULL;
+	for (uint32_t i = 0; i < COUNT(map_kinds); i++)
+		if (*map_kinds[i].name && index-- == 0)
+			return &map_kinds[i];
+	return NULL;
 }
 
 bool kernel_has(uint32_t version, enum kernel_feature feature)

@@ -14,6 +14,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "bpf-backend/codegen/bpf_gen.h"
 #include "bpf-backend/kernel/kernel.h"
@@ -62,9 +63,27 @@ static bool is_clean(const struct session *s)
 
 /* ---- options that need the stages' own tables ---- */
 
+const struct arch_info *pipeline_arch(const struct options *options)
+{
+	struct utsname machine;
+
+	if (options->target)
+		return kernel_find_arch(options->target);
+	return uname(&machine) == 0 ? kernel_find_arch(machine.machine) : NULL;
+}
+
+static bool is_for_this_machine(const struct options *options)
+{
+	struct utsname machine;
+
+	return !options->target ||
+	       (uname(&machine) == 0 && !strcmp(machine.machine, options->target));
+}
+
 int pipeline_read_kernel(const struct options *options, uint32_t *kernel)
 {
-	const char *text = options->kernel ? options->kernel : "running";
+	const char *usual = is_for_this_machine(options) ? "running" : "6.1";
+	const char *text = options->kernel ? options->kernel : usual;
 	char oldest[16];
 
 	if (!kernel_parse_version(text, kernel))
@@ -173,6 +192,9 @@ static int read_options(struct session *s)
 	s->passes.kernel = s->target.kernel;
 	if (!status)
 		status = read_passes(s);
+	if (!status && s->options->target && !kernel_find_arch(s->options->target))
+		status = options_wrong(s->options, "`--target`: there is no machine `%s`",
+				       s->options->target);
 	for (uint32_t i = 0; !status && i < s->options->warnings.len; i++)
 		status = read_warning(s, s->options->warnings.data[i]);
 	s->target.prelude = ks_find_shipped_text("prelude.kh");
@@ -181,6 +203,7 @@ static int read_options(struct session *s)
 	s->target.ctx_field_at = kernel_ctx_field_at;
 	s->target.find_helper = kernel_find_helper;
 	s->target.find_kfunc = kernel_find_kfunc;
+	s->target.arch = pipeline_arch(s->options);
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
 	s->target.open_modules = open_modules;

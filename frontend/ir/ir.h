@@ -186,7 +186,15 @@ struct ir_global {
 struct ir_map {
 	symbol name;
 	uint32_t type; // enum bpf_map_type
-	uint32_t key_size, value_size, max_entries, flags;
+	uint32_t key_size, value_size, max_entries,
+		flags;        // sizes are 0 where the kernel wants none
+	uint32_t numa_node;   // with flag BPF_F_NUMA_NODE
+	uint32_t buffer_size; // perf_event_array: bytes for each CPU
+	/* Of a map of maps: what these are like; inner.type is 0 elsewhere. */
+	struct {
+		uint32_t type, key_size, value_size, max_entries, flags;
+		bool value_is_scalar;
+	} inner;
 	uint32_t key_dtype, value_dtype;
 	bool key_is_scalar,
 		value_is_scalar; // MAP_* ops take the value itself (I32 up to 4 bytes, I64 for 8)
@@ -256,6 +264,13 @@ struct ir_extern {
 	bool gives_object; // the pointer it gives is to an object of the kernel and known to the verifier
 };
 
+/* In eBPF a walk through a map is a loop until loop_outline makes a callback of it: its header ends in a
+ * branch on a call of NEXT with the map, and calls of KEY and VALUE give the addresses of the entry that
+ * the round is about. */
+#define IR_EACH_NEXT "ks_each_next"
+#define IR_EACH_KEY "ks_each_key"
+#define IR_EACH_VALUE "ks_each_value"
+
 enum ir_target {
 	IR_TARGET_BPF,
 	IR_TARGET_HOST,
@@ -296,7 +311,12 @@ struct ir_fn {
 	uint32_t param_count;
 	uint32_t dtype;      // IR_DTYPE_FUNC
 	const char *program; // program_kind name ("xdp", "tc/ingress"); NULL for other functions
-	bool is_inline;      // must be inlined (pointer parameters the verifier could not follow)
+	const char *watched; // of a program that watches something: what its attribute names
+	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
+	bool has_kernel_context; // its context is a struct of the kernel
+	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
+	symbol ops;        // of a member of a struct_ops: name of the impl
+	bool is_sleepable; // a program that may sleep
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
 	bool is_exported;        // main, programs: kept although nobody calls them
@@ -322,6 +342,21 @@ struct ir_option {
 	uint32_t offset, size; // in S
 };
 
+/* A struct of the kernel with functions of the module, which userspace registers. */
+struct ir_ops_function {
+	uint32_t offset; // of the pointer
+	uint32_t fn;     // index of the program
+};
+
+struct ir_ops {
+	symbol name;
+	uint32_t dtype; // struct with the members that are given, in a layout of our own
+	uint32_t size;
+	const uint8_t *init; // size bytes; pointers are zero
+	VEC(struct ir_ops_function) functions;
+	span where;
+};
+
 struct ir_module {
 	struct compile *compile;
 	struct arena *arena;
@@ -332,6 +367,7 @@ struct ir_module {
 	VEC(struct ir_dtype) dtypes; // [0] is void
 	VEC(struct ir_core) cores;
 	struct map core_index; // hash to index of the last one with it + 1
+	VEC(struct ir_ops) ops;
 	VEC(struct ir_option) options;
 	uint32_t options_size; // bytes of S; 0 when main takes nothing
 	uint32_t section_size[IR_SECTION_COUNT];
@@ -464,6 +500,10 @@ void ir_remove_pred(struct ir_fn *fn, uint32_t to, uint32_t pred_index);
 void ir_set_jump(struct ir_fn *fn, uint32_t b, uint32_t kept_succ_index);
 /* Index of `pred` in preds of `block`; must be there. */
 uint32_t ir_pred_index(const struct ir_fn *fn, uint32_t block, uint32_t pred);
+/* True when `r` calls the extern of that name. */
+bool ir_calls(const struct ir_module *m, const struct ir_fn *fn, ir_ref r, const char *name);
+/* The call of IR_EACH_NEXT that decides at the end of a block; IR_REF_NONE when there is none. */
+ir_ref ir_find_each(const struct ir_module *m, const struct ir_fn *fn, uint32_t b);
 /* Uses of every instruction, indexed by ref. */
 uint32_t *ir_count_uses(const struct ir_fn *fn, struct arena *arena);
 

@@ -234,6 +234,14 @@ static void parse_map(struct ir_parser *p)
 					 {"value", &map.value_size, NULL},
 					 {"entries", &map.max_entries, NULL},
 					 {"flags", &map.flags, NULL},
+					 {"numa", &map.numa_node, NULL},
+					 {"buffer", &map.buffer_size, NULL},
+					 {"inner_type", &map.inner.type, NULL},
+					 {"inner_key", &map.inner.key_size, NULL},
+					 {"inner_value", &map.inner.value_size, NULL},
+					 {"inner_entries", &map.inner.max_entries, NULL},
+					 {"inner_flags", &map.inner.flags, NULL},
+					 {"inner_scalar", NULL, &map.inner.value_is_scalar},
 					 {"key_dtype", &map.key_dtype, NULL},
 					 {"value_dtype", &map.value_dtype, NULL},
 					 {"percpu", NULL, &map.is_percpu},
@@ -300,6 +308,17 @@ static void parse_option(struct ir_parser *p)
 	vec_push(p->m->arena, &p->m->options, o);
 }
 
+static bool parse_string(struct ir_parser *p, const char **text)
+{
+	if (p->token.kind != IR_TOK_STRING) {
+		ir_lex_expected(p, "a string");
+		return false;
+	}
+	*text = arena_copy_string(p->m->arena, p->token.bytes, p->token.len);
+	ir_lex_next(p);
+	return true;
+}
+
 /* `@name(types) -> type target …{`; fills `fn`. */
 static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 {
@@ -325,15 +344,13 @@ static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 		return false;
 	fn->result = (uint8_t)type;
 	fn->target = (enum ir_target)target;
-	if (ir_lex_take_word(p, "program")) {
-		if (p->token.kind != IR_TOK_STRING) {
-			ir_lex_expected(p, "the program kind as a string");
-			return false;
-		}
-		fn->program = arena_copy_string(p->m->arena, p->token.bytes, p->token.len);
-		ir_lex_next(p);
-	}
-	parse_attributes(p, (struct attribute[]){{"inline", NULL, &fn->is_inline},
+	if ((ir_lex_take_word(p, "program") && !parse_string(p, &fn->program)) ||
+	    (ir_lex_take_word(p, "watches") && !parse_string(p, &fn->watched)))
+		return false;
+	if (ir_lex_take_word(p, "for"))
+		fn->stands_in_for = ir_lex_need_name(p);
+	parse_attributes(p, (struct attribute[]){{"kernel_context", NULL, &fn->has_kernel_context},
+						 {"inline", NULL, &fn->is_inline},
 						 {"exported", NULL, &fn->is_exported},
 						 {"dtype", &fn->dtype, NULL},
 						 {0}});
@@ -363,6 +380,9 @@ static void declare_fns(struct ir_parser *p)
 		fn->param_count = head.param_count;
 		fn->result = head.result;
 		fn->program = head.program;
+		fn->watched = head.watched;
+		fn->stands_in_for = head.stands_in_for;
+		fn->has_kernel_context = head.has_kernel_context;
 		fn->is_inline = head.is_inline;
 		fn->is_exported = head.is_exported;
 		fn->dtype = head.dtype;

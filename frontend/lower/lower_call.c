@@ -31,6 +31,9 @@ static ir_ref lower_argument(struct body *f, struct expr *arg)
 {
 	if (arg->type->kind == TYPE_MAP)
 		return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(arg->name.decl));
+	if (arg->kind == EXPR_NAME && arg->name.decl->kind == DECL_FUNC) // for the kernel to call
+		return ir_emit_index(&f->b, IR_FUNC, IR_PTR,
+				     request_callback(f->lw, arg->name.decl, CALLBACK_TIMER));
 	if (!type_is_aggregate(arg->type))
 		return lower_value(f, arg);
 	struct place copy = lower_temporary(f, arg, arg->type);
@@ -191,19 +194,24 @@ static ir_ref lower_attach(struct body *f, struct expr *call)
 	return call_runtime(f, "ks_attach", IR_I32, IR_EFFECT_OTHER, args, 3);
 }
 
+static ir_ref lower_attach_counter(struct body *f, struct expr *call)
+{
+	ir_ref args[3];
+	args[0] = lower_value(f, call->call.args.data[0]);
+	struct expr *options = call->call.args.data[1];
+	struct place place = lower_temporary(f, options, options->type);
+	args[1] = place_address(f, &place);
+	args[2] = to_register(f, lower_value(f, call->call.args.data[2]), IR_I64, false);
+	f->b.where = call->where;
+	return call_runtime(f, "ks_attach_counter", IR_PTR, IR_EFFECT_OTHER, args, 3);
+}
+
 static ir_ref call_with_value(struct body *f, struct expr *call, const char *name,
 			      enum ir_type result)
 {
 	ir_ref arg = lower_value(f, call->call.args.data[0]);
 	f->b.where = call->where;
 	return call_runtime(f, name, result, IR_EFFECT_OTHER, &arg, 1);
-}
-
-static ir_ref call_with_map(struct body *f, struct expr *call, const char *name,
-			    enum ir_type result)
-{
-	ir_ref map = const32(f, map_of(call->call.callee->field.base->name.decl));
-	return call_runtime(f, name, result, IR_EFFECT_OTHER, &map, 1);
 }
 
 static ir_ref lower_exit(struct body *f, struct expr *call)
@@ -219,7 +227,7 @@ static ir_ref lower_string_len(struct body *f, struct expr *call)
 	return text_length(f, &text);
 }
 
-static ir_ref call_builtin(struct body *f, struct expr *call)
+static ir_ref call_builtin(struct body *f, struct expr *call, const struct place *to)
 {
 	switch ((enum builtin)call->call.target->builtin.id) {
 	case BUILTIN_PRINT:
@@ -230,6 +238,20 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return lower_attach(f, call);
 	case BUILTIN_DETACH:
 		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_REGISTER:
+		return lower_register(f, call, "ks_register");
+	case BUILTIN_UNREGISTER:
+		return lower_register(f, call, "ks_unregister");
+	case BUILTIN_ATTACH_COUNTER:
+		return lower_attach_counter(f, call);
+	case BUILTIN_DETACH_COUNTER:
+		return call_with_value(f, call, "ks_detach_counter", IR_VOID);
+	case BUILTIN_READ:
+		return call_with_value(f, call, "ks_read_counter", IR_I64);
+	case BUILTIN_READ_USER:
+	case BUILTIN_READ_USER_STR:
+	case BUILTIN_READ_KERNEL_STR:
+		return lower_memory_read(f, call, to);
 	case BUILTIN_SLEEP:
 		return call_with_value(f, call, "ks_sleep", IR_VOID);
 	case BUILTIN_NOW_NS:
@@ -256,9 +278,29 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_CTX_LEN:
 		return lower_ctx_len(f, call);
 	case BUILTIN_MAP_LEN:
-		return call_with_map(f, call, "ks_map_len", IR_I32);
 	case BUILTIN_MAP_CLEAR:
-		return call_with_map(f, call, "ks_map_clear", IR_VOID);
+	case BUILTIN_RINGBUF_RESERVE:
+	case BUILTIN_RINGBUF_SUBMIT:
+	case BUILTIN_RINGBUF_DISCARD:
+	case BUILTIN_RINGBUF_OUTPUT:
+	case BUILTIN_EVENTS_DROPPED:
+	case BUILTIN_EVENTS_ON_EVENT:
+	case BUILTIN_PERF_OUTPUT:
+	case BUILTIN_USER_RING_DRAIN:
+	case BUILTIN_USER_RING_SEND:
+	case BUILTIN_OUTER_CREATE:
+	case BUILTIN_QUEUE_PUSH:
+	case BUILTIN_QUEUE_POP:
+	case BUILTIN_QUEUE_PEEK:
+	case BUILTIN_SET_ADD:
+	case BUILTIN_STACKS_CAPTURE:
+	case BUILTIN_STACKS_CAPTURE_USER:
+	case BUILTIN_PERCPU_PERCPU:
+		return lower_map_call(f, call);
+	case BUILTIN_POSSIBLE_CPUS:
+		return call_runtime(f, "ks_possible_cpus", IR_I32, IR_EFFECT_OTHER, NULL, 0);
+	case BUILTIN_DISPATCH:
+		return lower_dispatch(f, call);
 	case BUILTIN_STR_LEN:
 		return lower_string_len(f, call);
 	case BUILTIN_HAS_FIELD:
@@ -270,10 +312,6 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
 	case BUILTIN_EXEC:
 	case BUILTIN_DAEMON:
-	case BUILTIN_REGISTER:
-	case BUILTIN_UNREGISTER:
-	case BUILTIN_READ_USER:
-	case BUILTIN_READ_USER_STR:
 	case BUILTIN_COUNT:
 		break;
 	}
@@ -284,7 +322,7 @@ ir_ref lower_call(struct body *f, struct expr *call, const struct place *to)
 {
 	const struct decl *target = call->call.target;
 	if (target && target->kind == DECL_BUILTIN)
-		return call_builtin(f, call);
+		return call_builtin(f, call, to);
 	if (target && target->kind == DECL_EXTERN)
 		return call_extern(f, call);
 	if (target && target->func.program)

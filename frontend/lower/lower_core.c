@@ -237,3 +237,27 @@ struct place core_text(struct body *f, const struct place *from, const struct ty
 	start_block(f, done);
 	return to;
 }
+
+/* ---- memory of processes ---- */
+
+ir_ref lower_memory_read(struct body *f, struct expr *call, const struct place *to)
+{
+	static const char *const helpers[] = {
+		[BUILTIN_READ_USER] = "bpf_probe_read_user",
+		[BUILTIN_READ_USER_STR] = "bpf_probe_read_user_str",
+		[BUILTIN_READ_KERNEL_STR] = "bpf_probe_read_kernel_str",
+	};
+	const struct type *type = call->type;
+	uint32_t size = type_is_aggregate(type) ? type->size : value_width(type);
+	ir_ref from = to_register(f, lower_value(f, call->call.args.data[0]), IR_PTR, false);
+	uint32_t slot = new_slot(f, type, 0, call->where);
+	struct place place = slot_place(f, slot);
+	f->b.where = call->where;
+	zero_object(f, &place, size); // a string leaves what follows it as it was
+	probe(f, helpers[call->call.target->builtin.id], slot, const64(f, size), from);
+	if (!type_is_aggregate(type))
+		return load_slot(f, slot, type);
+	if (to)
+		copy_object(f, to, &place, size);
+	return IR_REF_NONE;
+}

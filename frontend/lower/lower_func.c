@@ -219,6 +219,10 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 static void enter_params(struct body *f)
 {
 	uint32_t index = 0;
+	if (f->kind && is_tracer(f->kind)) {
+		enter_tracer_params(f);
+		return;
+	}
 	if (type_is_aggregate(f->result))
 		f->result_addr = ir_emit_index(&f->b, IR_PARAM, IR_PTR, index++);
 	for (uint32_t i = 0; i < f->decl->func.params.len; i++) {
@@ -243,7 +247,9 @@ static void finish_body(struct body *f)
  * outside becomes the safe result. */
 static ir_ref keep_in_range(struct body *f, ir_ref value)
 {
-	const struct program_kind *kind = f->decl->func.program;
+	const struct program_kind *kind = f->kind;
+	if (kind && value && is_tracer(kind) && kind->result_min == kind->result_max)
+		return const32(f, (uint32_t)kind->result_min); // nobody looks at it
 	if (!kind || !kind->checks_result || !value)
 		return value;
 	uint32_t first = (uint32_t)kind->result_min;
@@ -292,6 +298,7 @@ void lower_function(struct lower *lw, const struct pending_fn *pending)
 			 .fn = lw->m->fns.data[pending->index],
 			 .decl = decl,
 			 .bound = pending->bound,
+			 .kind = pending->kind,
 			 .result = decl->type->func.result};
 	f.target = f.fn->target;
 	f.fn->arena = f.fn->const_index.arena = &lw->making;
@@ -300,8 +307,10 @@ void lower_function(struct lower *lw, const struct pending_fn *pending)
 	f.b.block = new_block(&f);
 	begin_unwind(&f);
 	enter_params(&f);
-	if (f.fn->program)
+	if (f.kind && !is_tracer(f.kind))
 		pull_headers(&f);
+	if (decl == lw->program->main)
+		register_callbacks(&f);
 	if (decl->func.result_var.len)
 		lower_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);

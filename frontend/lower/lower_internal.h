@@ -15,10 +15,19 @@
 
 #include "frontend/lower/lower.h"
 
+/* Functions that the kernel calls and that call one of the program. */
+enum callback_kind {
+	CALLBACK_NONE,
+	CALLBACK_TIMER,  // map, key, value
+	CALLBACK_RECORD, // dynptr of a record, context
+};
+
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
 	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
+	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
+	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
 
 struct lower {
@@ -33,6 +42,8 @@ struct lower {
 	struct map throws;     // declaration -> 1 when a throw or a panic can leave the function
 	struct map panics;     // declaration -> 1 when a panic can
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
+	struct map callbacks;  // handler and kind -> index of the function + 1
+	struct map drops;      // DECL_MAP -> global that counts its lost records + 1
 	struct map tails;      // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
 	uint32_t error_count;         // of the diagnostics at the beginning
@@ -43,6 +54,7 @@ struct entry {
 	uint32_t map;       // index into m->maps
 	struct decl *decl;  // DECL_MAP
 	struct type *value; // V
+	ir_ref outer;       // PTR of the map, itself an entry; IR_REF_NONE for a map of the program
 	ir_ref key;         // the scalar, or the address of the object
 	ir_ref ptr;         // address of the value or null
 	bool is_present;    // ptr is known not to be null
@@ -93,9 +105,10 @@ struct local {
 	uint32_t slot; // value or object; for an entry, the address of the value
 	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
 	/* An entry variable: */
-	uint32_t key_slot;  // userspace: copy of the key, for writing back
-	uint32_t copy_slot; // local value, when a whole V is assigned somewhere
-	uint32_t flag_slot; // userspace: whether copy_slot is in use
+	uint32_t key_slot;   // userspace: copy of the key, for writing back
+	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
+	uint32_t flag_slot;  // userspace: whether copy_slot is in use
+	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 };
 
@@ -132,21 +145,23 @@ struct body {
 	enum ir_target target;
 	struct decl *decl;
 	struct decl **bound; // functions that the parameters stand for, NULL where there are none
+	const struct program_kind *kind; // of a program; NULL for other functions
+	ir_ref context;                  // of a program that has other parameters
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
 	VEC(struct fact) facts; // in order of assumption
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers; // in source order
+	VEC(struct deferred) defers;  // in source order
 	const struct block *in_defer; // the deferred block that is being lowered
-	bool has_defer;              // returns go through exit_block
-	bool may_throw;              // has the hidden error parameter
-	bool has_code_slot;          // code_slot was made
-	ir_ref error_param;          // address of the caller's error word
-	uint32_t exit_block;         // runs the defers and returns
-	uint32_t result_slot;        // value on its way to exit_block
-	uint32_t code_slot;          // I64: 0, or the error word of a throw on its way
+	bool has_defer;               // returns go through exit_block
+	bool may_throw;               // has the hidden error parameter
+	bool has_code_slot;           // code_slot was made
+	ir_ref error_param;           // address of the caller's error word
+	uint32_t exit_block;          // runs the defers and returns
+	uint32_t result_slot;         // value on its way to exit_block
+	uint32_t code_slot;           // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */
@@ -165,6 +180,8 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
 uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
+/* The function to hand to the kernel for a handler of the program. */
+uint32_t request_callback(struct lower *lw, struct decl *handler, enum callback_kind kind);
 /* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
 uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
 			uint32_t dtype);
@@ -276,6 +293,10 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
 		     ir_ref value);
 void copy_object(struct body *f, const struct place *to, const struct place *from, uint32_t size);
+/* The same for a value, without what the kernel keeps in it. */
+void copy_value(struct body *f, const struct place *to, const struct place *from,
+		const struct type *type);
+void zero_value(struct body *f, const struct place *to, const struct type *type);
 void zero_object(struct body *f, const struct place *to, uint32_t size);
 /* Address as a value; null when a guard fails. */
 ir_ref lower_guarded_address(struct body *f, const struct place *place);
@@ -307,6 +328,8 @@ ir_ref core_load_bits(struct body *f, const struct place *place, const struct ty
 /* A fresh str of the type with the characters at a place in a struct of the kernel. */
 struct place core_text(struct body *f, const struct place *from, const struct type *type);
 
+/* read_user(), read_user_str(), read_kernel_str(); `to` is where an aggregate goes. */
+ir_ref lower_memory_read(struct body *f, struct expr *call, const struct place *to);
 /* has_field(), has_type() and the like. lower_question.c */
 ir_ref lower_kernel_question(struct body *f, struct expr *call);
 
@@ -317,6 +340,17 @@ ir_ref load_bits(struct body *f, const struct place *place, const struct type *t
 void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
 /* Puts a constant into the bytes of the storage unit of a bit-field. */
 void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
+
+/* ---- lower_trace.c ---- */
+
+/* True for a program whose parameters are not its context as it comes. */
+bool is_tracer(const struct program_kind *kind);
+/* True when the context is a struct of the kernel. */
+bool has_kernel_context(const struct program_kind *kind);
+/* Parameters of such a program. */
+void enter_tracer_params(struct body *f);
+/* Bytes that an access to a field of the context really has; 0: as its type says. */
+uint32_t context_field_width(const struct body *f, const struct place *place);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -354,9 +388,46 @@ void delete_entry(struct body *f, struct expr *target);
 void bind_each(struct body *f, struct decl *decl, const struct type *type,
 	       const struct place *from);
 ir_ref lower_in(struct body *f, struct expr *expr);
+/* Address of an object: the variable itself where it is one, else a temporary. */
+ir_ref object_address(struct body *f, struct expr *expr, const struct type *type);
+
+/* ---- lower_inner.c: entries of maps that are themselves entries ---- */
+
+/* The map that an entry of a map of maps is: PTR, or null. */
+ir_ref find_inner(struct body *f, const struct entry *entry);
+ir_ref look_up_inner(struct body *f, const struct entry *entry); // PTR to the value, or null
+/* 0 or negative errno, which is what an absent map gives. */
+ir_ref update_inner(struct body *f, const struct entry *entry, ir_ref value, uint32_t flag);
+void delete_inner(struct body *f, const struct entry *entry);
+/* `outer[k] = m` */
+void put_inner(struct body *f, const struct entry *entry, struct decl *map);
+/* Address of the key for the kernel; in arrays 32 bits. */
+ir_ref key_address(struct body *f, const struct entry *entry);
+
+/* ---- lower_callback.c ---- */
+
+void lower_callback(struct lower *lw, const struct pending_fn *pending);
+
+/* ---- lower_map_call.c ---- */
+
+/* A call of a BPF helper that may do anything. */
+ir_ref emit_helper(struct body *f, const char *name, enum ir_type result, const ir_ref *args,
+		   uint32_t count);
+ir_ref map_ref(struct body *f, struct decl *map); // as an argument of a helper
+ir_ref value_address(struct body *f, struct expr *expr, const struct type *type);
+ir_ref lower_map_call(struct body *f, struct expr *call); // a method
+/* What pop() or peek() finds. */
+struct entry lower_taken(struct body *f, struct expr *call);
+ir_ref lower_in_set(struct body *f, struct decl *set, struct expr *value);
+ir_ref lower_dispatch(struct body *f, struct expr *call);
+/* At the start of main: the functions that handle records because of their names. */
+void register_callbacks(struct body *f);
 
 /* ---- lower_packet.c ---- */
 
+/* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
+void lower_impls(struct lower *lw);
+ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);
 bool is_ctx_at(const struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
 /* The same as a condition: stores the pointer in `slot` and goes to `yes`, or goes to `no`. */

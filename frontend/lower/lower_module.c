@@ -162,29 +162,66 @@ uint32_t global_of(struct lower *lw, struct decl *decl)
 	return (uint32_t)(uintptr_t)decl->lowered - 1;
 }
 
+static void set_inner(struct ir_map *map, const struct type *inner)
+{
+	bool is_array = inner->map.kind->shape == MAP_SHAPE_ARRAY;
+	map->inner.type = inner->map.kind->type;
+	map->inner.key_size = is_array ? 4 : inner->map.key->size;
+	map->inner.value_size = inner->map.value->size;
+	map->inner.max_entries = inner->map.max_entries;
+	map->inner.flags = inner->map.kind->flags;
+	map->inner.value_is_scalar = type_is_scalar(inner->map.value);
+}
+
+/* What the kernel is told of keys and values: nothing of records, numbers where descriptors lie. */
+static void set_map_types(struct lower *lw, struct ir_map *map, const struct type *type)
+{
+	enum map_shape shape = type->map.kind->shape;
+	bool is_outer = type->map.value->kind == TYPE_MAP;
+	const struct type *key = type->map.key, *value = type->map.value;
+	if (shape == MAP_SHAPE_RING || shape == MAP_SHAPE_USER_RING)
+		key = value = NULL;
+	if (shape == MAP_SHAPE_PERF) { // as many as CPUs, which the loader counts
+		key = value = lw->program->types.u32;
+		map->buffer_size = map->max_entries;
+		map->max_entries = 0;
+	}
+	if (is_outer) {
+		set_inner(map, value);
+		value = lw->program->types.u32;
+	}
+	if (key) {
+		map->is_array = shape == MAP_SHAPE_ARRAY || shape == MAP_SHAPE_OUTER_ARRAY;
+		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits
+		map->key_dtype =
+			lower_dtype(lw, map->is_array && (key->size < 4 || key->kind != TYPE_INT)
+						? lw->program->types.u32
+						: key);
+		map->key_is_scalar = type_is_scalar(key);
+		map->key_is_signed = value_is_signed(key);
+	}
+	if (value) {
+		map->value_size = value->size;
+		map->value_dtype = lower_dtype(lw, value);
+		map->value_is_scalar = type_is_scalar(value);
+		map->value_is_signed = value_is_signed(value);
+	}
+}
+
 static void add_map(struct lower *lw, struct decl *decl)
 {
-	const struct type *type = decl->type, *key = type->map.key, *value = type->map.value;
-	bool is_array = type->map.kind->shape == MAP_SHAPE_ARRAY;
+	const struct type *type = decl->type;
 	struct ir_map map = {
 		.name = decl->link_name,
 		.type = type->map.kind->type,
-		.key_size = is_array ? 4 : key->size, // the kernel indexes arrays by 32 bits
-		.value_size = value->size,
 		.max_entries = type->map.max_entries,
 		.flags = decl->map.flag_bits,
-		.key_dtype =
-			lower_dtype(lw, is_array && key->size < 4 ? lw->program->types.u32 : key),
-		.value_dtype = lower_dtype(lw, value),
-		.key_is_scalar = type_is_scalar(key),
-		.value_is_scalar = type_is_scalar(value),
-		.key_is_signed = value_is_signed(key),
-		.value_is_signed = value_is_signed(value),
+		.numa_node = decl->map.numa_node,
 		.is_percpu = type->map.kind->is_percpu,
-		.is_array = is_array,
 		.is_pinned = decl->map.is_pinned,
 		.where = decl->name_where,
 	};
+	set_map_types(lw, &map, type);
 	vec_push(lw->m->arena, &lw->m->maps, map);
 	decl->lowered = (void *)(uintptr_t)lw->m->maps.len;
 }
@@ -214,6 +251,22 @@ static void set_signature(struct ir_fn *fn, const struct type *type, bool may_th
 
 /* The verifier cannot follow a pointer to packet or map memory through a call, and passes five
  * arguments. */
+static void set_tracer_signature(struct lower *lw, struct ir_fn *fn, const struct decl *decl)
+{
+	struct ir_dmember *member = ARENA_NEW(lw->m->arena, struct ir_dmember);
+	member->name = intern_string(&lw->compile->names, "ctx");
+	member->type = lower_dtype(lw, lw->program->types.program_handle); // a pointer to nothing
+	fn->result = IR_I32;
+	fn->params = ARENA_ARRAY(fn->arena, uint8_t, 1);
+	fn->params[fn->param_count++] = IR_PTR;
+	fn->dtype = ir_add_dtype(
+		lw->m, (struct ir_dtype){.kind = IR_DTYPE_FUNC,
+					 .target = lower_dtype(lw, lw->program->types.i32),
+					 .members = member,
+					 .member_count = 1});
+	fn->watched = decl->func.program_arg;
+}
+
 static bool must_inline(const struct ir_fn *fn)
 {
 	if (fn->target != IR_TARGET_BPF || fn->program)
@@ -240,22 +293,28 @@ static const struct type *without_bound(struct lower *lw, const struct decl *dec
 	return type_make_func(types, params, count, t->func.result);
 }
 
-static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name, enum ir_target target,
-		       struct decl **bound)
+/* As a program of that kind, or with NULL as another function. */
+static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name,
+		       const struct program_kind *kind, enum ir_target target, struct decl **bound)
 {
 	uint32_t index = ir_add_fn(lw->m, name, target);
 	struct ir_fn *fn = lw->m->fns.data[index];
 	const struct type *type = without_bound(lw, decl, bound);
 	fn->where = decl->name_where;
-	fn->program = decl->func.program ? decl->func.program->name : NULL;
+	fn->program = kind ? kind->name : NULL;
+	fn->has_kernel_context = kind && has_kernel_context(kind);
 	fn->is_packet_constant = fn->program && !decl->func.program->writes_packet;
 	fn->is_tcx = fn->program && !strcmp(decl->func.program->attribute, "tc") &&
 		     !decl->func.has_other_results;
 	fn->is_exported = fn->program || decl == lw->program->main;
-	fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
-	set_signature(fn, type, fn_may_throw(lw, decl));
+	if (kind && is_tracer(kind)) {
+		set_tracer_signature(lw, fn, decl);
+	} else {
+		fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
+		set_signature(fn, type, fn_may_throw(lw, decl));
+	}
 	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {decl, bound, index};
+	struct pending_fn pending = {.decl = decl, .bound = bound, .kind = kind, .index = index};
 	vec_push(lw->m->arena, &lw->queue, pending);
 	return index;
 }
@@ -265,7 +324,7 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
 	if (!*known) // adding may move what `known` points at
 		*map_insert(&lw->fns, MAP_PTR(decl) << 2 | target) =
-			add_fn(lw, decl, decl->link_name, target, NULL) + 1;
+			add_fn(lw, decl, decl->link_name, decl->func.program, target, NULL) + 1;
 	return (uint32_t)*map_find(&lw->fns, MAP_PTR(decl) << 2 | target) - 1;
 }
 
@@ -295,7 +354,30 @@ uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
 		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
 			return p->index;
 	}
-	return add_fn(lw, decl, bound_name(lw, decl), IR_TARGET_BPF, bound);
+	return add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
+}
+
+static const struct program_kind *find_kind(const struct lower *lw, const char *name)
+{
+	const struct program_kind *k;
+	for (uint32_t i = 0; (k = lw->info->program_kind_at(i)); i++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+/* The same program once more, for kernels that cannot attach it as what it is. */
+static void request_fallback(struct lower *lw, struct decl *decl)
+{
+	const struct program_kind *kind = find_kind(lw, decl->func.program->fallback);
+	if (!kind)
+		return;
+	symbol name = intern_string(&lw->compile->names,
+				    arena_printf(lw->m->arena, "%s__%s",
+						 intern_text(&lw->compile->names, decl->link_name),
+						 kind->name));
+	uint32_t index = add_fn(lw, decl, name, kind, IR_TARGET_BPF, NULL);
+	lw->m->fns.data[index]->stands_in_for = decl->link_name;
 }
 
 static void request_roots(struct lower *lw)
@@ -304,6 +386,11 @@ static void request_roots(struct lower *lw)
 	for (uint32_t i = 0; i < functions->len; i++)
 		if (functions->data[i]->func.program && !functions->data[i]->func.is_unavailable)
 			request_fn(lw, functions->data[i], IR_TARGET_BPF);
+	for (uint32_t i = 0; i < functions->len; i++)
+		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
+		    !functions->data[i]->func.is_unavailable)
+			request_fallback(lw, functions->data[i]);
+	lower_impls(lw);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
@@ -344,6 +431,8 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
+	map_init(&lw.callbacks, out->arena);
+	map_init(&lw.drops, out->arena);
 	map_init(&lw.panics, out->arena);
 	map_init(&lw.tails, out->arena);
 	map_init(&lw.core_types, out->arena);
@@ -358,7 +447,10 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	request_roots(&lw);
 	for (uint32_t i = 0; i < lw.queue.len; i++) {
 		struct pending_fn pending = lw.queue.data[i]; // the queue grows meanwhile
-		lower_function(&lw, &pending);
+		if (pending.callback)
+			lower_callback(&lw, &pending);
+		else
+			lower_function(&lw, &pending);
 	}
 	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;

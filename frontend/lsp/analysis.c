@@ -24,6 +24,7 @@ static void fill_target(struct target_info *target, const struct lsp_options *op
 	target->find_helper = kernel_find_helper;
 	target->find_kfunc = kernel_find_kfunc;
 	target->helper_name = kernel_helper_name;
+	target->arch = options->arch;
 }
 
 /* Diagnostics that need code. */

@@ -103,6 +103,8 @@ static uint8_t find_origin(const struct origins *o, ir_ref r)
 	uint8_t found = NOWHERE;
 
 	switch (in->op) {
+	case IR_PARAM:
+		return o->fn->has_kernel_context ? DIRECT : PLAIN;
 	case IR_PTRADD:
 		return moved_origin(o, in);
 	case IR_CORE_PTR:

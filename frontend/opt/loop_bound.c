@@ -527,6 +527,12 @@ static void decide(struct bounder *s)
 	for (uint32_t l = loops->count; l-- > 0;) {
 		struct loop_facts *facts = &s->facts[l];
 		uint64_t total = total_cost(facts);
+		if (ir_find_each(s->ctx->module, s->fn, loops->loops[l].header)) {
+			// The kernel calls it; its verifier follows two rounds.
+			if (loops->loops[l].parent != UINT32_MAX)
+				s->facts[loops->loops[l].parent].cost += multiply(facts->cost, 2);
+			continue;
+		}
 		bool has_guards = s->ctx->options->kernel >= BPF_LOOP_KERNEL;
 		if (facts->bound <= UINT32_MAX)
 			s->fn->blocks.data[loops->loops[l].header].loop_bound =

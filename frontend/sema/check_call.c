@@ -62,6 +62,39 @@ static struct expr *check_function_call(struct checker *c, struct expr *e, struc
 
 /* ---- BPF helpers ---- */
 
+/* A text, array or struct stands for its address, as in C; also a text that is written out. */
+static struct expr *address_of_object(struct checker *c, struct expr *arg)
+{
+	bool is_text = arg->kind == EXPR_STRING;
+
+	if (!type_is_aggregate(arg->type) || (!is_text && !is_place(arg)) || place_entry(arg))
+		return arg;
+	struct decl *root = is_text ? NULL : place_root(arg);
+	if (root)
+		root->variable.is_address_taken = true;
+	struct expr *e = ARENA_NEW(c->arena, struct expr);
+	e->kind = EXPR_UNARY;
+	e->where = arg->where;
+	e->unary.op = UNARY_ADDR;
+	e->unary.operand = arg;
+	e->type = type_make_pointer(c->types, arg->type);
+	return e;
+}
+
+/* The context of the program, or of one that calls this function. */
+static bool is_context_pointer(const struct checker *c, const struct expr *arg)
+{
+	const struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
+	const struct type *t = arg->type;
+
+	if (type_has_rows(t))
+		return true;
+	bool is_param = d && d->kind == DECL_PARAM && t->kind == TYPE_POINTER &&
+			type_is_kernel(t->element) && c->fn.decl;
+	return is_param && (!c->fn.decl->func.program || (d->variable.source == SOURCE_CONTEXT &&
+							  c->fn.decl->func.params.len == 1));
+}
+
 static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char letter,
 				     const char *name)
 {
@@ -72,11 +105,15 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	arg = check_expr(c, arg, NULL);
 	if (letter == 'm') {
 		want = arg->type->kind == TYPE_MAP ? NULL : "a map";
+	} else if (letter == 'f') {
+		return arg; // judged with the arguments before it
+	} else if (letter == 'l' || letter == 't') {
+		want = special_pointer(c, arg, letter == 'l' ? "bpf_spin_lock" : "bpf_timer");
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_has_rows(arg->type) ? NULL : "the program's context";
-		else
+			want = is_context_pointer(c, arg) ? NULL : "the program's context";
+		else if ((arg = address_of_object(c, arg))->type->kind != TYPE_ERROR)
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
 	if (!want || arg->type->kind == TYPE_ERROR)
@@ -102,6 +139,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	note_helper_call(c, h, e->where);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
+	if (strchr(h->args, 'f'))
+		return check_callback(c, e);
 	return e;
 }
 
@@ -218,6 +257,76 @@ static struct expr *check_kernel_constant_arg(struct checker *c, struct expr *ar
 	return fail(c, arg);
 }
 
+static struct type *counter_options(struct checker *c)
+{
+	struct decl *d = scope_find(&c->prelude, intern_string(&c->compile->names, "perf_options"));
+
+	return d && d->kind == DECL_STRUCT ? d->type : NULL;
+}
+
+/* A literal must say what is counted, and where. */
+static struct expr *check_counter_options(struct checker *c, struct expr *arg)
+{
+	static const char *const needed[] = {"perf_type", "perf_config"};
+	struct type *t = counter_options(c);
+	int64_t pid = -1, cpu = 0;
+
+	arg = check_as(c, arg, t ? t : c->types->error);
+	if (arg->kind != EXPR_STRUCT || arg->type->kind == TYPE_ERROR)
+		return arg;
+	bool is_given[2] = {false, false};
+	for (uint32_t i = 0; i < arg->literal.fields.len; i++) {
+		const struct field_init *init = &arg->literal.fields.data[i];
+		const char *name = NAME(c, init->field->name);
+		for (int k = 0; k < 2; k++)
+			is_given[k] = is_given[k] || !strcmp(name, needed[k]);
+		if (!strcmp(name, "pid"))
+			pid = init->value->is_const ? (int64_t)init->value->value : 0;
+		if (!strcmp(name, "cpu"))
+			cpu = init->value->is_const ? (int64_t)init->value->value : 0;
+	}
+	for (int k = 0; k < 2; k++)
+		if (!is_given[k])
+			diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+				    arena_printf(c->arena, "`%s` must be given", needed[k]));
+	if (pid == -1 && cpu == -1)
+		diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+			    "every process on every processor cannot be counted at once: `pid` or "
+			    "`cpu` must be another number than -1");
+	return arg;
+}
+
+/* Type of a variable, or of a literal, that is not checked yet. */
+static const struct type *type_ahead(struct checker *c, const struct expr *e)
+{
+	bool is_named = e->kind == EXPR_STRUCT && e->literal.node &&
+			e->literal.node->kind == TYPE_NODE_NAME;
+	symbol name = is_named               ? e->literal.node->named.name
+		      : e->kind == EXPR_NAME ? e->name.name
+					     : 0;
+	const struct decl *d = name ? find_name(c, name) : NULL;
+
+	if (d && (d->kind == DECL_STRUCT || d->kind == DECL_GLOBAL))
+		check_decl(c, (struct decl *)d);
+	return d && d->check_state == 2 ? d->type : NULL;
+}
+
+/* attach() and detach() of performance counters are functions of their own. */
+static struct decl *choose_overload(struct checker *c, const struct expr *e, struct decl *d)
+{
+	int id = d->builtin.id;
+	uint32_t at = id == BUILTIN_ATTACH;
+	const struct type *t =
+		(id == BUILTIN_ATTACH || id == BUILTIN_DETACH) && at < e->call.args.len
+			? type_ahead(c, e->call.args.data[at])
+			: NULL;
+
+	if (!t || t != (at ? counter_options(c) : c->types->perf_attachment))
+		return d;
+	const char *name = at ? "attach counter" : "detach counter";
+	return scope_find(&c->prelude, intern_string(&c->compile->names, name));
+}
+
 static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
 {
 	arg = check_value(c, arg, NULL);
@@ -227,9 +336,17 @@ static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
 	return convert_to(c, arg, c->types->u64);
 }
 
-static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char letter)
+static struct expr *check_builtin_arg(struct checker *c, struct expr *call, struct expr *arg,
+				      char letter)
 {
 	switch (letter) {
+	case 'v':
+	case 'k':
+	case 'R':
+	case 'B':
+	case 'e':
+	case 'C':
+		return check_map_arg(c, call->call.callee->field.base, arg, letter);
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
@@ -242,6 +359,10 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char 
 		return check_field_name_arg(c, arg);
 	case 'I':
 		return check_impl_arg(c, arg);
+	case 'O':
+		return check_counter_options(c, arg);
+	case 'A':
+		return check_as(c, arg, c->types->perf_attachment);
 	case 'E':
 		return check_kernel_constant_arg(c, arg);
 	case 'P':
@@ -344,6 +465,7 @@ static bool set_builtin_type(struct checker *c, struct expr *e, const struct bui
 static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d,
 				       struct type *hint)
 {
+	d = choose_overload(c, e, d);
 	const struct builtin_row *row = &builtin_rows[d->builtin.id];
 	const char *params = *row->params == 'x' ? row->params + 1 : row->params;
 
@@ -354,6 +476,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	if (!check_builtin_target(c, e, row) ||
 	    (d->builtin.id == BUILTIN_TEST && !check_test_place(c, e)))
 		return fail_call(c, e);
+	if (*params == 'r')
+		return check_dispatch(c, e);
 	const char *what = find_unavailable(FUNCTION, row->name);
 	if (what)
 		note_unavailable(c, e->where, what);
@@ -362,25 +486,65 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	if (!is_open && !check_count(c, e, row->name, fixed, d))
 		return fail_call(c, e);
 	for (uint32_t i = 0; i < fixed; i++)
-		e->call.args.data[i] = check_builtin_arg(c, e->call.args.data[i], params[i]);
+		e->call.args.data[i] = check_builtin_arg(c, e, e->call.args.data[i], params[i]);
 	if (is_open)
 		check_print(c, e, fixed);
 	for (uint32_t i = 0; i < fixed; i++)
 		if (e->call.args.data[i]->type->kind == TYPE_ERROR)
 			return fail(c, e);
-	if (!set_builtin_type(c, e, row, hint))
+	bool is_map = params != row->params && e->call.callee->field.base->type->kind == TYPE_MAP;
+	if (is_map)
+		e->type = map_result(c, e, row->result);
+	else if (!set_builtin_type(c, e, row, hint))
 		return fail(c, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
 		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
 	return e;
 }
 
-/* First part of the names in builtins.def of the methods that a type has. */
-static const char *method_family(const struct type *t)
+/* First part of the names in builtins.def of the methods that a type has: the next family from *at on,
+ * which is NULL at first. */
+static bool method_family(const struct type *t, const char **at, char out[32])
 {
-	if (type_is_ctx_pointer(t))
-		return "ctx";
-	return t->kind == TYPE_MAP ? "map" : t->kind == TYPE_STR ? "str" : NULL;
+	bool is_first = !*at;
+
+	if (t->kind == TYPE_MAP)
+		return map_method_family(t->map.kind, at, out);
+	*at = "";
+	strcpy(out, type_is_ctx_pointer(t) ? "ctx" : "str");
+	return is_first && (type_is_ctx_pointer(t) || t->kind == TYPE_STR);
+}
+
+static struct decl *find_method(struct checker *c, const struct type *t, const char *method)
+{
+	struct decl *d = NULL;
+	char family[32];
+
+	for (const char *at = NULL; !d && method_family(t, &at, family);) {
+		const char *full = arena_printf(c->arena, "%s.%s", family, method);
+		d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
+	}
+	return d;
+}
+
+/* Offers the methods of a type; gives all of them as text, NULL when it has none. */
+static const char *offer_methods(struct checker *c, struct suggestion *s, const struct type *t)
+{
+	char family[32];
+	const char *all = NULL;
+
+	for (const char *at = NULL; method_family(t, &at, family);) {
+		size_t len = strlen(family);
+		for (int i = 0; i < BUILTIN_COUNT; i++) {
+			const char *name = builtin_rows[i].name;
+			if (strncmp(name, family, len) != 0 || name[len] != '.')
+				continue;
+			suggestion_offer(s, name + len + 1);
+			all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+					   name + len + 1);
+		}
+	}
+	return all;
 }
 
 /* A call through a function value; call.target stays NULL. */
@@ -438,9 +602,7 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 		callee->type = base->type;
 		return fail_call(c, e);
 	}
-	const char *family = method_family(base->type);
-	const char *full = arena_printf(c->arena, "%s.%s", family ? family : "", method);
-	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
+	struct decl *d = find_method(c, base->type, method);
 	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
 		d = NULL;
 	if (d && d->builtin.id == BUILTIN_CTX_AT)
@@ -452,16 +614,7 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
 					TEXT(c, base->type), method);
 	struct suggestion s = suggestion_begin(method);
-	size_t prefix = family ? strlen(family) : 0;
-	const char *all = NULL;
-	for (int i = 0; family && i < BUILTIN_COUNT; i++) {
-		const char *name = builtin_rows[i].name;
-		if (strncmp(name, family, prefix) != 0 || name[prefix] != '.')
-			continue;
-		suggestion_offer(&s, name + prefix + 1);
-		all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
-				   name + prefix + 1);
-	}
+	const char *all = offer_methods(c, &s, base->type);
 	report_suggestion(c, diag, callee->field.name_where, &s);
 	if (!s.best && all)
 		diag_hint(c->diags, diag, "it has %s", all);
@@ -538,8 +691,13 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 
-	if (e->call.arg_names.len) {
+	bool is_dispatch =
+		callee->kind == EXPR_NAME && !strcmp(NAME(c, callee->name.name), "dispatch");
+	if (e->call.arg_names.len && !is_dispatch) {
+		struct decl *d = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
 		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
+		if (d)
+			d->use_count++;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))
@@ -572,5 +730,7 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
-	return check_named_call(c, e, d, hint);
+	/* `bpf_spin_lock` is both, as in C. */
+	struct decl *helper = d->kind == DECL_STRUCT ? resolve_helper(c, callee->name.name) : NULL;
+	return check_named_call(c, e, helper ? helper : d, hint);
 }

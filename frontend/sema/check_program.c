@@ -65,6 +65,13 @@ static const struct program_kind *find_program_kind(struct checker *c, const str
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++) {
 		if (strcmp(k->attribute, name) != 0)
 			continue;
+		if (k->names != NAMES_NOTHING) {
+			if (*arg)
+				return k;
+			diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
+				    "the name of what it watches, as a string");
+			return NULL;
+		}
 		bool has_right_form = *k->arg ? a->arg != NULL : a->arg == NULL;
 		if (has_right_form && !strcmp(k->arg, arg))
 			return k;
@@ -84,6 +91,19 @@ static const struct program_kind *find_program_kind(struct checker *c, const str
 	return NULL;
 }
 
+/* The kind that watches a place inside of a function, for one that watches functions. */
+static const struct program_kind *kind_of_place(struct checker *c, const struct decl *d)
+{
+	const struct program_kind *k = d->func.program, *other;
+
+	if (k->names != NAMES_FUNCTION || !k->fallback || !strchr(d->func.program_arg, '+'))
+		return k;
+	for (uint32_t i = 0; (other = c->info->program_kind_at(i)); i++)
+		if (!strcmp(other->name, k->fallback) && other->names == NAMES_PLACE)
+			return other;
+	return k;
+}
+
 /* Reads the attributes of a function. False when its body is not to be checked. */
 static bool check_attributes(struct checker *c, struct decl *d)
 {
@@ -95,7 +115,8 @@ static bool check_attributes(struct checker *c, struct decl *d)
 		const char *name = NAME(c, a->name);
 		const char *what = find_unavailable(ATTRIBUTE, name);
 		bool is_program = is_program_attribute(c, name), is_role = is_role_attribute(name);
-		if (!is_program && !is_role && !what) {
+		bool is_wrong = !strcmp(name, "struct_ops");
+		if (is_wrong || (!is_program && !is_role && !what)) {
 			report_attribute(c, a, "a function");
 			continue;
 		}
@@ -123,6 +144,8 @@ static bool check_attributes(struct checker *c, struct decl *d)
 				    release_text(c, d->func.program->kernel));
 		if (a->arg && a->arg->kind == EXPR_STRING)
 			d->func.program_arg = a->arg->string.data;
+		if (d->func.program_arg)
+			d->func.program = kind_of_place(c, d);
 	}
 	return true;
 }
@@ -195,7 +218,9 @@ void check_function_signature(struct checker *c, struct decl *d)
 	if (d->kind == DECL_EXTERN)
 		return;
 	check_role_signature(c, d);
-	if (d->func.program)
+	if (d->func.program && d->func.program->names != NAMES_NOTHING)
+		check_tracer(c, d);
+	else if (d->func.program)
 		check_program_signature(c, d);
 	else if (d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))
 		check_main_signature(c, d);

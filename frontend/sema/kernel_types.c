@@ -530,8 +530,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
 	d->type = make_signature(c, &proto);
 	for (uint32_t i = 0; i < proto.count; i++) {
-		struct decl *p = make_decl(c, DECL_PARAM,
-					   name_of(c, btf_get_item(btf, &proto, i).name));
+		struct decl *p =
+			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
 		p->type = d->type->func.params[i];
 		p->variable.index = i;
 		vec_push(c->arena, &d->func.params, p);
@@ -578,4 +578,78 @@ void kernel_offer_constants(struct checker *c, struct suggestion *s)
 {
 	if (is_capital(s->wanted) && begin_offer(c, s))
 		btf_each_enumerator(c->kernel.btf, offer_constant, s);
+}
+
+/* ---- prototypes ---- */
+
+static void read_proto(struct checker *c, const struct btf_type *proto, struct kernel_proto *out)
+{
+	out->params = ARENA_ARRAY(c->arena, struct kernel_param, proto->count + 1);
+	out->count = proto->count;
+	out->slots = 0;
+	for (uint32_t i = 0; i < proto->count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, proto, i);
+		struct type *t = type_of(c, item.type, 0);
+		out->params[i] = (struct kernel_param){name_of(c, item.name), t, out->slots};
+		out->slots = (uint16_t)(out->slots + (t->size > 8 ? (t->size + 7) / 8 : 1));
+	}
+	out->result = type_of(c, proto->type, 0);
+}
+
+bool kernel_find_proto(struct checker *c, const char *function, struct kernel_proto *out)
+{
+	const struct btf *btf = get_btf(c);
+	struct btf_type func, proto;
+	uint32_t id = btf ? btf_find(btf, BTF_KIND_FUNC, function) : 0;
+
+	if (!id || !get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
+	    proto.kind != BTF_KIND_FUNC_PROTO)
+		return false;
+	read_proto(c, &proto, out);
+	return true;
+}
+
+bool kernel_find_typedef_proto(struct checker *c, const char *name, struct kernel_proto *out)
+{
+	const struct btf *btf = get_btf(c);
+	struct btf_type t;
+	uint32_t id = btf ? btf_find(btf, BTF_KIND_TYPEDEF, name) : 0;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH; depth++) {
+		if (!get_type(c, id, &t))
+			return false;
+		if (t.kind == BTF_KIND_FUNC_PROTO) {
+			read_proto(c, &t, out);
+			return true;
+		}
+		id = t.type;
+	}
+	return false;
+}
+
+bool kernel_has_types(struct checker *c)
+{
+	return get_btf(c) != NULL;
+}
+
+bool kernel_has_struct(struct checker *c, const char *name)
+{
+	const struct btf *btf = get_btf(c);
+
+	return btf && btf_find(btf, BTF_KIND_STRUCT, name);
+}
+
+void kernel_offer(struct checker *c, struct suggestion *s, const char *prefix, bool typedefs)
+{
+	const struct btf *btf = get_btf(c);
+	enum btf_kind kind = typedefs ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC;
+	size_t len = strlen(prefix);
+	struct btf_type t;
+
+	for (uint32_t id = 1; btf && id <= btf->type_count; id++) {
+		if (btf_kind_of(btf, id) != kind || !get_type(c, id, &t))
+			continue;
+		if (!strncmp(t.name, prefix, len))
+			suggestion_offer(s, t.name + len);
+	}
 }

@@ -133,8 +133,10 @@ static void add_prelude(struct checker *c)
 		const struct program_kind *k = c->info->program_kind_at(i);
 		if (!k)
 			break;
-		add_context(c, k->context);
+		if (c->info->ctx_field_at(k->context, 0))
+			add_context(c, k->context);
 	}
+	add_context(c, "program_context"); // of programs that take it apart
 	add_builtins(c);
 	if (!text)
 		return;
@@ -313,6 +315,7 @@ void resolve_program(struct checker *c, const struct program *program)
 	map_init(&c->helpers, c->arena);
 	map_init(&c->methods, c->arena);
 	map_init(&c->module_functions, c->arena);
+	map_init(&c->handler_types, c->arena);
 	map_init(&c->kernel.types, c->arena);
 	map_init(&c->kernel.ids, c->arena);
 	map_init(&c->kernel.missing, c->arena);
@@ -357,6 +360,7 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 	struct decl *d = scope_find_here(scope, name);
 	if (!d || d->kind == DECL_IMPORT)
 		return report_not_imported(c, import, name, where, scope);
+	d->use_count++;
 	if (d->kind == DECL_FUNC && d->func.is_private) {
 		report_declared(c,
 				diag_report(c->diags, D_PRIVATE_NAME, where, NAME(c, name),
@@ -364,7 +368,6 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 				d);
 		return NULL;
 	}
-	d->use_count++;
 	return d;
 }
 

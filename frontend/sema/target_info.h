@@ -30,6 +30,7 @@ struct target_info {
 	const char *(*helper_name)(uint32_t number);
 	/* Row of the table of kfuncs; NULL when it has none of that name. */
 	const struct kfunc_info *(*find_kfunc)(const char *name);
+	const struct arch_info *arch; // processor that tracing programs are made for
 	/* The target kernel's types, opened with btf_open_lazily(); called at most once, when a program
 	 * first needs them. NULL when there are none; open_btf may be NULL too. */
 	const struct btf *(*open_btf)(void *owner);

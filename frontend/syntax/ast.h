@@ -285,6 +285,12 @@ enum func_role {
 };
 
 /* Where a function runs; decided by its attributes. */
+enum param_source {     // where a program's parameter comes from
+	SOURCE_CONTEXT, // it is the context
+	SOURCE_ARGUMENT,
+	SOURCE_RESULT,
+};
+
 enum func_target {
 	TARGET_USER,   // plain fn, @test
 	TARGET_BPF,    // program or @helper
@@ -337,12 +343,20 @@ struct decl {
 			bool is_assigned;      // sema: assigned after its declaration
 			bool is_address_taken; // sema
 			uint32_t index;        // parameter number
+			uint8_t source;        // sema: of a program's parameter, enum param_source
+			uint16_t source_index; // sema: number of the slot or argument
 		} variable;
 		struct {
 			struct type_node *node; // TYPE_NODE_MAP
 			bool is_pinned;
 			VEC(struct expr *) flags; // EXPR_NAME or EXPR_CALL (numa_node(n))
 			uint32_t flag_bits;       // sema: BPF_F_* bits of the flags
+			uint32_t numa_node;       // sema, of the flag numa_node(n)
+			struct decl *
+				inner; // sema: what the maps in a map of maps are like; nowhere else
+			struct decl *callback; // sema: function that handles the records, or NULL
+			bool is_handled;       // sema: on_event() is called for it somewhere
+			bool counts_dropped;   // sema: dropped() is called for it somewhere
 		} map;
 		struct {
 			decl_list params;         // DECL_PARAM
@@ -356,10 +370,16 @@ struct decl {
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
+			struct decl *context;    // sema: the context when no parameter is; or NULL
+			uint16_t result_slot;    // sema: behind the function's own parameters
+			bool is_syscall;         // sema: it watches a system call's function
+			bool can_fall_back;      // sema: its kind's fallback can do the same
 			bool is_unavailable;     // sema: needs something that cannot be compiled
 			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
 						 // programs that call it, or of its own
 			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			struct decl *impl;      // of a member of an impl; set by sema
+			bool is_sleepable; // sema: of a member of an impl: calls what may sleep
 			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
 			const struct kfunc_info *kfunc;
 			bool is_kfunc, has_callback; // has_callback: it takes a function

@@ -4,6 +4,7 @@
 #   tests/kernel/run.sh [FILTER…]
 . "$(dirname "$0")/../cases.sh"
 . "$ROOT/tests/network.sh"
+. "$ROOT/tests/kernel/maps.sh"
 
 end_case() { network_remove; }
 
@@ -507,5 +508,6 @@ test_nothing_stays_after_all_of_this() {
 }
 
 . "$ROOT/tests/kernel/kinds.sh"
+. "$ROOT/tests/kernel/trace.sh"
 
 run_cases kernel "$@"

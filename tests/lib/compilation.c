@@ -25,6 +25,7 @@ static void fill_target(struct target_info *target, const struct compilation_opt
 	target->map_kind_at = kernel_map_kind_at;
 	target->ctx_field_at = kernel_ctx_field_at;
 	target->find_helper = kernel_find_helper;
+	target->arch = kernel_find_arch("x86_64");
 	target->open_btf = open_btf;
 	target->btf_owner = (void *)o->btf;
 }
