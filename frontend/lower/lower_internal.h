@@ -141,15 +141,15 @@ struct body {
 	VEC(struct fact) facts; // in order of assumption
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers; // in source order
+	VEC(struct deferred) defers;  // in source order
 	const struct block *in_defer; // the deferred block that is being lowered
-	bool has_defer;              // returns go through exit_block
-	bool may_throw;              // has the hidden error parameter
-	bool has_code_slot;          // code_slot was made
-	ir_ref error_param;          // address of the caller's error word
-	uint32_t exit_block;         // runs the defers and returns
-	uint32_t result_slot;        // value on its way to exit_block
-	uint32_t code_slot;          // I64: 0, or the error word of a throw on its way
+	bool has_defer;               // returns go through exit_block
+	bool may_throw;               // has the hidden error parameter
+	bool has_code_slot;           // code_slot was made
+	ir_ref error_param;           // address of the caller's error word
+	uint32_t exit_block;          // runs the defers and returns
+	uint32_t result_slot;         // value on its way to exit_block
+	uint32_t code_slot;           // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */
@@ -308,6 +308,11 @@ ir_ref core_number(struct body *f, enum ir_core_kind kind, const struct type *ty
 ir_ref core_stride(struct body *f, const struct type *type);
 ir_ref core_load_bits(struct body *f, const struct place *place, const struct type *type);
 /* A fresh str of the type with the characters at a place in a struct of the kernel. */
+/* The same at a place. */
+void core_text_into(struct body *f, const struct place *to, const struct place *from,
+		    const struct type *type);
+/* True when the place is all or part of a local object, there without a condition. */
+bool is_own_object(const struct place *place);
 struct place core_text(struct body *f, const struct place *from, const struct type *type);
 
 /* read_user(), read_user_str(), read_kernel_str(); `to` is where an aggregate goes. */
