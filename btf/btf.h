@@ -74,8 +74,12 @@ struct btf_map {
 	const char *name;
 	uint32_t type;       // enum bpf_map_type
 	uint32_t key, value; // type ids
-	uint32_t max_entries, flags;
+	uint32_t max_entries, flags, numa_node;
 	bool is_pinned; // libbpf's pinning by name
+	/* Of a map of maps; type 0 elsewhere. */
+	struct {
+		uint32_t type, key_size, value_size, max_entries, flags;
+	} inner;
 };
 /* Every map takes this many bytes of .maps, in order of addition; also the rule of the object
  * writer. */

@@ -85,6 +85,13 @@ static void add_maps(struct meta *w)
 			.is_percpu = map->is_percpu,
 			.is_pinned = map->is_pinned,
 			.value_is_int = map->value_is_scalar,
+			.buffer_size = map->buffer_size,
+			.inner_type = map->inner.type,
+			.inner_key_size = map->inner.key_size,
+			.inner_value_size = map->inner.value_size,
+			.inner_max_entries = map->inner.max_entries,
+			.inner_flags = map->inner.flags,
+			.inner_value_is_int = map->inner.value_is_scalar,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

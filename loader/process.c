@@ -3,7 +3,7 @@
  * Time and the ends of the process. Attachments to interfaces outlive a main that gives 0; every
  * other end removes them: another status, a signal, a crash.
  *
- * Until the first attachment a signal just ends the process. From then on INT, TERM and HUP are
+ * Until the first attachment or dispatch() a signal just ends the process. From then on INT, TERM and HUP are
  * blocked and taken by a thread of their own, which can detach at any moment, whatever compiled code
  * is doing; the lock of the attachments keeps it from seeing one half made.
  */
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,12 +70,29 @@ static void *wait_for_signal(void *data)
 {
 	struct program *p = data;
 	sigset_t set = end_set();
-	int signal = 0;
-	while (sigwait(&set, &signal) != 0)
-		;
+	for (;;) {
+		int signal = 0;
+		while (sigwait(&set, &signal) != 0)
+			;
+		pthread_mutex_lock(&p->lock);
+		if (p->waker < 0 || p->is_interrupted || signal == SIGHUP) {
+			attach_remove(p, NULL);
+			_exit(EXIT_SIGNAL_BASE + signal);
+		}
+		p->is_interrupted = true;
+		eventfd_write(p->waker, 1);
+		pthread_mutex_unlock(&p->lock);
+	}
+	return NULL;
+}
+
+void process_divert(struct program *p, int waker)
+{
+	process_guard(p);
 	pthread_mutex_lock(&p->lock);
-	attach_remove(p, NULL);
-	_exit(EXIT_SIGNAL_BASE + signal);
+	p->waker = waker;
+	p->is_interrupted = false;
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* A crash in compiled code, or in the runtime with a pointer that compiled code gave it. */

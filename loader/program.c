@@ -129,11 +129,15 @@ static int prepare(struct program *p)
 
 static void clean_up(struct program *p)
 {
+	events_close(p);
+	inner_close(p);
 	object_close(p);
 	image_unmap(&p->image);
 	free(p->attachments);
 	free(p->handles);
 	free(p->maps);
+	free(p->percpu);
+	free(p->record);
 	free(p->line.data);
 }
 
@@ -160,7 +164,7 @@ static int run(struct program *p, int argc, char **argv)
 
 int ks_run_program(const struct ks_program_options *options, int argc, char **argv)
 {
-	current = (struct program){.options = options};
+	current = (struct program){.options = options, .waker = -1, .pin_lock = -1};
 	pthread_mutex_init(&current.lock, NULL);
 	int status = run(&current, argc, argv);
 	clean_up(&current);

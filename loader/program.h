@@ -43,10 +43,25 @@ struct image {
 	void **bases;                   // SECTION_COUNT words to fill
 };
 
+typedef int32_t record_handler(void *record);
+
 struct map_state {
 	int fd;
 	uint32_t type, max_entries;
+	record_handler *handler;         // of records, NULL when there is none
+	struct perf_buffer *buffer;      // perf_event_array with a handler
+	struct user_ring_buffer *sender; // user_ringbuf that was sent to
+	struct dispatch *dispatch;       // that takes from the buffer
 };
+
+/* A map that was found in a map of maps. */
+struct inner_map {
+	uint32_t id; // of the kernel
+	uint64_t used;
+	struct ks_meta_map row;
+	struct map_state state;
+};
+enum { INNER_FIRST = 1 << 30, INNER_MAX = 1024 }; // numbers of them; how many are kept open
 
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
@@ -74,14 +89,22 @@ struct program {
 	struct image image;
 	struct bpf_object *object; // holds maps and globals; loads no program
 	struct map_state *maps;
+	struct inner_map *inner;
+	uint32_t inner_count;
+	uint64_t inner_uses;
 	struct handle *handles;
 	void *sections[SECTION_COUNT];
 	size_t section_sizes[SECTION_COUNT]; // bytes mapped
 	int cpus;                            // possible ones
+	char *record;                        // of a perf_event_array, where it is aligned
+	void *percpu;                        // what ks_map_percpu() gave last
 	pthread_mutex_t lock;                // of attachments
 	struct attachment *attachments;
 	uint32_t attachment_count, attachment_cap;
 	bool is_watched; // the signal thread runs
+	int pin_lock;    // descriptor that holds the lock of the pins; -1 when there is none
+	int waker;       // descriptor that tells dispatch() of a signal; -1 while it does not run
+	_Atomic bool is_interrupted; // dispatch() is to end because of a signal
 	struct print_line line;
 	char warning[256];        // first complaint of libbpf since log_reset()
 	char kernel_message[160]; // the kernel's own words for a refused attachment
@@ -139,10 +162,19 @@ void attach_end(struct program *p);            // removes what ends with the pro
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
 
+/* inner.c */
+void inner_close(struct program *p);
+
+/* events.c */
+void events_close(struct program *p);
+
 /* process.c: signals, and the only ways out. */
 void process_watch(struct program *p);
 /* Makes sure that a signal removes attachments; called before the first one. */
 void process_guard(struct program *p);
+/* Lets INT and TERM end dispatch(), which is told through the descriptor `waker`, instead of the
+ * process; with -1 as before. */
+void process_divert(struct program *p, int waker);
 /* Removes or announces attachments according to the status; gives the status to end with. */
 int process_settle(struct program *p, int status);
 _Noreturn void process_exit(struct program *p, int status);

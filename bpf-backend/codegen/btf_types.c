@@ -140,11 +140,11 @@ uint32_t btf_types_add_extern(struct btf_types *t, const struct ir_extern *e)
 	return id;
 }
 
-/* Type of `size` bytes for a map without a debug type. */
+/* Type of `size` bytes for a map without a debug type; 0 when the map has no such part. */
 static uint32_t bytes_type(struct btf_types *t, uint32_t dtype, uint32_t size)
 {
 	uint32_t id = btf_types_get(t, dtype);
-	if (id)
+	if (id || !size)
 		return id;
 	if (size == 1 || size == 2 || size == 4 || size == 8)
 		return btf_add_int(t->builder, arena_printf(t->arena, "u%u", size * 8), size, 0);
@@ -162,8 +162,13 @@ uint32_t btf_types_add_map(struct btf_types *t, const struct ir_map *map)
 		.value = bytes_type(t, map->value_dtype, map->value_size),
 		.max_entries = map->max_entries,
 		.flags = map->flags,
+		.numa_node = map->numa_node,
 		.is_pinned = map->is_pinned,
+		.inner = {map->inner.type, map->inner.key_size, map->inner.value_size,
+			  map->inner.max_entries, map->inner.flags},
 	};
+	if (map->inner.type)
+		definition.value = 0;
 	return btf_add_map(t->builder, &definition);
 }
 

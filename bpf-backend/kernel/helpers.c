@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* What the checker is told of an argument: i integer, p pointer to memory, s pointer to a
+/* What the checker is told of an argument: i integer, p pointer to memory, l to a lock, t to a timer, f function, s pointer to a
  * socket that is not null, c context, m map. */
 #define LETTER_NONE ""
 #define LETTER_ANY "i"
@@ -26,16 +26,16 @@
 #define LETTER_ALLOC_SIZE "i"
 #define LETTER_FIXED "p"
 #define LETTER_FIXED_OUT "p"
-#define LETTER_LOCK "p"
+#define LETTER_LOCK "l"
 #define LETTER_SOCK "s"
 #define LETTER_OBJECT "p"
 #define LETTER_OBJECT_OR_NULL "p"
 #define LETTER_RECORD "p"
 #define LETTER_PERCPU "p"
-#define LETTER_FUNC "p"
+#define LETTER_FUNC "f"
 #define LETTER_STACK_OR_NULL "p"
 #define LETTER_STRING "p"
-#define LETTER_TIMER "p"
+#define LETTER_TIMER "t"
 #define LETTER_KPTR "p"
 #define LETTER_DYNPTR "p"
 #define LETTER_DYNPTR_OUT "p"

@@ -109,7 +109,7 @@ uint32_t kernel_ctx_field_version(const struct ctx_field *field)
 enum { SHARED, PERCPU };
 
 static const struct kernel_map_type map_types[] = {
-#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
 	[number] = {#name, number, cpus == PERCPU, kernel},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
@@ -120,18 +120,20 @@ const struct kernel_map_type *kernel_find_map_type(uint32_t type)
 	return type < COUNT(map_types) && map_types[type].name ? &map_types[type] : NULL;
 }
 
+/* A row for each map type; those without a name cannot be declared. */
 static const struct map_kind map_kinds[] = {
-#define MAP_YES(number, name, shape, cpus) {#name, number, MAP_SHAPE_##shape, cpus == PERCPU},
-#define MAP_NO(number, name, shape, cpus)
-#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
-	MAP_##language(number, name, shape, cpus)
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
+	{spelling, number, MAP_SHAPE_##shape, cpus == PERCPU, kernel, types, methods, flags},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
 };
 
 const struct map_kind *kernel_map_kind_at(uint32_t index)
 {
-	return index < COUNT(map_kinds) ? &map_kinds[index] : NULL;
+	for (uint32_t i = 0; i < COUNT(map_kinds); i++)
+		if (*map_kinds[i].name && index-- == 0)
+			return &map_kinds[i];
+	return NULL;
 }
 
 bool kernel_has(uint32_t version, enum kernel_feature feature)

@@ -61,7 +61,7 @@ struct arch_info {
 	uint16_t args[8]; // of function calls
 	uint16_t result;
 	uint16_t syscall_args[6]; // as the entry of a system call finds them
-	const char *syscalls;     // what stands before the name of the function of one: "__x64_sys_"
+	const char *syscalls; // what stands before the name of the function of one: "__x64_sys_"
 };
 
 /* A kind of eBPF program, chosen by an attribute. */
@@ -89,6 +89,17 @@ struct program_kind {
 enum map_shape {
 	MAP_SHAPE_HASH,  // entries come and go
 	MAP_SHAPE_ARRAY, // all entries exist, zero at first; integer keys
+	MAP_SHAPE_PREFIX, // as HASH; the key is a number of bits and the bits, the longest match is found
+	MAP_SHAPE_QUEUE,       // values that are put in and taken out, without keys
+	MAP_SHAPE_SET,         // values of which only the presence is known
+	MAP_SHAPE_STACKS,      // call stacks, by the number that capturing one gave
+	MAP_SHAPE_RING,        // records from eBPF to userspace
+	MAP_SHAPE_PERF,        // the same through a buffer for each CPU
+	MAP_SHAPE_USER_RING,   // records from userspace to eBPF
+	MAP_SHAPE_STORAGE,     // values that belong to objects of the kernel
+	MAP_SHAPE_OUTER_ARRAY, // maps by index
+	MAP_SHAPE_OUTER_HASH,  // maps by key
+	MAP_SHAPE_OTHER,
 };
 
 struct map_kind {
@@ -96,9 +107,13 @@ struct map_kind {
 	uint32_t type;    // enum bpf_map_type
 	enum map_shape shape;
 	bool is_percpu;
+	uint32_t kernel;     // first release that has it, as major << 16 | minor << 8
+	const char *types;   // type arguments: K key, V value, k key that may be left out
+	const char *methods; // families of methods, separated by spaces: "percpu map"
+	uint32_t flags;      // BPF_F_* bits that every map of the kind has
 };
 
-/* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, s pointer to a
+/* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, l to a lock, t to a timer, f function, s pointer to a
  * socket (not null), c context, m map. */
 struct helper_info {
 	const char *name; // "bpf_ktime_get_ns"

@@ -186,7 +186,15 @@ struct ir_global {
 struct ir_map {
 	symbol name;
 	uint32_t type; // enum bpf_map_type
-	uint32_t key_size, value_size, max_entries, flags;
+	uint32_t key_size, value_size, max_entries,
+		flags;        // sizes are 0 where the kernel wants none
+	uint32_t numa_node;   // with flag BPF_F_NUMA_NODE
+	uint32_t buffer_size; // perf_event_array: bytes for each CPU
+	/* Of a map of maps: what these are like; inner.type is 0 elsewhere. */
+	struct {
+		uint32_t type, key_size, value_size, max_entries, flags;
+		bool value_is_scalar;
+	} inner;
 	uint32_t key_dtype, value_dtype;
 	bool key_is_scalar,
 		value_is_scalar; // MAP_* ops take the value itself (I32 up to 4 bytes, I64 for 8)
@@ -256,6 +264,13 @@ struct ir_extern {
 	bool gives_object; // the pointer it gives is to an object of the kernel and known to the verifier
 };
 
+/* In eBPF a walk through a map is a loop until loop_outline makes a callback of it: its header ends in a
+ * branch on a call of NEXT with the map, and calls of KEY and VALUE give the addresses of the entry that
+ * the round is about. */
+#define IR_EACH_NEXT "ks_each_next"
+#define IR_EACH_KEY "ks_each_key"
+#define IR_EACH_VALUE "ks_each_value"
+
 enum ir_target {
 	IR_TARGET_BPF,
 	IR_TARGET_HOST,
@@ -299,7 +314,7 @@ struct ir_fn {
 	const char *watched; // of a program that watches something: what its attribute names
 	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
 	bool has_kernel_context; // its context is a struct of the kernel
-	bool is_inline;      // must be inlined (pointer parameters the verifier could not follow)
+	bool is_inline; // must be inlined (pointer parameters the verifier could not follow)
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
 	bool is_exported;        // main, programs: kept although nobody calls them
@@ -467,6 +482,10 @@ void ir_remove_pred(struct ir_fn *fn, uint32_t to, uint32_t pred_index);
 void ir_set_jump(struct ir_fn *fn, uint32_t b, uint32_t kept_succ_index);
 /* Index of `pred` in preds of `block`; must be there. */
 uint32_t ir_pred_index(const struct ir_fn *fn, uint32_t block, uint32_t pred);
+/* True when `r` calls the extern of that name. */
+bool ir_calls(const struct ir_module *m, const struct ir_fn *fn, ir_ref r, const char *name);
+/* The call of IR_EACH_NEXT that decides at the end of a block; IR_REF_NONE when there is none. */
+ir_ref ir_find_each(const struct ir_module *m, const struct ir_fn *fn, uint32_t b);
 /* Uses of every instruction, indexed by ref. */
 uint32_t *ir_count_uses(const struct ir_fn *fn, struct arena *arena);
 

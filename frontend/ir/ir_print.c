@@ -475,6 +475,15 @@ static void print_map(struct printer *p, uint32_t index)
 		   map->value_is_scalar ? " scalar" : "", map->value_is_signed ? " signed" : "");
 	print_number(p, "entries", map->max_entries);
 	print_number(p, "flags", map->flags);
+	print_number(p, "numa", map->numa_node);
+	print_number(p, "buffer", map->buffer_size);
+	print_number(p, "inner_type", map->inner.type);
+	print_number(p, "inner_key", map->inner.key_size);
+	print_number(p, "inner_value", map->inner.value_size);
+	print_number(p, "inner_entries", map->inner.max_entries);
+	print_number(p, "inner_flags", map->inner.flags);
+	if (map->inner.value_is_scalar)
+		buf_add_text(p->out, " inner_scalar");
 	print_number(p, "key_dtype", map->key_dtype);
 	print_number(p, "value_dtype", map->value_dtype);
 	buf_printf(p->out, "%s%s%s\n", map->is_percpu ? " percpu" : "",

@@ -419,11 +419,61 @@ void copy_object(struct body *f, const struct place *to, const struct place *fro
 	start_block(f, done);
 }
 
+/* The next run of bytes, from `at` on, that are not the kernel's; false at the end. */
+static bool next_run(const struct type *type, uint32_t *at, uint32_t *size)
+{
+	for (uint32_t i = 0; i < type->record.fields.len; i++) {
+		const struct decl *field = type->record.fields.data[i];
+		if (!type_has_special(field->type) || field->field.offset < *at)
+			continue;
+		*size = field->field.offset - *at;
+		if (*size)
+			return true;
+		*at += field->type->size;
+	}
+	*size = type->size - *at;
+	return *size != 0;
+}
+
+static bool is_kept(const struct body *f, const struct type *type)
+{
+	return f->target == IR_TARGET_BPF && type_has_special(type);
+}
+
+void copy_value(struct body *f, const struct place *to, const struct place *from,
+		const struct type *type)
+{
+	uint32_t size;
+	if (!is_kept(f, type)) {
+		copy_object(f, to, from, type->size);
+		return;
+	}
+	if (to->space == IR_SPACE_SLOT)
+		zero_object(f, to, type->size);
+	for (uint32_t at = 0; next_run(type, &at, &size); at += size) {
+		struct place a = place_at(*to, at), b = place_at(*from, at);
+		copy_object(f, &a, &b, size);
+	}
+}
+
+void zero_value(struct body *f, const struct place *to, const struct type *type)
+{
+	uint32_t size;
+	if (!is_kept(f, type)) {
+		zero_object(f, to, type->size);
+		return;
+	}
+	for (uint32_t at = 0; next_run(type, &at, &size); at += size) {
+		struct place part = place_at(*to, at);
+		zero_object(f, &part, size);
+	}
+}
+
 void copy_member(struct body *f, const struct place *to, const struct place *from,
 		 const struct type *type)
 {
 	if (type_is_aggregate(type))
-		copy_object(f, to, from, type->size);
+		copy_value(f, to, from, type);
 	else
 		store_place(f, to, type, load_place(f, from, type));
 }

@@ -71,14 +71,14 @@ static bool is_memory_read(const struct expr *e)
 void assign_aggregate(struct body *f, const struct place *to, struct expr *expr,
 		      const struct type *type)
 {
-	bool is_simple = !to->guard_count && !to->entry;
+	bool is_simple = !to->guard_count && !to->entry && !type_has_special(type);
 	if (is_plain_copy(expr) || is_memory_read(expr) ||
 	    (is_simple && expr->kind == EXPR_STRING) || (is_simple && !may_read(expr, to->root))) {
 		lower_into(f, to, expr, type);
 		return;
 	}
 	struct place value = lower_temporary(f, expr, type);
-	copy_object(f, to, &value, type->size);
+	copy_value(f, to, &value, type);
 }
 
 struct place lower_temporary(struct body *f, struct expr *expr, const struct type *type)
@@ -252,5 +252,5 @@ void lower_into(struct body *f, const struct place *to, struct expr *expr, const
 	}
 	if (type->kind == TYPE_STR && core_is_inside(&from))
 		from = core_text(f, &from, type);
-	copy_object(f, to, &from, type->size);
+	copy_value(f, to, &from, type);
 }

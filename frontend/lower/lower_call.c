@@ -31,6 +31,9 @@ static ir_ref lower_argument(struct body *f, struct expr *arg)
 {
 	if (arg->type->kind == TYPE_MAP)
 		return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(arg->name.decl));
+	if (arg->kind == EXPR_NAME && arg->name.decl->kind == DECL_FUNC) // for the kernel to call
+		return ir_emit_index(&f->b, IR_FUNC, IR_PTR,
+				     request_callback(f->lw, arg->name.decl, CALLBACK_TIMER));
 	if (!type_is_aggregate(arg->type))
 		return lower_value(f, arg);
 	struct place copy = lower_temporary(f, arg, arg->type);
@@ -211,13 +214,6 @@ static ir_ref call_with_value(struct body *f, struct expr *call, const char *nam
 	return call_runtime(f, name, result, IR_EFFECT_OTHER, &arg, 1);
 }
 
-static ir_ref call_with_map(struct body *f, struct expr *call, const char *name,
-			    enum ir_type result)
-{
-	ir_ref map = const32(f, map_of(call->call.callee->field.base->name.decl));
-	return call_runtime(f, name, result, IR_EFFECT_OTHER, &map, 1);
-}
-
 static ir_ref lower_exit(struct body *f, struct expr *call)
 {
 	call_with_value(f, call, "ks_exit", IR_VOID);
@@ -278,9 +274,29 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 	case BUILTIN_CTX_LEN:
 		return lower_ctx_len(f, call);
 	case BUILTIN_MAP_LEN:
-		return call_with_map(f, call, "ks_map_len", IR_I32);
 	case BUILTIN_MAP_CLEAR:
-		return call_with_map(f, call, "ks_map_clear", IR_VOID);
+	case BUILTIN_RINGBUF_RESERVE:
+	case BUILTIN_RINGBUF_SUBMIT:
+	case BUILTIN_RINGBUF_DISCARD:
+	case BUILTIN_RINGBUF_OUTPUT:
+	case BUILTIN_EVENTS_DROPPED:
+	case BUILTIN_EVENTS_ON_EVENT:
+	case BUILTIN_PERF_OUTPUT:
+	case BUILTIN_USER_RING_DRAIN:
+	case BUILTIN_USER_RING_SEND:
+	case BUILTIN_OUTER_CREATE:
+	case BUILTIN_QUEUE_PUSH:
+	case BUILTIN_QUEUE_POP:
+	case BUILTIN_QUEUE_PEEK:
+	case BUILTIN_SET_ADD:
+	case BUILTIN_STACKS_CAPTURE:
+	case BUILTIN_STACKS_CAPTURE_USER:
+	case BUILTIN_PERCPU_PERCPU:
+		return lower_map_call(f, call);
+	case BUILTIN_POSSIBLE_CPUS:
+		return call_runtime(f, "ks_possible_cpus", IR_I32, IR_EFFECT_OTHER, NULL, 0);
+	case BUILTIN_DISPATCH:
+		return lower_dispatch(f, call);
 	case BUILTIN_STR_LEN:
 		return lower_string_len(f, call);
 	case BUILTIN_HAS_FIELD:

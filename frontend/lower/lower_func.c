@@ -309,6 +309,8 @@ void lower_function(struct lower *lw, const struct pending_fn *pending)
 	enter_params(&f);
 	if (f.kind && !is_tracer(f.kind))
 		pull_headers(&f);
+	if (decl == lw->program->main)
+		register_callbacks(&f);
 	if (decl->func.result_var.len)
 		lower_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);

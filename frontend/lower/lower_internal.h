@@ -15,11 +15,19 @@
 
 #include "frontend/lower/lower.h"
 
+/* Functions that the kernel calls and that call one of the program. */
+enum callback_kind {
+	CALLBACK_NONE,
+	CALLBACK_TIMER,  // map, key, value
+	CALLBACK_RECORD, // dynptr of a record, context
+};
+
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
 	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
+	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
 
 struct lower {
@@ -34,6 +42,8 @@ struct lower {
 	struct map throws;     // declaration -> 1 when a throw or a panic can leave the function
 	struct map panics;     // declaration -> 1 when a panic can
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
+	struct map callbacks;  // handler and kind -> index of the function + 1
+	struct map drops;      // DECL_MAP -> global that counts its lost records + 1
 	struct map tails;      // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
 	uint32_t error_count;         // of the diagnostics at the beginning
@@ -44,6 +54,7 @@ struct entry {
 	uint32_t map;       // index into m->maps
 	struct decl *decl;  // DECL_MAP
 	struct type *value; // V
+	ir_ref outer;       // PTR of the map, itself an entry; IR_REF_NONE for a map of the program
 	ir_ref key;         // the scalar, or the address of the object
 	ir_ref ptr;         // address of the value or null
 	bool is_present;    // ptr is known not to be null
@@ -94,9 +105,10 @@ struct local {
 	uint32_t slot; // value or object; for an entry, the address of the value
 	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
 	/* An entry variable: */
-	uint32_t key_slot;  // userspace: copy of the key, for writing back
-	uint32_t copy_slot; // local value, when a whole V is assigned somewhere
-	uint32_t flag_slot; // userspace: whether copy_slot is in use
+	uint32_t key_slot;   // userspace: copy of the key, for writing back
+	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
+	uint32_t flag_slot;  // userspace: whether copy_slot is in use
+	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 };
 
@@ -168,6 +180,8 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
 uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
+/* The function to hand to the kernel for a handler of the program. */
+uint32_t request_callback(struct lower *lw, struct decl *handler, enum callback_kind kind);
 /* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
 uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
 			uint32_t dtype);
@@ -279,6 +293,10 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
 		     ir_ref value);
 void copy_object(struct body *f, const struct place *to, const struct place *from, uint32_t size);
+/* The same for a value, without what the kernel keeps in it. */
+void copy_value(struct body *f, const struct place *to, const struct place *from,
+		const struct type *type);
+void zero_value(struct body *f, const struct place *to, const struct type *type);
 void zero_object(struct body *f, const struct place *to, uint32_t size);
 /* Address as a value; null when a guard fails. */
 ir_ref lower_guarded_address(struct body *f, const struct place *place);
@@ -375,6 +393,40 @@ void delete_entry(struct body *f, struct expr *target);
 void bind_each(struct body *f, struct decl *decl, const struct type *type,
 	       const struct place *from);
 ir_ref lower_in(struct body *f, struct expr *expr);
+/* Address of an object: the variable itself where it is one, else a temporary. */
+ir_ref object_address(struct body *f, struct expr *expr, const struct type *type);
+
+/* ---- lower_inner.c: entries of maps that are themselves entries ---- */
+
+/* The map that an entry of a map of maps is: PTR, or null. */
+ir_ref find_inner(struct body *f, const struct entry *entry);
+ir_ref look_up_inner(struct body *f, const struct entry *entry); // PTR to the value, or null
+/* 0 or negative errno, which is what an absent map gives. */
+ir_ref update_inner(struct body *f, const struct entry *entry, ir_ref value, uint32_t flag);
+void delete_inner(struct body *f, const struct entry *entry);
+/* `outer[k] = m` */
+void put_inner(struct body *f, const struct entry *entry, struct decl *map);
+/* Address of the key for the kernel; in arrays 32 bits. */
+ir_ref key_address(struct body *f, const struct entry *entry);
+
+/* ---- lower_callback.c ---- */
+
+void lower_callback(struct lower *lw, const struct pending_fn *pending);
+
+/* ---- lower_map_call.c ---- */
+
+/* A call of a BPF helper that may do anything. */
+ir_ref emit_helper(struct body *f, const char *name, enum ir_type result, const ir_ref *args,
+		   uint32_t count);
+ir_ref map_ref(struct body *f, struct decl *map); // as an argument of a helper
+ir_ref value_address(struct body *f, struct expr *expr, const struct type *type);
+ir_ref lower_map_call(struct body *f, struct expr *call); // a method
+/* What pop() or peek() finds. */
+struct entry lower_taken(struct body *f, struct expr *call);
+ir_ref lower_in_set(struct body *f, struct decl *set, struct expr *value);
+ir_ref lower_dispatch(struct body *f, struct expr *call);
+/* At the start of main: the functions that handle records because of their names. */
+void register_callbacks(struct body *f);
 
 /* ---- lower_packet.c ---- */
 

@@ -11,8 +11,7 @@
 
 /* ---- keys, values and the three operations ---- */
 
-/* Address of an object: the variable itself where it is one, else a temporary. */
-static ir_ref object_address(struct body *f, struct expr *expr, const struct type *type)
+ir_ref object_address(struct body *f, struct expr *expr, const struct type *type)
 {
 	if (expr->kind == EXPR_NAME || expr->kind == EXPR_FIELD) {
 		struct place place = lower_place(f, expr);
@@ -38,8 +37,21 @@ static ir_ref map_operand(struct body *f, struct expr *expr, const struct type *
 	return type_is_scalar(type) ? lower_value(f, expr) : object_address(f, expr, type);
 }
 
+static bool is_inner_map(const struct entry *entry)
+{
+	return entry->value->kind == TYPE_MAP;
+}
+
 void look_up(struct body *f, struct entry *entry)
 {
+	if (entry->outer) {
+		entry->ptr = look_up_inner(f, entry);
+		return;
+	}
+	if (is_inner_map(entry) && f->target != IR_TARGET_BPF) {
+		entry->ptr = find_inner(f, entry);
+		return;
+	}
 	entry->ptr = ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_LOOKUP,
 							  .type = IR_PTR,
 							  .a = entry->key,
@@ -48,6 +60,8 @@ void look_up(struct body *f, struct entry *entry)
 
 static ir_ref update(struct body *f, const struct entry *entry, ir_ref value, enum ir_map_flag flag)
 {
+	if (entry->outer)
+		return update_inner(f, entry, value, flag);
 	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_UPDATE,
 						    .type = IR_I32,
 						    .aux = (uint16_t)flag,
@@ -56,16 +70,29 @@ static ir_ref update(struct body *f, const struct entry *entry, ir_ref value, en
 						    .index = entry->map});
 }
 
-static struct entry entry_key(struct body *f, struct decl *map, struct expr *key)
+/* The entry that `m[k]` is, not looked up yet. */
+static struct entry entry_key(struct body *f, struct expr *expr)
 {
-	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
-	entry.key = map_operand(f, key, map->type->map.key);
+	struct expr *base = expr->index.base;
+	struct decl *map =
+		base->type->kind == TYPE_MAP ? base->name.decl : base->type->entry_of->map.inner;
+	struct entry entry = {.decl = map, .value = map->type->map.value};
+	if (base->type->kind == TYPE_MAP)
+		entry.map = map_of(map);
+	else
+		entry.outer = lower_entry(f, base).ptr;
+	entry.key = map_operand(f, expr->index.index, map->type->map.key);
 	return entry;
 }
 
-static const struct ir_map *map_row(const struct body *f, const struct entry *entry)
+static bool is_array(const struct entry *entry)
 {
-	return &f->m->maps.data[entry->map];
+	return entry->decl->type->map.kind->shape == MAP_SHAPE_ARRAY;
+}
+
+static bool is_percpu(const struct entry *entry)
+{
+	return entry->decl->type->map.kind->is_percpu;
 }
 
 /* ---- evaluation ---- */
@@ -77,6 +104,8 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 	struct entry entry = {.map = map_of(map),
 			      .decl = map,
 			      .value = map->type->map.value,
+			      .outer = local->outer_slot ? load_word(f, local->outer_slot, IR_PTR)
+							 : IR_REF_NONE,
 			      .is_present = decl->variable.is_present,
 			      .has_copy = local->has_copy};
 	entry.ptr = load_word(f, local->slot, IR_PTR);
@@ -85,8 +114,9 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 	if (local->has_copy)
 		entry.is_copy = load_word(f, local->flag_slot, IR_I32);
 	const struct type *key = map->type->map.key;
-	entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
-					: slot_addr(f, local->key_slot);
+	if (key)
+		entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
+						: slot_addr(f, local->key_slot);
 	return entry;
 }
 
@@ -94,8 +124,10 @@ struct entry lower_entry(struct body *f, struct expr *expr)
 {
 	if (expr->kind == EXPR_NAME)
 		return local_entry(f, expr->name.decl);
-	assert(expr->kind == EXPR_INDEX && "the checker knows two forms of an entry");
-	struct entry entry = entry_key(f, expr->index.base->name.decl, expr->index.index);
+	if (expr->kind == EXPR_CALL)
+		return lower_taken(f, expr);
+	assert(expr->kind == EXPR_INDEX && "the checker knows three forms of an entry");
+	struct entry entry = entry_key(f, expr);
 	f->b.where = expr->where;
 	look_up(f, &entry);
 	return entry;
@@ -112,7 +144,7 @@ struct place entry_place(struct body *f, const struct entry *entry)
 {
 	struct place place = {.base = entry->ptr,
 			      .space = entry->has_copy ? IR_SPACE_ANY : IR_SPACE_MAP,
-			      .is_percpu = map_row(f, entry)->is_percpu,
+			      .is_percpu = is_percpu(entry),
 			      .align = entry->has_copy ? entry->value->align : 8};
 	if (!place.align)
 		place.align = 1;
@@ -133,7 +165,7 @@ void write_back(struct body *f, const struct entry *entry)
 		start_block(f, in_map);
 	}
 	ir_ref value = entry->ptr;
-	if (map_row(f, entry)->value_is_scalar) {
+	if (type_is_scalar(entry->value)) {
 		struct place place = pointer_place(entry->ptr, 8);
 		value = load_unguarded(f, &place, entry->value);
 	}
@@ -157,14 +189,21 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 							  .dtype = lower_dtype(f->lw, decl->type),
 							  .where = decl->name_where});
 	store_word(f, local->slot, IR_PTR, entry.ptr);
-	local->has_copy = decl->variable.is_assigned;
-	if (local->has_copy)
+	local->has_copy = decl->variable.is_assigned || entry.has_copy;
+	if (decl->variable.is_assigned)
 		local->copy_slot = new_slot(f, entry.value, decl->name, decl->name_where);
 	if (f->target == IR_TARGET_BPF)
 		return;
+	if (entry.outer) {
+		local->outer_slot = raw_slot(f, 8, 8);
+		store_word(f, local->outer_slot, IR_PTR, entry.outer);
+	}
 	const struct type *key = entry.decl->type->map.key;
-	local->key_slot = new_slot(f, key, 0, decl->name_where);
-	if (type_is_scalar(key)) {
+	if (key)
+		local->key_slot = new_slot(f, key, 0, decl->name_where);
+	if (!key) {
+		assert(entry.has_copy && "nothing to write back");
+	} else if (type_is_scalar(key)) {
 		store_slot(f, local->key_slot, key, entry.key);
 	} else {
 		struct place to = slot_place(f, local->key_slot);
@@ -173,7 +212,7 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 	}
 	if (local->has_copy) {
 		local->flag_slot = raw_slot(f, 4, 4);
-		store_word(f, local->flag_slot, IR_I32, const32(f, 0));
+		store_word(f, local->flag_slot, IR_I32, const32(f, entry.has_copy));
 	}
 }
 
@@ -225,7 +264,7 @@ static void assign_copy_op(struct body *f, struct decl *decl, enum binary_op op,
 
 static bool stores_in_place(const struct body *f, const struct entry *entry)
 {
-	return f->target == IR_TARGET_BPF && map_row(f, entry)->is_array;
+	return f->target == IR_TARGET_BPF && is_array(entry);
 }
 
 void assign_entry(struct body *f, struct expr *target, struct expr *value)
@@ -235,8 +274,12 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 		return;
 	}
 	span where = f->b.where;
-	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	struct entry entry = entry_key(f, target);
 	const struct type *type = entry.value;
+	if (is_inner_map(&entry)) {
+		put_inner(f, &entry, value->name.decl);
+		return;
+	}
 	if (!stores_in_place(f, &entry)) {
 		ir_ref operand = map_operand(f, value, type);
 		f->b.where = where;
@@ -255,7 +298,7 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 		f->b.where = where;
 		look_up(f, &entry);
 		struct place place = entry_place(f, &entry);
-		copy_object(f, &place, &from, type->size);
+		copy_value(f, &place, &from, type);
 	}
 }
 
@@ -273,7 +316,7 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 	emit_atomic(f, &place, op, atomic, value);
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!map_row(f, entry)->is_array) {
+	if (!is_array(entry)) {
 		uint32_t again = new_block(f), again_hit = new_block(f);
 		ir_ref first = lower_arith(f, op, zero_of(f, value_type(type)), value, type);
 		ir_ref failed = update(f, entry, first, IR_MAP_NOEXIST);
@@ -308,7 +351,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 	store_unguarded(f, &place, type, lower_op(f, op, old, operand, type));
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!map_row(f, entry)->is_array) {
+	if (!is_array(entry)) {
 		ir_ref first = lower_op(f, op, zero_of(f, value_type(type)), operand, type);
 		update(f, entry, first, IR_MAP_ANY);
 	}
@@ -371,13 +414,13 @@ void assign_entry_op(struct body *f, struct expr *target, enum binary_op op, str
 		return;
 	}
 	span where = f->b.where;
-	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	struct entry entry = entry_key(f, target);
 	struct op_operand operand = lower_op_operand(f, op, value, entry.value);
 	enum ir_atomic atomic;
 	f->b.where = where;
 	if (f->target != IR_TARGET_BPF)
 		user_entry_op(f, &entry, op, &operand);
-	else if (!map_row(f, &entry)->is_percpu && atomic_op(f, op, entry.value, &atomic))
+	else if (!is_percpu(&entry) && atomic_op(f, op, entry.value, &atomic))
 		atomic_entry_op(f, &entry, op, atomic, operand.value);
 	else
 		plain_entry_op(f, &entry, op, &operand);
@@ -396,7 +439,7 @@ static void reset_entry(struct body *f, struct entry *entry)
 		if (is_scalar)
 			store_place(f, &place, type, zero_of(f, value_type(type)));
 		else
-			zero_object(f, &place, type->size);
+			zero_value(f, &place, type);
 		return;
 	}
 	ir_ref zero = zero_of(f, value_type(type));
@@ -411,10 +454,12 @@ static void reset_entry(struct body *f, struct entry *entry)
 void delete_entry(struct body *f, struct expr *target)
 {
 	span where = f->b.where;
-	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	struct entry entry = entry_key(f, target);
 	f->b.where = where;
-	if (map_row(f, &entry)->is_array)
+	if (is_array(&entry))
 		reset_entry(f, &entry);
+	else if (entry.outer)
+		delete_inner(f, &entry);
 	else
 		ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_DELETE,
 						     .type = IR_I32,
@@ -424,7 +469,11 @@ void delete_entry(struct body *f, struct expr *target)
 
 ir_ref lower_in(struct body *f, struct expr *expr)
 {
-	struct entry entry = entry_key(f, expr->binary.right->name.decl, expr->binary.left);
+	struct decl *map = expr->binary.right->name.decl;
+	if (map->type->map.kind->shape == MAP_SHAPE_SET)
+		return lower_in_set(f, map, expr->binary.left);
+	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
+	entry.key = map_operand(f, expr->binary.left, map->type->map.key);
 	f->b.where = expr->where;
 	look_up(f, &entry);
 	return entry_present(f, &entry);

@@ -162,29 +162,66 @@ uint32_t global_of(struct lower *lw, struct decl *decl)
 	return (uint32_t)(uintptr_t)decl->lowered - 1;
 }
 
+static void set_inner(struct ir_map *map, const struct type *inner)
+{
+	bool is_array = inner->map.kind->shape == MAP_SHAPE_ARRAY;
+	map->inner.type = inner->map.kind->type;
+	map->inner.key_size = is_array ? 4 : inner->map.key->size;
+	map->inner.value_size = inner->map.value->size;
+	map->inner.max_entries = inner->map.max_entries;
+	map->inner.flags = inner->map.kind->flags;
+	map->inner.value_is_scalar = type_is_scalar(inner->map.value);
+}
+
+/* What the kernel is told of keys and values: nothing of records, numbers where descriptors lie. */
+static void set_map_types(struct lower *lw, struct ir_map *map, const struct type *type)
+{
+	enum map_shape shape = type->map.kind->shape;
+	bool is_outer = type->map.value->kind == TYPE_MAP;
+	const struct type *key = type->map.key, *value = type->map.value;
+	if (shape == MAP_SHAPE_RING || shape == MAP_SHAPE_USER_RING)
+		key = value = NULL;
+	if (shape == MAP_SHAPE_PERF) { // as many as CPUs, which the loader counts
+		key = value = lw->program->types.u32;
+		map->buffer_size = map->max_entries;
+		map->max_entries = 0;
+	}
+	if (is_outer) {
+		set_inner(map, value);
+		value = lw->program->types.u32;
+	}
+	if (key) {
+		map->is_array = shape == MAP_SHAPE_ARRAY || shape == MAP_SHAPE_OUTER_ARRAY;
+		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits
+		map->key_dtype =
+			lower_dtype(lw, map->is_array && (key->size < 4 || key->kind != TYPE_INT)
+						? lw->program->types.u32
+						: key);
+		map->key_is_scalar = type_is_scalar(key);
+		map->key_is_signed = value_is_signed(key);
+	}
+	if (value) {
+		map->value_size = value->size;
+		map->value_dtype = lower_dtype(lw, value);
+		map->value_is_scalar = type_is_scalar(value);
+		map->value_is_signed = value_is_signed(value);
+	}
+}
+
 static void add_map(struct lower *lw, struct decl *decl)
 {
-	const struct type *type = decl->type, *key = type->map.key, *value = type->map.value;
-	bool is_array = type->map.kind->shape == MAP_SHAPE_ARRAY;
+	const struct type *type = decl->type;
 	struct ir_map map = {
 		.name = decl->link_name,
 		.type = type->map.kind->type,
-		.key_size = is_array ? 4 : key->size, // the kernel indexes arrays by 32 bits
-		.value_size = value->size,
 		.max_entries = type->map.max_entries,
 		.flags = decl->map.flag_bits,
-		.key_dtype =
-			lower_dtype(lw, is_array && key->size < 4 ? lw->program->types.u32 : key),
-		.value_dtype = lower_dtype(lw, value),
-		.key_is_scalar = type_is_scalar(key),
-		.value_is_scalar = type_is_scalar(value),
-		.key_is_signed = value_is_signed(key),
-		.value_is_signed = value_is_signed(value),
+		.numa_node = decl->map.numa_node,
 		.is_percpu = type->map.kind->is_percpu,
-		.is_array = is_array,
 		.is_pinned = decl->map.is_pinned,
 		.where = decl->name_where,
 	};
+	set_map_types(lw, &map, type);
 	vec_push(lw->m->arena, &lw->m->maps, map);
 	decl->lowered = (void *)(uintptr_t)lw->m->maps.len;
 }
@@ -277,7 +314,7 @@ static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name,
 		set_signature(fn, type, fn_may_throw(lw, decl));
 	}
 	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {decl, bound, kind, index};
+	struct pending_fn pending = {.decl = decl, .bound = bound, .kind = kind, .index = index};
 	vec_push(lw->m->arena, &lw->queue, pending);
 	return index;
 }
@@ -393,6 +430,8 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
+	map_init(&lw.callbacks, out->arena);
+	map_init(&lw.drops, out->arena);
 	map_init(&lw.panics, out->arena);
 	map_init(&lw.tails, out->arena);
 	map_init(&lw.core_types, out->arena);
@@ -407,7 +446,10 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	request_roots(&lw);
 	for (uint32_t i = 0; i < lw.queue.len; i++) {
 		struct pending_fn pending = lw.queue.data[i]; // the queue grows meanwhile
-		lower_function(&lw, &pending);
+		if (pending.callback)
+			lower_callback(&lw, &pending);
+		else
+			lower_function(&lw, &pending);
 	}
 	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;

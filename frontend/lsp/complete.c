@@ -208,7 +208,9 @@ static void add_headers(struct list *l)
 static void add_members_of(struct list *l, struct analysis *a, const struct type *t)
 {
 	if (t->kind == TYPE_MAP) {
-		add_methods(l, "map.");
+		char family[33];
+		for (const char *at = NULL; map_method_family(t->map.kind, &at, family);)
+			add_methods(l, strcat(family, "."));
 		return;
 	}
 	if (t->kind == TYPE_ENTRY)

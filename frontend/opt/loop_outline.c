@@ -9,6 +9,8 @@
  *	    branch %c, b1, b3                         %i = load #s+0              store s+0, %j; return 0
  *	                                              switch code …               store code, 1; return 1
  *
+ * Walks through maps (IR_EACH_NEXT) become callbacks of bpf_for_each_map_elem in the same way, for any kernel.
+ *
  * What crosses the border goes through one object in the caller's frame, eight bytes a value, so that
  * the verifier keeps types and ranges as it does for spilled registers: values from outside, the
  * phis of the header, values that are used after the loop, and the number of the exit taken. A local
@@ -51,8 +53,10 @@ struct outliner {
 	VEC(struct loop_exit) exits;
 	bool *slot_stays; // by slot of the caller
 	bool has_code;
-	uint32_t entry; // of the callback
-	ir_ref state;   // the callback's parameter
+	uint32_t entry;    // of the callback
+	ir_ref state;      // the callback's parameter
+	ir_ref next;       // IR_EACH_NEXT in the header, IR_REF_NONE for other loops
+	ir_ref key, value; // the parameters of a walk through a map
 	uint32_t *block_map;
 	ir_ref *ref_map;
 	uint32_t before; // the block that makes the call
@@ -280,13 +284,21 @@ static void make_body(struct outliner *o)
 	o->body = m->fns.data[index];
 	o->body->where = o->fn->where;
 	o->body->result = IR_I64;
-	o->body->param_count = 2;
-	o->body->params = ARENA_ARRAY(m->arena, uint8_t, 2);
-	o->body->params[0] = IR_I32;
-	o->body->params[1] = IR_PTR;
+	o->body->params = ARENA_ARRAY(m->arena, uint8_t, 4);
 	o->entry = ir_add_block(o->body);
 	struct ir_builder b = {o->body, o->entry, o->fn->where};
-	o->state = ir_emit_index(&b, IR_PARAM, IR_PTR, 1);
+	if (o->next) { // map, key, value, state
+		o->body->param_count = 4;
+		memset(o->body->params, IR_PTR, 4);
+		o->key = ir_emit_index(&b, IR_PARAM, IR_PTR, 1);
+		o->value = ir_emit_index(&b, IR_PARAM, IR_PTR, 2);
+		o->state = ir_emit_index(&b, IR_PARAM, IR_PTR, 3);
+	} else { // index, state
+		o->body->param_count = 2;
+		o->body->params[0] = IR_I32;
+		o->body->params[1] = IR_PTR;
+		o->state = ir_emit_index(&b, IR_PARAM, IR_PTR, 1);
+	}
 }
 
 /* Makes an address again; that of an object which stays in the caller's frame comes in a field. */
@@ -334,12 +346,25 @@ static uint32_t input_block(const struct outliner *o, ir_ref r)
 	return b;
 }
 
+/* The parameter that a call in a walk through a map stands for. */
+static ir_ref walk_value(const struct outliner *o, ir_ref r)
+{
+	if (!o->next)
+		return IR_REF_NONE;
+	if (ir_calls(o->m, o->fn, r, IR_EACH_KEY))
+		return o->key;
+	return ir_calls(o->m, o->fn, r, IR_EACH_VALUE) ? o->value : IR_REF_NONE;
+}
+
 static void copy_block(struct outliner *o, uint32_t b)
 {
 	struct ir_fn *fn = o->fn;
 	for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r]) {
 		const struct ir_insn *in = ir_get(fn, r);
-		if (is_name(in) || (b == o->header && in->op == IR_PHI))
+		if (is_name(in) || (b == o->header && in->op == IR_PHI) || r == o->next)
+			continue;
+		o->ref_map[r] = walk_value(o, r);
+		if (o->ref_map[r])
 			continue;
 		o->ref_map[r] = ir_new_insn(o->body, *in, fn->spans.data[r]);
 		ir_append(o->body, o->block_map[b], o->ref_map[r]);
@@ -490,7 +515,8 @@ static void fill_body(struct outliner *o)
 		uint32_t b = doms->rpo[i];
 		for (ir_ref r = o->fn->blocks.data[b].first; o->in_loop[b] && r;
 		     r = o->fn->next.data[r])
-			if (!is_name(ir_get(o->fn, r)) && !is_header_phi(o, r))
+			if (!is_name(ir_get(o->fn, r)) && !is_header_phi(o, r) && r != o->next &&
+			    !walk_value(o, r))
 				map_insn(o, r);
 	}
 	for (uint32_t i = 0; i < doms->rpo_count; i++)
@@ -577,10 +603,16 @@ static void fill_object(struct outliner *o, struct ir_builder *b)
 
 static void call_loop(struct outliner *o, struct ir_builder *b, uint32_t body)
 {
-	uint32_t helper = ir_add_extern(o->m, IR_EXTERN_HELPER, "bpf_loop", IR_I64,
+	const char *name = o->next ? "bpf_for_each_map_elem" : "bpf_loop";
+	uint32_t helper = ir_add_extern(o->m, IR_EXTERN_HELPER, name, IR_I64,
 					IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER);
+	ir_ref first = ir_const(o->fn, IR_I64, ROUNDS);
+	if (o->next) {
+		ir_ref map = ir_args(o->fn, o->next)[0];
+		first = ir_emit_index(b, IR_MAP, IR_PTR, ir_get(o->fn, map)->index);
+	}
 	ir_ref args[] = {
-		ir_const(o->fn, IR_I64, ROUNDS),
+		first,
 		ir_emit_index(b, IR_FUNC, IR_PTR, body),
 		o->object,
 		ir_const(o->fn, IR_I64, 0),
@@ -682,6 +714,27 @@ static void remove_loop(struct outliner *o)
 	}
 }
 
+/* The way out of a walk stands second, like that of a guard. */
+static ir_ref make_guard(struct ir_module *m, struct ir_fn *fn, const struct ir_loops *loops,
+			 uint32_t loop)
+{
+	uint32_t header = loops->loops[loop].header;
+	ir_ref next = ir_find_each(m, fn, header);
+	struct ir_block *block = &fn->blocks.data[header];
+	uint32_t l = loops->loop_of[block->succs[0]];
+	if (!next)
+		return IR_REF_NONE;
+	while (l != UINT32_MAX && l != loop)
+		l = loops->loops[l].parent;
+	if (l != loop) {
+		uint32_t out = block->succs[0];
+		block->succs[0] = block->succs[1];
+		block->succs[1] = out;
+	}
+	*ir_get(fn, block->last) = (struct ir_insn){.op = IR_LOOP_GUARD};
+	return next;
+}
+
 static void outline(struct opt_context *ctx, struct ir_fn *fn, const struct ir_doms *doms,
 		    const struct ir_loops *loops, uint32_t loop)
 {
@@ -692,6 +745,7 @@ static void outline(struct opt_context *ctx, struct ir_fn *fn, const struct ir_d
 			     .loops = *loops,
 			     .loop = loop,
 			     .header = loops->loops[loop].header};
+	o.next = make_guard(ctx->module, fn, loops, loop);
 	struct arena *scratch = ctx->scratch;
 	o.blocks = fn->blocks.len;
 	o.in_loop = ARENA_ARRAY(scratch, bool, fn->blocks.len);
@@ -726,12 +780,15 @@ static void outline(struct opt_context *ctx, struct ir_fn *fn, const struct ir_d
 	remove_loop(&o);
 }
 
-/* The innermost loop whose header ends in a guard, UINT32_MAX when there is none. */
-static uint32_t find_guarded(const struct ir_fn *fn, const struct ir_loops *loops)
+/* The innermost loop that is to become a callback, UINT32_MAX when there is none. */
+static uint32_t find_loop(const struct opt_context *ctx, const struct ir_fn *fn,
+			  const struct ir_loops *loops)
 {
+	bool takes_guards = ctx->options->kernel < MAY_GOTO_KERNEL;
 	for (uint32_t l = loops->count; l-- > 0;) {
-		const struct ir_block *header = &fn->blocks.data[loops->loops[l].header];
-		if (ir_get(fn, header->last)->op == IR_LOOP_GUARD)
+		uint32_t header = loops->loops[l].header;
+		bool is_guarded = ir_get(fn, fn->blocks.data[header].last)->op == IR_LOOP_GUARD;
+		if ((takes_guards && is_guarded) || ir_find_each(ctx->module, fn, header))
 			return l;
 	}
 	return UINT32_MAX;
@@ -739,15 +796,13 @@ static uint32_t find_guarded(const struct ir_fn *fn, const struct ir_loops *loop
 
 bool opt_loop_outline(struct opt_context *ctx)
 {
-	uint32_t count = ctx->module->fns.len; // callbacks have no guards
-	if (ctx->options->kernel >= MAY_GOTO_KERNEL)
-		return true;
+	uint32_t count = ctx->module->fns.len; // callbacks are done
 	for (uint32_t i = 0; i < count; i++) {
 		struct ir_fn *fn = ctx->module->fns.data[i];
 		while (fn->target == IR_TARGET_BPF && fn->blocks.len) {
 			struct ir_doms doms = ir_find_doms(fn, ctx->scratch);
 			struct ir_loops loops = ir_find_loops(fn, &doms, ctx->scratch);
-			uint32_t loop = find_guarded(fn, &loops);
+			uint32_t loop = find_loop(ctx, fn, &loops);
 			if (loop != UINT32_MAX)
 				outline(ctx, fn, &doms, &loops, loop);
 			arena_reset(ctx->scratch);

@@ -98,6 +98,12 @@ struct redeclaration {
 	struct decl *first, *second;
 };
 
+/* A map given to dispatch(). */
+struct dispatched {
+	const struct decl *map;
+	span where;
+};
+
 /* The names of a file and of those that it includes. */
 struct space {
 	struct scope scope;
@@ -131,12 +137,14 @@ struct checker {
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
 	struct map methods;          // symbol of "ctx.at" to DECL_BUILTIN
+	struct map handler_types;    // function types of handlers
 	struct map module_functions; // symbol to DECL_EXTERN that module code calls
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values;        // functions whose value is taken
-	expr_list dropped;      // calls whose result is not used
+	function_values;   // functions whose value is taken
+	expr_list dropped; // calls whose result is not used
+	VEC(struct dispatched) dispatched;
 	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
 
@@ -263,7 +271,32 @@ struct type *check_type(struct checker *c, struct type_node *node);
 struct type *check_value_type(struct checker *c, struct type_node *node);
 /* Makes size and layout known. False (with a diagnostic) when there cannot be a value of the type. */
 bool complete_type(struct checker *c, struct type *type, span where);
+
+/* ---- maps (check_map.c, check_map_call.c) ---- */
+
 struct type *check_map_type(struct checker *c, struct type_node *node);
+void check_map(struct checker *c, struct decl *d);
+/* Whether a struct is kept by the kernel or holds such structs. */
+void note_special(struct checker *c, struct decl *record);
+/* False after a diagnostic when the map has no entries `m[k]` for the code being checked. */
+bool check_map_keys(struct checker *c, const struct type *map, span where);
+/* The same for a loop over the map. */
+bool check_map_walk(struct checker *c, const struct type *map, span where);
+/* Why the built-in function may give null; NULL when it is no method of a map or never does. */
+const char *map_null_text(int builtin);
+/* An argument of a method of map `base` by its letter in builtins.def. */
+struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *arg, char letter);
+/* The type of the result of a method by its text there; notes what follows from the call. */
+struct type *map_result(struct checker *c, struct expr *call, const char *result);
+struct expr *check_dispatch(struct checker *c, struct expr *e);
+/* `outer[k] = m`: the map `m` into a map of maps like `inner`. */
+void check_map_put(struct checker *c, struct stmt *s, struct type *inner);
+/* NULL when the argument is the address of such a struct, else what is wanted. */
+const char *special_pointer(struct checker *c, const struct expr *arg, const char *name);
+/* The call of a helper that takes a function; its other arguments were checked. */
+struct expr *check_callback(struct checker *c, struct expr *call);
+/* After all bodies: functions that handle the records of a map because of their names. */
+void find_callbacks(struct checker *c);
 
 /* ---- declarations (check_decl.c) ---- */
 
@@ -395,6 +428,8 @@ bool check_try(struct checker *c, struct stmt *s);
 bool check_throw(struct checker *c, struct stmt *s);
 bool check_defer(struct checker *c, struct stmt *s);
 void note_throwing_call(struct checker *c, uint32_t callee, span where);
+/* Values of that function type are called by the runtime, which catches nothing. */
+void note_handler_type(struct checker *c, struct type *type);
 /* A call through a function value of that type. */
 void note_value_call(struct checker *c, const struct type *type, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */

@@ -229,6 +229,10 @@ static struct expr *check_map_index(struct checker *c, struct expr *e)
 	struct expr *map = e->index.base;
 	const struct type *t = map->type;
 
+	if (!check_map_keys(c, t, e->where)) {
+		check_value(c, e->index.index, NULL);
+		return fail(c, e);
+	}
 	e->index.index = check_as(c, e->index.index, t->map.key);
 	if (map->kind != EXPR_NAME || e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);
@@ -240,6 +244,23 @@ static struct expr *check_map_index(struct checker *c, struct expr *e)
 	return e;
 }
 
+/* An entry of a map that is itself an entry. */
+static struct expr *check_inner_index(struct checker *c, struct expr *e)
+{
+	struct decl *inner = e->index.base->type->entry_of->map.inner;
+	const struct type *t = inner->type;
+
+	e->index.index = check_as(c, e->index.index, t->map.key);
+	if (e->index.index->type->kind == TYPE_ERROR)
+		return fail(c, e);
+	if (t->map.kind->shape == MAP_SHAPE_ARRAY &&
+	    !check_index_range(c, e->index.index, t->map.max_entries, t))
+		return fail(c, e);
+	e->type = type_make_entry(c->types, inner);
+	e->is_lvalue = true;
+	return e;
+}
+
 struct expr *check_index(struct checker *c, struct expr *e)
 {
 	struct expr *base = e->index.base = check_expr(c, e->index.base, NULL);
@@ -247,6 +268,8 @@ struct expr *check_index(struct checker *c, struct expr *e)
 
 	if (t->kind == TYPE_MAP)
 		return check_map_index(c, e);
+	if (t->kind == TYPE_ENTRY && type_entry_value(t)->kind == TYPE_MAP)
+		return check_inner_index(c, e);
 	e->index.index = to_index(c, check_value(c, e->index.index, NULL));
 	if (t->kind == TYPE_ERROR || e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);
@@ -264,7 +287,15 @@ struct expr *check_index(struct checker *c, struct expr *e)
 		diag_report(c->diags, D_NOT_INDEXABLE, e->where, TEXT(c, t));
 		return fail(c, e);
 	}
-	if (!check_index_range(c, e->index.index, t->count, t))
+	const struct expr *index = e->index.index;
+	bool is_past_text = t->kind == TYPE_STR && index->is_const && index->value >= t->count &&
+			    !(index->type->is_signed && (int64_t)index->value < 0);
+	if (is_past_text && (is_entry || is_place(base) || base->kind == EXPR_STRING)) {
+		set_const(e, c->types->char_, 0); // behind the end of a text is its end
+		e->is_lvalue = false;
+		return e;
+	}
+	if (!check_index_range(c, index, t->count, t))
 		return fail(c, e);
 	if (base->kind == EXPR_FIELD && base->field.decl->kind == DECL_FIELD &&
 	    base->field.decl->field.ctx && !e->index.index->is_const) {

@@ -105,6 +105,10 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	arg = check_expr(c, arg, NULL);
 	if (letter == 'm') {
 		want = arg->type->kind == TYPE_MAP ? NULL : "a map";
+	} else if (letter == 'f') {
+		return arg; // judged with the arguments before it
+	} else if (letter == 'l' || letter == 't') {
+		want = special_pointer(c, arg, letter == 'l' ? "bpf_spin_lock" : "bpf_timer");
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
@@ -135,6 +139,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 	note_helper_call(c, h, e->where);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
+	if (strchr(h->args, 'f'))
+		return check_callback(c, e);
 	return e;
 }
 
@@ -330,9 +336,17 @@ static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
 	return convert_to(c, arg, c->types->u64);
 }
 
-static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char letter)
+static struct expr *check_builtin_arg(struct checker *c, struct expr *call, struct expr *arg,
+				      char letter)
 {
 	switch (letter) {
+	case 'v':
+	case 'k':
+	case 'R':
+	case 'B':
+	case 'e':
+	case 'C':
+		return check_map_arg(c, call->call.callee->field.base, arg, letter);
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
@@ -462,6 +476,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	if (!check_builtin_target(c, e, row) ||
 	    (d->builtin.id == BUILTIN_TEST && !check_test_place(c, e)))
 		return fail_call(c, e);
+	if (*params == 'r')
+		return check_dispatch(c, e);
 	const char *what = find_unavailable(FUNCTION, row->name);
 	if (what)
 		note_unavailable(c, e->where, what);
@@ -470,25 +486,65 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	if (!is_open && !check_count(c, e, row->name, fixed, d))
 		return fail_call(c, e);
 	for (uint32_t i = 0; i < fixed; i++)
-		e->call.args.data[i] = check_builtin_arg(c, e->call.args.data[i], params[i]);
+		e->call.args.data[i] = check_builtin_arg(c, e, e->call.args.data[i], params[i]);
 	if (is_open)
 		check_print(c, e, fixed);
 	for (uint32_t i = 0; i < fixed; i++)
 		if (e->call.args.data[i]->type->kind == TYPE_ERROR)
 			return fail(c, e);
-	if (!set_builtin_type(c, e, row, hint))
+	bool is_map = params != row->params && e->call.callee->field.base->type->kind == TYPE_MAP;
+	if (is_map)
+		e->type = map_result(c, e, row->result);
+	else if (!set_builtin_type(c, e, row, hint))
 		return fail(c, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
 		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
 	return e;
 }
 
-/* First part of the names in builtins.def of the methods that a type has. */
-static const char *method_family(const struct type *t)
+/* First part of the names in builtins.def of the methods that a type has: the next family from *at on,
+ * which is NULL at first. */
+static bool method_family(const struct type *t, const char **at, char out[32])
 {
-	if (type_is_ctx_pointer(t))
-		return "ctx";
-	return t->kind == TYPE_MAP ? "map" : t->kind == TYPE_STR ? "str" : NULL;
+	bool is_first = !*at;
+
+	if (t->kind == TYPE_MAP)
+		return map_method_family(t->map.kind, at, out);
+	*at = "";
+	strcpy(out, type_is_ctx_pointer(t) ? "ctx" : "str");
+	return is_first && (type_is_ctx_pointer(t) || t->kind == TYPE_STR);
+}
+
+static struct decl *find_method(struct checker *c, const struct type *t, const char *method)
+{
+	struct decl *d = NULL;
+	char family[32];
+
+	for (const char *at = NULL; !d && method_family(t, &at, family);) {
+		const char *full = arena_printf(c->arena, "%s.%s", family, method);
+		d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
+	}
+	return d;
+}
+
+/* Offers the methods of a type; gives all of them as text, NULL when it has none. */
+static const char *offer_methods(struct checker *c, struct suggestion *s, const struct type *t)
+{
+	char family[32];
+	const char *all = NULL;
+
+	for (const char *at = NULL; method_family(t, &at, family);) {
+		size_t len = strlen(family);
+		for (int i = 0; i < BUILTIN_COUNT; i++) {
+			const char *name = builtin_rows[i].name;
+			if (strncmp(name, family, len) != 0 || name[len] != '.')
+				continue;
+			suggestion_offer(s, name + len + 1);
+			all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+					   name + len + 1);
+		}
+	}
+	return all;
 }
 
 /* A call through a function value; call.target stays NULL. */
@@ -546,9 +602,7 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 		callee->type = base->type;
 		return fail_call(c, e);
 	}
-	const char *family = method_family(base->type);
-	const char *full = arena_printf(c->arena, "%s.%s", family ? family : "", method);
-	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
+	struct decl *d = find_method(c, base->type, method);
 	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
 		d = NULL;
 	if (d && d->builtin.id == BUILTIN_CTX_AT)
@@ -560,16 +614,7 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
 					TEXT(c, base->type), method);
 	struct suggestion s = suggestion_begin(method);
-	size_t prefix = family ? strlen(family) : 0;
-	const char *all = NULL;
-	for (int i = 0; family && i < BUILTIN_COUNT; i++) {
-		const char *name = builtin_rows[i].name;
-		if (strncmp(name, family, prefix) != 0 || name[prefix] != '.')
-			continue;
-		suggestion_offer(&s, name + prefix + 1);
-		all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
-				   name + prefix + 1);
-	}
+	const char *all = offer_methods(c, &s, base->type);
 	report_suggestion(c, diag, callee->field.name_where, &s);
 	if (!s.best && all)
 		diag_hint(c->diags, diag, "it has %s", all);
@@ -646,8 +691,13 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 
-	if (e->call.arg_names.len) {
+	bool is_dispatch =
+		callee->kind == EXPR_NAME && !strcmp(NAME(c, callee->name.name), "dispatch");
+	if (e->call.arg_names.len && !is_dispatch) {
+		struct decl *d = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
 		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
+		if (d)
+			d->use_count++;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))
@@ -680,5 +730,7 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
-	return check_named_call(c, e, d, hint);
+	/* `bpf_spin_lock` is both, as in C. */
+	struct decl *helper = d->kind == DECL_STRUCT ? resolve_helper(c, callee->name.name) : NULL;
+	return check_named_call(c, e, helper ? helper : d, hint);
 }

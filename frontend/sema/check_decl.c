@@ -141,6 +141,7 @@ static void check_struct(struct checker *c, struct decl *d)
 			check_bit_value(c, f->field.init, f);
 		}
 	}
+	note_special(c, d);
 	d->type->record.fields = d->record.fields;
 	if (!type_lay_out(d->type, d->record.is_packed, align)) {
 		diag_report(c->diags, D_TYPE_TOO_LARGE, d->name_where, NAME(c, d->name));
@@ -237,6 +238,8 @@ static bool is_shared_type(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
+	if (type_has_special(t))
+		return false;
 	return (type_is_aggregate(t) && !type_has_function(t)) || type_is_integer(t) ||
 	       t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_ERROR;
 }
@@ -275,50 +278,6 @@ static void check_config(struct checker *c, struct decl *d)
 	t->record.fields = d->config.fields;
 	if (!type_lay_out(t, false, 0))
 		diag_report(c->diags, D_TYPE_TOO_LARGE, d->name_where, NAME(c, d->name));
-}
-
-/* ---- maps ---- */
-
-static const struct {
-	const char *name, *kernel_name;
-	uint32_t bits;
-} map_flags[] = {
-#define MAP_FLAG(name, kernel_name, bits) {name, kernel_name, bits},
-#include "frontend/sema/map_flags.def"
-#undef MAP_FLAG
-};
-
-static uint32_t check_map_flag(struct checker *c, const struct expr *e)
-{
-	if (e->kind == EXPR_CALL) {
-		report_unavailable(c, e->where, "the map flag `numa_node`");
-		return 0;
-	}
-	if (e->kind != EXPR_NAME)
-		return 0;
-	const char *text = NAME(c, e->name.name);
-	struct suggestion s = suggestion_begin(text);
-	for (size_t i = 0; i < sizeof map_flags / sizeof *map_flags; i++) {
-		if (!strcmp(map_flags[i].name, text) || !strcmp(map_flags[i].kernel_name, text))
-			return map_flags[i].bits;
-		suggestion_offer(&s, map_flags[i].name);
-	}
-	report_suggestion(c, diag_report(c->diags, D_UNKNOWN_MAP_FLAG, e->where, text), e->where,
-			  &s);
-	return 0;
-}
-
-static void check_map(struct checker *c, struct decl *d)
-{
-	struct type_node *node = d->map.node;
-
-	d->type = c->types->error;
-	for (uint32_t i = 0; i < d->attrs.len; i++)
-		report_attribute(c, &d->attrs.data[i], "a map");
-	for (uint32_t i = 0; i < d->map.flags.len; i++)
-		d->map.flag_bits |= check_map_flag(c, d->map.flags.data[i]);
-	if (node && node->kind == TYPE_NODE_MAP)
-		d->type = node->type = check_map_type(c, node);
 }
 
 /* ---- all of them ---- */

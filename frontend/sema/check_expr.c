@@ -314,7 +314,13 @@ static struct expr *check_in(struct checker *c, struct expr *e)
 		e->binary.left = check_value(c, e->binary.left, NULL);
 		return fail(c, e);
 	}
-	e->binary.left = check_as(c, e->binary.left, map->type->map.key);
+	const struct type *t = map->type;
+	bool is_set = t->map.kind->shape == MAP_SHAPE_SET;
+	if (!is_set && !check_map_keys(c, t, e->where)) {
+		check_value(c, e->binary.left, NULL);
+		return fail(c, e);
+	}
+	e->binary.left = check_as(c, e->binary.left, is_set ? t->map.value : t->map.key);
 	e->type = e->binary.left->type->kind == TYPE_ERROR ? c->types->error : c->types->bool_;
 	return e;
 }

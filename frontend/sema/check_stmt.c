@@ -80,6 +80,12 @@ static void report_not_assignable(struct checker *c, const struct expr *e)
 
 	if (e->type->kind == TYPE_ERROR)
 		return;
+	if (e->kind == EXPR_INDEX && e->is_const) { // behind the end of a text
+		const struct expr *index = e->index.index;
+		diag_report(c->diags, D_INDEX_RANGE, index->where,
+			    value_text(c, index->type, index->value), TEXT(c, e->index.base->type));
+		return;
+	}
 	if (e->kind == EXPR_FIELD && e->field.decl && e->field.decl->kind == DECL_FIELD &&
 	    e->field.decl->field.ctx) {
 		diag_report(c->diags, D_READ_ONLY_FIELD, e->where, NAME(c, e->field.name));
@@ -178,6 +184,8 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		check_compound(c, s, t);
 	else if (t->kind == TYPE_ERROR)
 		s->assign.value = check_value(c, s->assign.value, NULL);
+	else if (t->kind == TYPE_MAP)
+		check_map_put(c, s, t);
 	else if (s->assign.target->kind == EXPR_NAME)
 		s->assign.value =
 			check_as_declared(c, s->assign.value, t, s->assign.target->name.decl);
@@ -367,9 +375,9 @@ static bool check_for_map(struct checker *c, struct stmt *s)
 
 	if (t->kind != TYPE_MAP && t->kind != TYPE_ERROR)
 		diag_report(c->diags, D_NOT_A_MAP, map->where, TEXT(c, t));
-	if (c->fn.decl && c->fn.decl->func.target == TARGET_BPF)
-		report_unavailable(c, s->where, "a loop over a map in eBPF code");
-	else
+	if (t->kind == TYPE_MAP && !check_map_walk(c, t, map->where))
+		t = c->types->error;
+	if (!c->fn.decl || c->fn.decl->func.target != TARGET_BPF)
 		use_user_only(c, s->where, "a loop over a map");
 	uint32_t mark = locals_open(&c->fn.locals);
 	for (int i = 0; i < 2; i++) {
@@ -437,9 +445,10 @@ static bool check_delete(struct checker *c, struct stmt *s)
 	note_effect(c);
 	if (e->type->kind == TYPE_POINTER && check_delete_object(c, s))
 		return true;
-	if (e->type->kind != TYPE_ERROR &&
-		 (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
+	if (e->type->kind != TYPE_ERROR && (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
+	else if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP)
+		use_user_only(c, s->where, "a change of a map of maps");
 	return true;
 }
 

@@ -88,6 +88,10 @@ struct expr *to_value(struct checker *c, struct expr *e)
 {
 	struct decl *d = e->kind == EXPR_NAME ? e->name.decl : NULL;
 
+	if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP) {
+		diag_report(c->diags, D_NOT_A_VALUE, e->where, "this", "map");
+		return fail(c, e);
+	}
 	if (e->type->kind == TYPE_ENTRY)
 		return make_convert(c, e, type_entry_value(e->type), CONV_ENTRY_VALUE);
 	if (e->type->kind == TYPE_MAP || (d && d->kind == DECL_CONFIG)) {

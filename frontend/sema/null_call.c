@@ -40,6 +40,8 @@ static struct fact outside_result(struct nulls *n, const struct expr *e)
 	if (d && d->kind == DECL_BUILTIN && d->builtin.id == BUILTIN_CTX_AT)
 		return make_fact(n, MAY_BE_NULL, e->where,
 				 "`ctx.at` gives null when the packet is too short", NULL);
+	if (d && d->kind == DECL_BUILTIN && map_null_text(d->builtin.id))
+		return make_fact(n, MAY_BE_NULL, e->where, map_null_text(d->builtin.id), NULL);
 	const struct helper_info *h =
 		d && d->kind == DECL_EXTERN ? c->info->find_helper(name, c->info->kernel) : NULL;
 	struct fact fact = {NOT_NULL};
@@ -80,7 +82,8 @@ static struct fact function_result(struct nulls *n, const struct expr *e, uint32
 		result = make_fact(n, MAY_BE_NULL, e->where, text, result.origin);
 		result.is_object = is_object;
 	}
-	result.number = result.site = 0;
+	result.number = 0;
+	result.sites = 0;
 	result.implies = NULL;
 	return result;
 }

@@ -91,6 +91,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 	for (uint32_t i = 0; i < c.funcs.len; i++)
 		if (!c.funcs.data[i].is_skipped)
 			check_function_body(&c, i);
+	find_callbacks(&c);
 	check_call_graph(&c);
 	check_unused(&c);
 	check_program_kinds(&c);

@@ -239,8 +239,10 @@ static void write_func(struct types *types, const struct type *t, uint32_t depth
 static void write_map(struct types *types, const struct type *t, uint32_t depth, struct buf *out)
 {
 	buf_printf(out, "%s<", t->map.kind ? t->map.kind->name : "map");
-	write_type(types, t->map.key, depth + 1, out);
-	buf_add_text(out, ", ");
+	if (t->map.key) {
+		write_type(types, t->map.key, depth + 1, out);
+		buf_add_text(out, ", ");
+	}
 	write_type(types, t->map.value, depth + 1, out);
 	buf_add_text(out, ">");
 }

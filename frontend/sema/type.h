@@ -49,6 +49,8 @@ struct type {
 		struct {
 			decl_list fields; // DECL_FIELD, in order of offset
 			bool is_ctx;      // program context: fields are rows of the context table
+			bool is_special;  // kept by the kernel (special.def)
+			bool has_special; // some field is, at any depth
 			bool is_kernel; // the layout is the running kernel's: reads relocate (CO-RE)
 			bool is_object; // besides: an object that other contexts have a pointer to
 		} record;
@@ -106,6 +108,12 @@ struct decl *type_find_field(const struct type *type, symbol name);
 bool type_has_function(const struct type *type);
 /* Value type of an entry. */
 struct type *type_entry_value(const struct type *entry);
+
+/* Holds something that the kernel keeps: no bytes of that are read or written. */
+static inline bool type_has_special(const struct type *t)
+{
+	return t->kind == TYPE_STRUCT && (t->record.is_special || t->record.has_special);
+}
 
 static inline bool type_is_integer(const struct type *t) // arithmetic is defined on it
 {

@@ -4,6 +4,7 @@
 #   tests/kernel/run.sh [FILTER…]
 . "$(dirname "$0")/../cases.sh"
 . "$ROOT/tests/network.sh"
+. "$ROOT/tests/kernel/maps.sh"
 
 end_case() { network_remove; }
 

@@ -122,6 +122,10 @@ struct ks_meta_map {
 	uint8_t is_percpu, is_pinned;
 	uint8_t value_is_int; // a per-CPU value of it is read as the sum
 	uint8_t reserved;
+	uint32_t buffer_size; // perf_event_array: bytes for each CPU
+	/* What the maps in a map of maps are like; type 0 elsewhere. */
+	uint32_t inner_type, inner_key_size, inner_value_size, inner_max_entries, inner_flags;
+	uint32_t inner_value_is_int;
 };
 
 /* Program `caller` may pass control to `callee`, which lies at that index in the program array `map`. */
