@@ -105,9 +105,9 @@ struct local {
 	uint32_t slot; // value or object; for an entry, the address of the value
 	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
 	/* An entry variable: */
-	uint32_t key_slot;  // userspace: copy of the key, for writing back
-	uint32_t copy_slot; // local value, when a whole V is assigned somewhere
-	uint32_t flag_slot; // userspace: whether copy_slot is in use
+	uint32_t key_slot;   // userspace: copy of the key, for writing back
+	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
+	uint32_t flag_slot;  // userspace: whether copy_slot is in use
 	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 };
@@ -425,6 +425,7 @@ void register_callbacks(struct body *f);
 
 /* ---- lower_packet.c ---- */
 
+ir_ref lower_redirect(struct body *f, struct expr *call); // lower_redirect.c
 /* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
 void lower_impls(struct lower *lw);
 ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);
