@@ -302,17 +302,6 @@ static int load_row(struct program *p, struct handle *h, bool *is_refused)
 	return 0;
 }
 
-/* Some kernels load programs for functions that they cannot attach: on processors without trampolines,
- * to functions that are not traced. A trial tells. */
-static bool can_be_attached(const struct handle *h)
-{
-	int link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(h->program));
-	if (link < 0)
-		return false;
-	close(link);
-	return true;
-}
-
 int object_load_program(struct program *p, struct handle *h)
 {
 	bool is_refused = false;
@@ -320,13 +309,27 @@ int object_load_program(struct program *p, struct handle *h)
 		return 0;
 	h->row = h->index;
 	int err = load_row(p, h, &is_refused);
-	if (!can_fall_back(p, h) || (err && is_refused))
-		return err;
-	if (!err && can_be_attached(h))
-		return 0;
+	return err && !is_refused && can_fall_back(p, h) ? object_load_fallback(p, h) : err;
+}
+
+int object_load_fallback(struct program *p, struct handle *h)
+{
+	bool is_refused;
+	if (!can_fall_back(p, h))
+		return -EOPNOTSUPP;
 	bpf_object__close(h->object);
 	h->object = NULL;
-	h->row = p->meta.programs[h->index].fallback;
+	h->program = NULL;
+	h->row = handle_row(p, h)->fallback;
+	return load_row(p, h, &is_refused);
+}
+
+int object_load_again(struct program *p, struct handle *h)
+{
+	bool is_refused;
+	bpf_object__close(h->object);
+	h->object = NULL;
+	h->program = NULL;
 	return load_row(p, h, &is_refused);
 }
 

@@ -204,6 +204,11 @@ const char *place_target_word(const struct place_kind *kind)
 	return words[kind->target];
 }
 
+bool place_is_fixed(const struct place_kind *kind)
+{
+	return kind->target == TARGET_FIXED;
+}
+
 bool place_is_local(const struct place *place)
 {
 	return place->kind->target == TARGET_INTERFACE && !place->kind->keep;

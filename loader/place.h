@@ -39,6 +39,7 @@ struct place_wish {
 	uint64_t flags;
 	const char *project, *program; // names
 	bool is_tcx;                   // a classifier with verdicts that tcx knows
+	bool is_trial;                 // a failure is not said: there is another way
 	const char *watched;           // what the program was compiled to watch, or ""
 };
 
@@ -48,6 +49,8 @@ const struct place_kind *place_find_kind(const char *name);
 const char *place_kind_name(const struct place *place);
 /* "interface", "cgroup" …: what targets of the kind are. */
 const char *place_target_word(const struct place_kind *kind);
+/* True when the target was decided when the program was compiled. */
+bool place_is_fixed(const struct place_kind *kind);
 /* True when a place of the kind is an interface, which another network namespace may not have. */
 bool place_is_local(const struct place *place);
 /* True when what is attached may outlive the process. */

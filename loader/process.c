@@ -142,12 +142,14 @@ int process_settle(struct program *p, int status)
 	pthread_mutex_lock(&p->lock); // for good: the signal thread must not act any more
 	if (status == 0 && (attach_keep(p) < 0 || ops_keep(p) < 0))
 		status = EXIT_REFUSED;
-	if (status == 0)
-		attach_announce(p), ops_announce(p);
-	else
+	if (status == 0) {
+		attach_end(p);
+		attach_announce(p);
+		ops_announce(p);
+	} else {
 		attach_remove(p, NULL);
-	if (status != 0)
 		ops_remove(p, NULL);
+	}
 	return status;
 }
 

@@ -65,8 +65,9 @@ enum { INNER_FIRST = 1 << 30, INNER_MAX = 1024 }; // numbers of them; how many a
 
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
-	uint32_t index;            // in the metadata
-	uint32_t row;              // the same, or that of the program loaded in its place
+	uint32_t index; // in the metadata
+	uint32_t row;   // the same, or that of the program loaded in its place
+	bool was_attached;
 	struct bpf_object *object; // NULL while not loaded
 	struct bpf_program *program;
 };
@@ -151,6 +152,10 @@ static inline const struct ks_meta_program *handle_row(const struct program *p,
 {
 	return &p->meta.programs[h->row];
 }
+/* Loads the program that takes the place of one that cannot be attached; -EOPNOTSUPP when there is none. */
+int object_load_fallback(struct program *p, struct handle *handle);
+/* The same program anew. */
+int object_load_again(struct program *p, struct handle *handle);
 void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */
@@ -169,6 +174,7 @@ void log_explain_refusal(const struct program *p, const char *what, bool needs_n
 /* attach.c */
 int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags);
 void attach_remove(struct program *p, const struct handle *handle); // NULL: all
+void attach_end(struct program *p);            // removes what ends with the process
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
 

@@ -314,9 +314,9 @@ struct ir_fn {
 	const char *watched; // of a program that watches something: what its attribute names
 	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
 	bool has_kernel_context; // its context is a struct of the kernel
-	bool is_inline;      // must be inlined (pointer parameters the verifier could not follow)
-	symbol ops;          // of a member of a struct_ops: name of the impl
-	bool is_sleepable;   // a program that may sleep
+	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
+	symbol ops;        // of a member of a struct_ops: name of the impl
+	bool is_sleepable; // a program that may sleep
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
 	bool is_exported;        // main, programs: kept although nobody calls them

@@ -306,6 +306,8 @@ static const struct type *type_ahead(struct checker *c, const struct expr *e)
 					     : 0;
 	const struct decl *d = name ? find_name(c, name) : NULL;
 
+	if (d && (d->kind == DECL_STRUCT || d->kind == DECL_GLOBAL))
+		check_decl(c, (struct decl *)d);
 	return d && d->check_state == 2 ? d->type : NULL;
 }
 

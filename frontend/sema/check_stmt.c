@@ -83,8 +83,7 @@ static void report_not_assignable(struct checker *c, const struct expr *e)
 	if (e->kind == EXPR_INDEX && e->is_const) { // behind the end of a text
 		const struct expr *index = e->index.index;
 		diag_report(c->diags, D_INDEX_RANGE, index->where,
-			    value_text(c, index->type, index->value),
-			    TEXT(c, e->index.base->type));
+			    value_text(c, index->type, index->value), TEXT(c, e->index.base->type));
 		return;
 	}
 	if (e->kind == EXPR_FIELD && e->field.decl && e->field.decl->kind == DECL_FIELD &&

@@ -530,8 +530,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
 	d->type = make_signature(c, &proto);
 	for (uint32_t i = 0; i < proto.count; i++) {
-		struct decl *p = make_decl(c, DECL_PARAM,
-					   name_of(c, btf_get_item(btf, &proto, i).name));
+		struct decl *p =
+			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
 		p->type = d->type->func.params[i];
 		p->variable.index = i;
 		vec_push(c->arena, &d->func.params, p);

@@ -315,6 +315,7 @@ void resolve_program(struct checker *c, const struct program *program)
 	map_init(&c->helpers, c->arena);
 	map_init(&c->methods, c->arena);
 	map_init(&c->module_functions, c->arena);
+	map_init(&c->handler_types, c->arena);
 	map_init(&c->kernel.types, c->arena);
 	map_init(&c->kernel.ids, c->arena);
 	map_init(&c->kernel.missing, c->arena);

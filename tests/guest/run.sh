@@ -33,7 +33,8 @@ find_obstacle() {
 }
 
 sources() {
-	ls "$ROOT"/examples/*.ks "$ROOT"/tests/lower/*.ks "$ROOT"/tests/exec/*.ks "$ROOT"/tests/guest/*.ks
+	ls "$ROOT"/examples/*.ks "$ROOT"/tests/lower/*.ks "$ROOT"/tests/exec/*.ks "$ROOT"/tests/guest/*.ks |
+		grep -v '/watch\.ks$' # which needs the guest's own types
 	local seed
 	for seed in "${DIFF_SEEDS[@]}"; do ls "$work/difference$seed.ks"; done
 }
@@ -60,10 +61,17 @@ build_all() {
 	done < <(sources)
 }
 
+# build_watch K FOLDER: the program that watches what `events` does, made against K's own types
+build_watch() {
+	"$KS" build --kernel "$1" --btf "$CACHE/vmlinux-$1" -o "$2/watch" "$ROOT/tests/guest/watch.ks" 2>"$work/said" ||
+		echo "$1: watch.ks: $(grep -m1 error "$work/said")"
+}
+
 # Tools with their libraries, as they are here.
 add_tools() {
 	local tool library
 	mkdir -p "$1/lib"
+	cp "$TOOLS/events" "$1/"
 	for tool in prog_run difftest; do
 		cp "$TOOLS/$tool" "$1/"
 		ldd "$TOOLS/$tool" | grep -o '/[^ ]*' | while read -r library; do cp -Lu "$library" "$1/lib/"; done
@@ -90,6 +98,17 @@ write_job() {
 				fi && echo "ok \$folder/\$object" || { echo "bad \$folder/\$object"; tail -25 /tmp/said; }
 			done <\$folder/list
 		done
+		echo x >forbidden
+		for folder in [0-9]*; do
+			[ -e \$folder/watch ] || continue
+			\$folder/watch >log 2>errors &
+			watch=\$! tries=0
+			while ! grep -q ready log && [ \$tries -lt 300 ]; do sleep 0.1; tries=\$((tries + 1)); done
+			echo "kinds \$(grep -h prog_type /proc/\$watch/fdinfo/* | awk '{ print \$2 }' | sort | uniq -c | awk '{ print \$2 ":" \$1 }' | tr '\n' ' ')" >>log
+			./events 40 >>log
+			wait \$watch
+			check_watch >/tmp/said 2>&1 && echo "ok \$folder/watch" || { echo "bad \$folder/watch"; cat /tmp/said log errors; }
+		done
 		[ -x sched_fifo ] || exit 0
 		./sched_fifo --seconds $SCHEDULED_SECONDS >/tmp/said 2>&1 &
 		scheduler=\$!
@@ -107,6 +126,22 @@ write_job() {
 			tail -25 /tmp/said
 		fi
 	J
+	cat >>"$1/run.sh.head" <<-'J'
+		# Every probe was attached and saw each event once; types of programs: 2 kprobe, 26 tracing, 29 security hook.
+		check_watch() {
+			lacks=0
+			for line in 'probe 0 0' 'syscall 0' 'kprobe 0 0' 'offset 0' 'map 0' 'lsm 0' 'entered 40 280 40 left 280' \
+				'calls 40 40780' 'kprobes 40 40 40' 'asked 40 mapped 40'; do
+				grep -qx "$line" log || { echo "no line: $line"; lacks=1; }
+			done
+			grep -Eq 'reads 280 opened 40 refused 40$' log || { echo "the events went wrong"; lacks=1; }
+			grep -Eq '^kinds 2:[34] 26:[34] 29:1 *$' log || { echo "other kinds of programs"; lacks=1; }
+			return $lacks
+		}
+	J
+	cat "$1/run.sh.head" "$1/run.sh" >"$1/run.sh.all"
+	mv "$1/run.sh.all" "$1/run.sh"
+	rm "$1/run.sh.head"
 }
 
 # boot K JOB: the output of the job; once more when the guest dies
@@ -117,7 +152,7 @@ boot() {
 		: >"$work/output"
 		timeout 400 qemu-system-x86_64 -M q35 -cpu max -m 1024 -nodefaults -nographic -no-reboot \
 			-kernel "$CACHE/vmlinux-$1" -initrd "$work/initrd" -serial "file:$work/console" -serial "file:$work/output" \
-			-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests" \
+			-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests lsm=bpf" \
 			</dev/null || true
 		grep -q job-status= "$work/console" && return
 	done
@@ -158,6 +193,7 @@ before=
 for k in "${kernels[@]}"; do
 	mkdir "$work/$k"
 	build_all "$k" "$work/$k" "$before" >"$work/wrong"
+	build_watch "$k" "$work/$k" >>"$work/wrong"
 	before=$work/$k
 	sed 's/^/FAIL built for /' "$work/wrong"
 	built=$((built + $(wc -l <"$work/$k/list"))) wrong=$((wrong + $(wc -l <"$work/wrong")))
