@@ -348,8 +348,11 @@ test_netfilter_counts_and_drops_by_hook() {
 		var in4: u64 = 0
 		var forwarded: u64 = 0
 		var dropped: u64 = 0
-		@netfilter("input") fn input(_ctx: *bpf_nf_ctx) -> i32 {
+		var bytes: u64 = 0
+		@netfilter("input") fn input(ctx: *bpf_nf_ctx) -> i32 {
 		    in4 += 1
+		    var skb = ctx->skb
+		    bytes += skb->len
 		    if (in4 > 60) {
 		        dropped += 1
 		        return NF_DROP
@@ -365,7 +368,7 @@ test_netfilter_counts_and_drops_by_hook() {
 		    if (attach(load(forward), "", 0) != 0) { return 1 }
 		    print("ready")
 		    sleep(1500)
-		    print("%lu %lu %lu", in4, forwarded, dropped)
+		    print("%lu %lu %lu %lu", in4, forwarded, dropped, bytes)
 		    return 3
 		}
 	END
@@ -376,7 +379,7 @@ test_netfilter_counts_and_drops_by_hook() {
 	send 10.77.0.1 100 udp 100
 	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 60"
 	finish || true
-	expect_line counts log '^100 0 40$'
+	expect_line counts log '^100 0 40 10000$'
 }
 
 test_functions_of_the_kernel_are_called_and_give_references() {
