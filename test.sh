@@ -55,6 +55,8 @@ compiler_suites() {
 	suite "The command line ($1)" $SUDO env KS="$build/bin/ks" tests/command/run.sh
 	suite "Documentation ($1)" $SUDO env KS="$build/bin/ks" tests/docs/run.sh
 	suite "The language server ($1)" $SUDO env KS="$build/bin/ks" tests/lsp/run.sh
+	suite "What lowered eBPF code computes ($1)" $SUDO env KS="$build/bin/ks" tests/lower/run.sh
+	suite "Structs as C lays them out ($1)" env KS="$build/bin/ks" tests/layout/run.sh
 	suite "Broken input ($1)" $SUDO env KS="$build/bin/ks" tests/broken/run.sh
 	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
 		$SUDO env KS="$build/bin/ks" tests/diff/run.sh

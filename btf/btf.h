@@ -74,8 +74,12 @@ struct btf_map {
 	const char *name;
 	uint32_t type;       // enum bpf_map_type
 	uint32_t key, value; // type ids
-	uint32_t max_entries, flags;
+	uint32_t max_entries, flags, numa_node;
 	bool is_pinned; // libbpf's pinning by name
+	/* Of a map of maps; type 0 elsewhere. */
+	struct {
+		uint32_t type, key_size, value_size, max_entries, flags;
+	} inner;
 };
 /* Every map takes this many bytes of .maps, in order of addition; also the rule of the object
  * writer. */
@@ -87,13 +91,24 @@ void btf_add_map_section(struct btf_builder *b);
 
 /* ---- reading ---- */
 
-/* A checked section. Types refer to it; the caller keeps the bytes. */
-struct btf {
+/* The types of one section: the kernel's own, or those that a module adds to them. In a module's section
+ * the ids and string offsets go on where the kernel's end. */
+struct btf_segment {
 	const uint8_t *types;
-	const char *strings; // its last byte is NUL
+	const uint32_t *offsets; // in types, by id - first
+	const char *strings;     // its last byte is NUL
 	uint32_t string_bytes;
-	const uint32_t *offsets; // of type ids 1 to type_count in types; [0] unused
-	uint32_t type_count;     // without void
+	uint32_t first, count;          // ids of its types
+	uint32_t base_count, shift;     // an id above base_count in it stands for that id + shift
+	const struct btf_segment *base; // NULL: the kernel's own
+};
+
+/* A checked section, perhaps with sections of modules. Types refer to it; the caller keeps the bytes. */
+struct btf {
+	struct btf_segment kernel;
+	struct btf_segment *modules; // in order of first
+	uint32_t module_count;
+	uint32_t type_count; // of all, without void
 };
 
 /* One type, header decoded. */
@@ -106,6 +121,7 @@ struct btf_type {
 	bool flag;           // kind_flag: struct with bit-fields, signed enum, forward of a union
 	uint32_t linkage;    // functions and variables
 	const uint8_t *data; // what follows the header
+	const struct btf_segment *in;
 };
 
 /* Member, enumerator, parameter or section entry; fields that the kind lacks are 0. */
@@ -124,6 +140,11 @@ int btf_open(struct btf *btf, const void *data, size_t len, struct arena *arena,
  * before the functions below see it; what it refers to, and so on, likewise. btf_find*() need no check. */
 int btf_open_lazily(struct btf *btf, const void *data, size_t len, struct arena *arena,
 		    const char **why);
+/* Adds the section of a module, which goes on from the kernel's. 0, or -EINVAL and *why. */
+int btf_add_module(struct btf *btf, const void *data, size_t len, struct arena *arena,
+		   const char **why);
+/* True for a section that is one of a module: its strings do not begin with the empty one. */
+bool btf_is_module(const void *data, size_t len);
 /* 0 when the type exists and its names and the ids in it do. */
 int btf_check_type(const struct btf *btf, uint32_t id, const char **why);
 /* The BTF in a file: all of it, or the section .BTF of a little-endian 64-bit ELF file. False when there
@@ -140,6 +161,11 @@ void btf_get_array(const struct btf_type *type, uint32_t *element, uint32_t *ind
 		   uint32_t *count);
 /* Kind of the type with that id, from 1 to type_count. */
 uint32_t btf_kind_of(const struct btf *btf, uint32_t id);
+/* Name of the type with that id, "" when it has none; needs no check. */
+const char *btf_name_of(const struct btf *btf, uint32_t id);
+/* Calls `take` with the name of every constant of every enum; needs no check. */
+void btf_each_enumerator(const struct btf *btf, void (*take)(void *data, const char *name),
+			 void *data);
 /* First type of that kind and name; 0 when there is none. */
 uint32_t btf_find(const struct btf *btf, enum btf_kind kind, const char *name);
 /* First type after id `after` with that name and a kind in the set (bit 1 << kind); 0: none. */

@@ -221,6 +221,32 @@ static uint32_t number_type(struct btf_builder *b, uint32_t number)
 	return btf_add_pointer(b, btf_add_array(b, element, index, number));
 }
 
+/* What the maps in a map of maps are like, as libbpf wants it: an array, without elements, of pointers to
+ * the definition. */
+static uint32_t add_inner(struct btf_builder *b, const struct btf_map *map)
+{
+	const struct {
+		const char *name;
+		uint32_t number;
+	} members[] = {
+		{"type", map->inner.type},
+		{"key_size", map->inner.key_size},
+		{"value_size", map->inner.value_size},
+		{"max_entries", map->inner.max_entries},
+		{"map_flags", map->inner.flags},
+	};
+	uint32_t count = 0, ids[5];
+	for (uint32_t i = 0; i < 5; i++)
+		ids[i] = members[i].number ? number_type(b, members[i].number) : 0;
+	uint32_t definition = btf_add_struct(b, "", 0, false);
+	for (uint32_t i = 0; i < 5; i++)
+		if (ids[i])
+			btf_add_member(b, members[i].name, ids[i], count++ * 64, 0);
+	type_at(b, definition)->third = count * 8;
+	uint32_t pointer = btf_add_pointer(b, definition);
+	return btf_add_array(b, pointer, btf_add_int(b, "__ARRAY_SIZE_TYPE__", 4, 0), 0);
+}
+
 uint32_t btf_add_map(struct btf_builder *b, const struct btf_map *map)
 {
 	struct {
@@ -230,15 +256,19 @@ uint32_t btf_add_map(struct btf_builder *b, const struct btf_map *map)
 		{"type", number_type(b, map->type)},
 		{"key", map->key ? btf_add_pointer(b, map->key) : 0},
 		{"value", map->value ? btf_add_pointer(b, map->value) : 0},
-		{"max_entries", number_type(b, map->max_entries)},
+		{"max_entries", map->max_entries ? number_type(b, map->max_entries) : 0},
 		{"map_flags", map->flags ? number_type(b, map->flags) : 0},
+		{"numa_node", map->numa_node ? number_type(b, map->numa_node) : 0},
 		{"pinning", map->is_pinned ? number_type(b, 1) : 0},
+		{"values", map->inner.type ? add_inner(b, map) : 0}, // must be the last one
 	};
 	uint32_t count = 0, definition = btf_add_struct(b, "", 0, false);
 	for (uint32_t i = 0; i < sizeof members / sizeof members[0]; i++) {
 		if (members[i].type)
 			btf_add_member(b, members[i].name, members[i].type, count++ * 64, 0);
 	}
+	if (map->inner.type) // which takes no room
+		count--;
 	type_at(b, definition)->third = count * 8;
 	uint32_t var = btf_add_var(b, map->name, definition, BTF_LINKAGE_GLOBAL);
 	vec_push(b->arena, &b->map_vars, var);

@@ -7,6 +7,7 @@
 set(KS_WARNINGS -Wall -Wextra -Werror -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wshadow=local)
 if(CMAKE_C_COMPILER_ID MATCHES Clang)
 	list(REMOVE_ITEM KS_WARNINGS -Wshadow=local)
+	list(APPEND KS_WARNINGS -Wno-missing-field-initializers) # it warns of {ZERO} too, where GCC does not
 endif()
 set(KS_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 
@@ -24,6 +25,9 @@ function(ks_compile_options name)
 	if(KS_SANITIZE)
 		target_compile_options(${name} PRIVATE ${KS_SANITIZE_FLAGS})
 		target_link_options(${name} PUBLIC -fsanitize=address,undefined)
+	endif()
+	if(KS_FUZZ)
+		target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
 	endif()
 endfunction()
 

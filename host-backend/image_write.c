@@ -42,6 +42,21 @@ static enum ks_option_kind option_kind(const struct ir_module *m, const struct i
 	return t->encoding & IR_DTYPE_SIGNED ? KS_OPTION_SIGNED : KS_OPTION_UNSIGNED;
 }
 
+/* Number of the program that takes the place of this one, UINT32_MAX when there is none. */
+static uint32_t find_fallback(const struct ir_module *m, const struct ir_fn *fn)
+{
+	uint32_t number = 0;
+	for (uint32_t i = 0; i < m->fns.len; i++) {
+		const struct ir_fn *other = m->fns.data[i];
+		if (!other->program)
+			continue;
+		if (other->stands_in_for && other->stands_in_for == fn->name)
+			return number;
+		number++;
+	}
+	return UINT32_MAX;
+}
+
 static void add_programs(struct meta *w)
 {
 	for (uint32_t i = 0; i < w->module->fns.len; i++) {
@@ -51,6 +66,11 @@ static void add_programs(struct meta *w)
 		struct ks_meta_program row = {
 			.name = add_name(w, fn->name),
 			.kind = add_string(w, fn->program),
+			.flags = (fn->is_tcx ? KS_PROGRAM_TCX : 0) |
+				 (fn->is_sleepable ? KS_PROGRAM_SLEEPABLE : 0),
+			.watched = add_string(w, fn->watched ? fn->watched : ""),
+			.fallback = find_fallback(w->module, fn),
+			.ops = fn->ops ? add_name(w, fn->ops) : 0,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}
@@ -67,6 +87,13 @@ static void add_maps(struct meta *w)
 			.is_percpu = map->is_percpu,
 			.is_pinned = map->is_pinned,
 			.value_is_int = map->value_is_scalar,
+			.buffer_size = map->buffer_size,
+			.inner_type = map->inner.type,
+			.inner_key_size = map->inner.key_size,
+			.inner_value_size = map->inner.value_size,
+			.inner_max_entries = map->inner.max_entries,
+			.inner_flags = map->inner.flags,
+			.inner_value_is_int = map->inner.value_is_scalar,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

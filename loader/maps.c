@@ -15,9 +15,17 @@
 
 #include "loader/calls.h"
 
+/* Numbers from INNER_FIRST on are of maps that were found in maps of maps. */
 static const struct ks_meta_map *row_of(const struct program *p, uint32_t map)
 {
+	if (map >= INNER_FIRST)
+		return map - INNER_FIRST < p->inner_count ? &p->inner[map - INNER_FIRST].row : NULL;
 	return map < p->meta.header->map_count ? &p->meta.maps[map] : NULL;
+}
+
+static const struct map_state *state_of(const struct program *p, uint32_t map)
+{
+	return map >= INNER_FIRST ? &p->inner[map - INNER_FIRST].state : &p->maps[map];
 }
 
 static bool is_array(const struct map_state *state)
@@ -52,9 +60,9 @@ static void sum(const struct program *p, const struct ks_meta_map *row, const ch
 
 static bool lookup_percpu(struct program *p, uint32_t map, const void *key, void *value)
 {
-	const struct ks_meta_map *row = &p->meta.maps[map];
+	const struct ks_meta_map *row = row_of(p, map);
 	char *all = make_percpu(p, row);
-	bool found = all && bpf_map_lookup_elem(p->maps[map].fd, key, all) == 0;
+	bool found = all && bpf_map_lookup_elem(state_of(p, map)->fd, key, all) == 0;
 	if (found && row->value_is_int && row->value_size <= sizeof(uint64_t))
 		sum(p, row, all, value);
 	else if (found)
@@ -66,14 +74,14 @@ static bool lookup_percpu(struct program *p, uint32_t map, const void *key, void
 static int update_percpu(struct program *p, uint32_t map, const void *key, const void *value,
 			 uint64_t flags)
 {
-	const struct ks_meta_map *row = &p->meta.maps[map];
+	const struct ks_meta_map *row = row_of(p, map);
 	char *all = make_percpu(p, row);
 	if (!all)
 		return -ENOMEM;
 	int copies = row->value_is_int ? 1 : p->cpus;
 	for (int cpu = 0; cpu < copies; cpu++)
 		memcpy(all + (size_t)cpu * stride_of(row), value, row->value_size);
-	int err = bpf_map_update_elem(p->maps[map].fd, key, all, flags);
+	int err = bpf_map_update_elem(state_of(p, map)->fd, key, all, flags);
 	free(all);
 	return err;
 }
@@ -88,7 +96,7 @@ void *ks_map_lookup(uint32_t map, const void *key, void *value)
 		return NULL;
 	if (row->is_percpu)
 		return lookup_percpu(p, map, key, value) ? value : NULL;
-	return bpf_map_lookup_elem(p->maps[map].fd, key, value) == 0 ? value : NULL;
+	return bpf_map_lookup_elem(state_of(p, map)->fd, key, value) == 0 ? value : NULL;
 }
 
 int32_t ks_map_update(uint32_t map, const void *key, const void *value, uint64_t flags)
@@ -99,19 +107,71 @@ int32_t ks_map_update(uint32_t map, const void *key, const void *value, uint64_t
 		return -EINVAL;
 	if (row->is_percpu)
 		return update_percpu(p, map, key, value, flags);
-	return bpf_map_update_elem(p->maps[map].fd, key, value, flags);
+	return bpf_map_update_elem(state_of(p, map)->fd, key, value, flags);
 }
 
 int32_t ks_map_delete(uint32_t map, const void *key)
 {
 	struct program *p = program_current();
-	return row_of(p, map) ? bpf_map_delete_elem(p->maps[map].fd, key) : -EINVAL;
+	return row_of(p, map) ? bpf_map_delete_elem(state_of(p, map)->fd, key) : -EINVAL;
 }
 
 int32_t ks_map_next_key(uint32_t map, const void *before, void *key)
 {
 	struct program *p = program_current();
-	return row_of(p, map) && bpf_map_get_next_key(p->maps[map].fd, before, key) == 0;
+	return row_of(p, map) && bpf_map_get_next_key(state_of(p, map)->fd, before, key) == 0;
+}
+
+int32_t ks_map_push(uint32_t map, const void *value)
+{
+	struct program *p = program_current();
+	return row_of(p, map) ? bpf_map_update_elem(state_of(p, map)->fd, NULL, value, BPF_ANY)
+			      : -EINVAL;
+}
+
+void *ks_map_pop(uint32_t map, void *buffer, uint32_t is_removed)
+{
+	struct program *p = program_current();
+	if (!row_of(p, map))
+		return NULL;
+	int fd = state_of(p, map)->fd;
+	int err = is_removed ? bpf_map_lookup_and_delete_elem(fd, NULL, buffer)
+			     : bpf_map_lookup_elem(fd, NULL, buffer);
+	return err ? NULL : buffer;
+}
+
+uint32_t ks_map_has(uint32_t map, const void *value)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	void *copy = row ? malloc(row->value_size + 1u) : NULL; // the kernel wants to write there
+	if (!copy)
+		return 0;
+	memcpy(copy, value, row->value_size);
+	int err = bpf_map_lookup_elem(state_of(p, map)->fd, NULL, copy);
+	free(copy);
+	return err == 0;
+}
+
+/* Values lie 8 bytes apart or more in the kernel and side by side here. */
+void *ks_map_percpu(uint32_t map, const void *key)
+{
+	struct program *p = program_current();
+	const struct ks_meta_map *row = row_of(p, map);
+	char *all = row && row->is_percpu ? make_percpu(p, row) : NULL;
+	free(p->percpu);
+	p->percpu = all;
+	if (!all || bpf_map_lookup_elem(state_of(p, map)->fd, key, all) != 0)
+		return NULL;
+	for (int cpu = 1; cpu < p->cpus; cpu++)
+		memmove(all + (size_t)cpu * row->value_size, all + (size_t)cpu * stride_of(row),
+			row->value_size);
+	return all;
+}
+
+uint32_t ks_possible_cpus(void)
+{
+	return (uint32_t)program_current()->cpus;
 }
 
 /* Room for a key; keys are walked with one that is both input and output. */
@@ -127,14 +187,14 @@ uint32_t ks_map_len(uint32_t map)
 	const struct ks_meta_map *row = row_of(p, map);
 	if (!row)
 		return 0;
-	if (is_array(&p->maps[map]))
-		return p->maps[map].max_entries;
+	if (is_array(state_of(p, map)))
+		return state_of(p, map)->max_entries;
 	uint32_t count = 0;
 	void *key = make_key(row);
 	if (key && ks_map_next_key(map, NULL, key))
 		do
 			count++;
-		while (count < p->maps[map].max_entries && ks_map_next_key(map, key, key));
+		while (count < state_of(p, map)->max_entries && ks_map_next_key(map, key, key));
 	free(key);
 	return count;
 }
@@ -142,8 +202,8 @@ uint32_t ks_map_len(uint32_t map)
 static void clear_array(struct program *p, uint32_t map, size_t value_size)
 {
 	void *zero = calloc(1, value_size);
-	for (uint32_t i = 0; zero && i < p->maps[map].max_entries; i++)
-		bpf_map_update_elem(p->maps[map].fd, &i, zero, BPF_ANY);
+	for (uint32_t i = 0; zero && i < state_of(p, map)->max_entries; i++)
+		bpf_map_update_elem(state_of(p, map)->fd, &i, zero, BPF_ANY);
 	free(zero);
 }
 
@@ -153,14 +213,14 @@ void ks_map_clear(uint32_t map)
 	const struct ks_meta_map *row = row_of(p, map);
 	if (!row)
 		return;
-	if (is_array(&p->maps[map])) {
+	if (is_array(state_of(p, map))) {
 		clear_array(p, map,
 			    row->is_percpu ? (size_t)p->cpus * stride_of(row) : row->value_size);
 		return;
 	}
 	void *key = make_key(row);
-	uint64_t limit = 2ull * p->maps[map].max_entries;
+	uint64_t limit = 2ull * state_of(p, map)->max_entries;
 	for (uint64_t i = 0; key && i < limit && ks_map_next_key(map, NULL, key); i++)
-		bpf_map_delete_elem(p->maps[map].fd, key);
+		bpf_map_delete_elem(state_of(p, map)->fd, key);
 	free(key);
 }

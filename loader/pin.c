@@ -10,12 +10,15 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "loader/bpffs.h"
 #include "loader/program.h"
 
 #define PIN_ROOT "/sys/fs/bpf"
@@ -38,8 +41,10 @@ static int act_on(struct program *p, const char *map_name, const char *what, con
 		  const char *file, pin_action *action)
 {
 	struct pinned pinned = {.map = bpf_object__find_map_by_name(p->object, map_name)};
-	int n = snprintf(pinned.path, sizeof pinned.path, PIN_ROOT "/%s/%s/%s", p->options->name,
-			 folder, file);
+	char project[PIN_PATH_MAX];
+	bpffs_project_folder(project, sizeof project, p->options->name);
+	int n = snprintf(pinned.path, sizeof pinned.path, PIN_ROOT "/%s/%s/%s", project, folder,
+			 file);
 	snprintf(pinned.what, sizeof pinned.what, "%s", what);
 	if (!pinned.map) {
 		report(p, "the eBPF part of the program lacks map `%s`", map_name);
@@ -154,6 +159,12 @@ static int check_shape(struct program *p, const struct pinned *pinned,
 
 /* ---- reuse ---- */
 
+static bool is_bpf_fs(void)
+{
+	struct statfs fs;
+	return statfs(PIN_ROOT, &fs) == 0 && (int)fs.f_type == BPF_FS_MAGIC_NUMBER;
+}
+
 static int reuse(struct program *p, struct pinned *pinned)
 {
 	struct bpf_map_info there = {0};
@@ -175,12 +186,49 @@ static int reuse(struct program *p, struct pinned *pinned)
 	return err;
 }
 
+/* Two first runs at once must not both create what is to be shared: from the look at the pins to their
+ * creation a run has the lock of the project's folder. Without a BPF file system there is nothing to lock,
+ * and pin_create() says so. */
+static void lock_folder(struct program *p)
+{
+	char path[PIN_PATH_MAX], project[PIN_PATH_MAX];
+	bpffs_project_folder(project, sizeof project, p->options->name);
+	int n = snprintf(path, sizeof path, PIN_ROOT "/%s/", project);
+	if (n < 0 || (size_t)n >= sizeof path || !is_bpf_fs())
+		return;
+	mkdir(path, 0700);
+	p->pin_lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (p->pin_lock >= 0 && flock(p->pin_lock, LOCK_EX) < 0 && errno == EINTR)
+		;
+}
+
+static void unlock_folder(struct program *p)
+{
+	if (p->pin_lock >= 0)
+		close(p->pin_lock);
+	p->pin_lock = -1;
+}
+
+static bool has_pins(const struct program *p)
+{
+	bool has = p->meta.header->section_size[SECTION_PINNED] != 0;
+	for (uint32_t i = 0; i < p->meta.header->map_count; i++)
+		has |= p->meta.maps[i].is_pinned != 0;
+	return has;
+}
+
 int pin_reuse(struct program *p)
 {
 	struct bpf_map *map;
 	bpf_object__for_each_map(map, p->object)
 		bpf_map__set_pin_path(map, NULL); // libbpf's own place for `pinning`
-	return for_each_pinned(p, reuse);
+	if (!has_pins(p))
+		return 0;
+	lock_folder(p);
+	int err = for_each_pinned(p, reuse);
+	if (err)
+		unlock_folder(p);
+	return err;
 }
 
 /* ---- create ---- */
@@ -188,8 +236,7 @@ int pin_reuse(struct program *p)
 /* Makes the folders above `path`, below the root that must be a BPF file system. */
 static int make_folders(struct program *p, char *path)
 {
-	struct statfs fs;
-	if (statfs(PIN_ROOT, &fs) < 0 || (int)fs.f_type != BPF_FS_MAGIC_NUMBER) {
+	if (!is_bpf_fs()) {
 		report(p, "pinning needs the BPF file system: mount -t bpf bpf " PIN_ROOT);
 		return -ENOENT;
 	}
@@ -223,5 +270,7 @@ static int create(struct program *p, struct pinned *pinned)
 
 int pin_create(struct program *p)
 {
-	return for_each_pinned(p, create);
+	int err = for_each_pinned(p, create);
+	unlock_folder(p);
+	return err;
 }

@@ -6,7 +6,7 @@
  * tc filters sit at a preference of their own with a handle made from the names of project and
  * program, so that a second run replaces the filter of the first and nobody else's.
  */
-#include "loader/place.h"
+#include "loader/place_kind.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -22,16 +22,6 @@ enum {
 	TC_PREFERENCE = 27507,
 	XDP_MODES = XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE | XDP_FLAGS_HW_MODE,
 	KERNEL_ENOTSUPP = 524, // has no name in userspace
-};
-
-struct place_kind {
-	const char *name; // of the program kind
-	int (*attach)(struct program *p, struct place *place, int program_fd);
-	int (*clear)(const struct place *place, int program_fd);
-	uint32_t (*program_id)(const struct place *place);
-	void (*command)(const struct place *place, char *out, size_t size);
-	bool has_handle;                // detail is made from the names
-	enum bpf_tc_attach_point point; // tc
 };
 
 uint32_t program_id_of(int program_fd)
@@ -85,7 +75,7 @@ static void xdp_command(const struct place *place, char *out, size_t size)
 	const char *mode = place->detail & XDP_FLAGS_SKB_MODE  ? "xdpgeneric"
 			   : place->detail & XDP_FLAGS_HW_MODE ? "xdpoffload"
 							       : "xdpdrv";
-	snprintf(out, size, "ip link set dev %s %s off", place->ifname, mode);
+	snprintf(out, size, "ip link set dev %s %s off", place->target, mode);
 }
 
 /* ---- tc ---- */
@@ -95,7 +85,7 @@ static struct bpf_tc_hook tc_hook(const struct place *place)
 	return (struct bpf_tc_hook){
 		.sz = sizeof(struct bpf_tc_hook),
 		.ifindex = (int)place->ifindex,
-		.attach_point = place->kind->point,
+		.attach_point = (enum bpf_tc_attach_point)place->kind->point,
 	};
 }
 
@@ -130,47 +120,65 @@ static int clear_tc(const struct place *place, int program_fd)
 
 static void tc_command(const struct place *place, char *out, size_t size)
 {
-	snprintf(out, size, "tc filter del dev %s %s pref %d handle 0x%x bpf", place->ifname,
+	snprintf(out, size, "tc filter del dev %s %s pref %d handle 0x%x bpf", place->target,
 		 place->kind->point == BPF_TC_INGRESS ? "ingress" : "egress", TC_PREFERENCE,
 		 place->detail);
 }
 
+/* A classifier goes to tcx where the kernel has it (Linux 6.6) and the program's verdicts mean the same
+ * there; else it becomes a filter of the queueing discipline clsact. */
+static int attach_classifier(struct program *p, struct place *place, int program_fd)
+{
+	const struct place_kind *own = place->kind;
+	if (place->is_tcx) {
+		place->kind = place_find_kind(own->point == BPF_TC_INGRESS ? "tcx/ingress"
+									   : "tcx/egress");
+		int err = place->kind->attach(p, place, program_fd);
+		if (err != -EINVAL && err != -EOPNOTSUPP)
+			return err;
+		place->kind = own;
+	}
+	return attach_tc(p, place, program_fd);
+}
+
 /* ---- table ---- */
 
+#define XDP(text)                                                                                  \
+	{                                                                                          \
+		.name = text, .attach = attach_xdp, .clear = clear_xdp,                            \
+		.program_id = xdp_program_id, .command = xdp_command                               \
+	}
+#define TC(text, direction)                                                                        \
+	{                                                                                          \
+		.name = text, .attach = attach_classifier, .clear = clear_tc,                      \
+		.program_id = tc_program_id, .command = tc_command, .has_handle = true,            \
+		.point = direction                                                                 \
+	}
+
 static const struct place_kind kinds[] = {
-	{
-		.name = "xdp",
-		.attach = attach_xdp,
-		.clear = clear_xdp,
-		.program_id = xdp_program_id,
-		.command = xdp_command,
-	},
-	{
-		.name = "tc/ingress",
-		.attach = attach_tc,
-		.clear = clear_tc,
-		.program_id = tc_program_id,
-		.command = tc_command,
-		.has_handle = true,
-		.point = BPF_TC_INGRESS,
-	},
-	{
-		.name = "tc/egress",
-		.attach = attach_tc,
-		.clear = clear_tc,
-		.program_id = tc_program_id,
-		.command = tc_command,
-		.has_handle = true,
-		.point = BPF_TC_EGRESS,
-	},
+	XDP("xdp"),
+	XDP("xdp/frags"),
+	TC("tc/ingress", BPF_TC_INGRESS),
+	TC("tc/egress", BPF_TC_EGRESS),
 };
+
+static const struct place_kind *find_in(const struct place_kind *table, size_t count,
+					const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
 
 const struct place_kind *place_find_kind(const char *name)
 {
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			return &kinds[i];
-	return NULL;
+	const struct place_kind *found = find_in(kinds, sizeof kinds / sizeof *kinds, name);
+	if (!found)
+		found = find_in(place_link_kinds, place_link_kind_count, name);
+	if (!found)
+		found = find_in(place_trace_kinds, place_trace_kind_count, name);
+	return found ? found : find_in(place_map_kinds, place_map_kind_count, name);
 }
 
 const char *place_kind_name(const struct place *place)
@@ -178,32 +186,90 @@ const char *place_kind_name(const struct place *place)
 	return place->kind->name;
 }
 
-/* FNV-1a over "project/program"; the kernel wants a handle that is not 0. */
-static uint32_t make_handle(const char *project, const char *program)
+const char *place_target_word(const struct place_kind *kind)
+{
+	static const char *const words[] = {
+		[TARGET_INTERFACE] = "interface",
+		[TARGET_CGROUP] = "cgroup (version 2)",
+		[TARGET_NETWORK] = "network namespace",
+		[TARGET_FAMILY] = "family (ipv4, ipv6 or \"\" for both)",
+		[TARGET_MAP] = "map",
+		[TARGET_OPS] = "struct_ops",
+		[TARGET_FIXED] = "such thing to watch as",
+		[TARGET_FUNCTION] = "function",
+		[TARGET_EVENT] = "tracepoint",
+		[TARGET_SYMBOL] = "symbol",
+		[TARGET_ITERATOR] = "file",
+	};
+	return words[kind->target];
+}
+
+bool place_is_fixed(const struct place_kind *kind)
+{
+	return kind->target == TARGET_FIXED;
+}
+
+bool place_is_local(const struct place *place)
+{
+	return place->kind->target == TARGET_INTERFACE && !place->kind->keep;
+}
+
+bool place_may_stay(const struct place *place)
+{
+	return !place->kind->ends;
+}
+
+/* FNV-1a over "project/program/target"; the kernel wants a handle that is not 0. */
+static uint32_t make_handle(const struct place_wish *wish, bool has_target)
 {
 	uint32_t hash = 2166136261u;
-	const char *texts[] = {project, "/", program};
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+	const char *texts[] = {wish->project, "/", wish->program, "/",
+			       wish->kind,    "/", wish->target};
+	size_t count = has_target ? sizeof texts / sizeof *texts : 3;
+	for (size_t i = 0; i < count; i++)
 		for (const char *c = texts[i]; *c; c++)
 			hash = (hash ^ (unsigned char)*c) * 16777619u;
 	return hash ? hash : 1;
 }
 
-int place_make(struct place *place, const struct place_kind *kind, const char *interface,
-	       uint64_t flags, const char *project, const char *program)
+int place_make(struct program *p, struct place *place, const struct place_wish *wish)
 {
+	const struct place_kind *kind = place_find_kind(wish->kind);
+	bool is_interface = kind->target == TARGET_INTERFACE;
+	(void)p;
 	*place = (struct place){
 		.kind = kind,
-		.ifindex = if_nametoindex(interface),
-		.detail = kind->has_handle ? make_handle(project, program) : (uint32_t)flags,
+		.project = wish->project,
+		.ifindex = is_interface ? if_nametoindex(wish->target) : 0,
+		.detail = kind->has_handle ? make_handle(wish, !is_interface || kind->keep)
+					   : (uint32_t)wish->flags,
+		.order = (int32_t)wish->flags,
+		.is_tcx = wish->is_tcx,
 	};
-	snprintf(place->ifname, sizeof place->ifname, "%.15s", interface);
-	return place->ifindex ? 0 : -ENODEV;
+	if (strlen(wish->target) >= sizeof place->target)
+		return -ENAMETOOLONG;
+	snprintf(place->target, sizeof place->target, "%s", wish->target);
+	if (kind->target == TARGET_FIXED && strcmp(wish->target, wish->watched) != 0)
+		return -ENOENT;
+	bool is_everywhere = kind->ends && !*wish->target; // a filter of every interface
+	return is_interface && !place->ifindex && !is_everywhere ? -ENODEV : 0;
 }
 
 int place_attach(struct program *p, struct place *place, int program_fd)
 {
 	return place->kind->attach(p, place, program_fd);
+}
+
+int place_keep(struct program *p, struct place *place, int program_fd)
+{
+	return place->kind->keep ? place->kind->keep(p, place, program_fd) : 0;
+}
+
+int place_open(const struct place *place, uint32_t id)
+{
+	int fd = place->kind->target == TARGET_OPS ? bpf_map_get_fd_by_id(id)
+						   : bpf_prog_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
 }
 
 int place_clear(const struct place *place, int program_fd)

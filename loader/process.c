@@ -3,7 +3,7 @@
  * Time and the ends of the process. Attachments to interfaces outlive a main that gives 0; every
  * other end removes them: another status, a signal, a crash.
  *
- * Until the first attachment a signal just ends the process. From then on INT, TERM and HUP are
+ * Until the first attachment or dispatch() a signal just ends the process. From then on INT, TERM and HUP are
  * blocked and taken by a thread of their own, which can detach at any moment, whatever compiled code
  * is doing; the lock of the attachments keeps it from seeing one half made.
  */
@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,12 +70,30 @@ static void *wait_for_signal(void *data)
 {
 	struct program *p = data;
 	sigset_t set = end_set();
-	int signal = 0;
-	while (sigwait(&set, &signal) != 0)
-		;
+	for (;;) {
+		int signal = 0;
+		while (sigwait(&set, &signal) != 0)
+			;
+		pthread_mutex_lock(&p->lock);
+		if (p->waker < 0 || p->is_interrupted || signal == SIGHUP) {
+			attach_remove(p, NULL);
+			ops_remove(p, NULL);
+			_exit(EXIT_SIGNAL_BASE + signal);
+		}
+		p->is_interrupted = true;
+		eventfd_write(p->waker, 1);
+		pthread_mutex_unlock(&p->lock);
+	}
+	return NULL;
+}
+
+void process_divert(struct program *p, int waker)
+{
+	process_guard(p);
 	pthread_mutex_lock(&p->lock);
-	attach_remove(p, NULL);
-	_exit(EXIT_SIGNAL_BASE + signal);
+	p->waker = waker;
+	p->is_interrupted = false;
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* A crash in compiled code, or in the runtime with a pointer that compiled code gave it. */
@@ -81,7 +101,7 @@ static void crash(int signal)
 {
 	struct program *p = program_current();
 	if (pthread_mutex_trylock(&p->lock) == 0)
-		attach_remove(p, NULL);
+		attach_remove(p, NULL), ops_remove(p, NULL);
 	raise(signal); // SA_RESETHAND: ends the process as it would have
 }
 
@@ -120,12 +140,16 @@ void process_guard(struct program *p)
 int process_settle(struct program *p, int status)
 {
 	pthread_mutex_lock(&p->lock); // for good: the signal thread must not act any more
-	if (status == 0 && attach_keep(p) < 0)
+	if (status == 0 && (attach_keep(p) < 0 || ops_keep(p) < 0))
 		status = EXIT_REFUSED;
-	if (status == 0)
+	if (status == 0) {
+		attach_end(p);
 		attach_announce(p);
-	else
+		ops_announce(p);
+	} else {
 		attach_remove(p, NULL);
+		ops_remove(p, NULL);
+	}
 	return status;
 }
 
@@ -158,10 +182,36 @@ uint64_t ks_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void ks_uncaught(int32_t code, const char *place, uint64_t len)
+/* `place`: number of the file + 1, and the line in the lower 20 bits; paths end in NUL each. */
+void ks_uncaught(int32_t code, uint32_t place, const char *paths, uint64_t len)
 {
 	struct program *p = program_current();
+	const char *path = paths, *end = paths + len;
+	for (uint32_t i = place >> 20; i > 1 && path < end; i--)
+		path += strlen(path) + 1;
 	print_flush(p);
-	report(p, "uncaught throw of %d at %.*s", code, (int)len, place);
+	if (place && path < end)
+		report(p, "uncaught throw of %d at %s:%u", code, path, place & 0xfffff);
+	else
+		report(p, "uncaught throw of %d", code);
 	process_exit(p, EXIT_REFUSED);
+}
+
+/* Ends like a process that calls abort(), with what it attached removed. */
+void ks_panic(void)
+{
+	struct program *p = program_current();
+	report(p, "%.*s", (int)p->line.len, p->line.data);
+	p->line.len = 0;
+	process_exit(p, EXIT_SIGNAL_BASE + SIGABRT);
+}
+
+void *ks_new(uint64_t size)
+{
+	return calloc(1, size ? size : 1);
+}
+
+void ks_delete(void *object)
+{
+	free(object);
 }

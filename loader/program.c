@@ -54,7 +54,8 @@ static bool has_references(const struct program *p)
 	bool ok = has_text(payload, m->header->source_name);
 	for (uint32_t i = 0; i < m->header->program_count; i++)
 		ok = ok && has_text(payload, m->programs[i].name) &&
-		     has_text(payload, m->programs[i].kind);
+		     has_text(payload, m->programs[i].kind) &&
+		     has_text(payload, m->programs[i].watched);
 	for (uint32_t i = 0; i < m->header->map_count; i++)
 		ok = ok && has_text(payload, m->maps[i].name);
 	for (uint32_t i = 0; i < m->header->option_count; i++)
@@ -128,11 +129,16 @@ static int prepare(struct program *p)
 
 static void clean_up(struct program *p)
 {
+	ops_close(p);
+	events_close(p);
+	inner_close(p);
 	object_close(p);
 	image_unmap(&p->image);
 	free(p->attachments);
 	free(p->handles);
 	free(p->maps);
+	free(p->percpu);
+	free(p->record);
 	free(p->line.data);
 }
 
@@ -159,7 +165,7 @@ static int run(struct program *p, int argc, char **argv)
 
 int ks_run_program(const struct ks_program_options *options, int argc, char **argv)
 {
-	current = (struct program){.options = options};
+	current = (struct program){.options = options, .waker = -1, .pin_lock = -1};
 	pthread_mutex_init(&current.lock, NULL);
 	int status = run(&current, argc, argv);
 	clean_up(&current);

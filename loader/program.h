@@ -43,14 +43,31 @@ struct image {
 	void **bases;                   // SECTION_COUNT words to fill
 };
 
+typedef int32_t record_handler(void *record);
+
 struct map_state {
 	int fd;
 	uint32_t type, max_entries;
+	record_handler *handler;         // of records, NULL when there is none
+	struct perf_buffer *buffer;      // perf_event_array with a handler
+	struct user_ring_buffer *sender; // user_ringbuf that was sent to
+	struct dispatch *dispatch;       // that takes from the buffer
 };
+
+/* A map that was found in a map of maps. */
+struct inner_map {
+	uint32_t id; // of the kernel
+	uint64_t used;
+	struct ks_meta_map row;
+	struct map_state state;
+};
+enum { INNER_FIRST = 1 << 30, INNER_MAX = 1024 }; // numbers of them; how many are kept open
 
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
-	uint32_t index;            // in the metadata
+	uint32_t index; // in the metadata
+	uint32_t row;   // the same, or that of the program loaded in its place
+	bool was_attached;
 	struct bpf_object *object; // NULL while not loaded
 	struct bpf_program *program;
 };
@@ -58,6 +75,15 @@ struct handle {
 struct attachment {
 	struct place place;
 	struct handle *handle;
+	bool is_active;
+};
+
+/* A struct_ops of this program that is registered. */
+struct registration {
+	const char *name; // of the impl; in the metadata
+	struct bpf_object *object;
+	struct place place;
+	int map; // its descriptor
 	bool is_active;
 };
 
@@ -71,15 +97,26 @@ struct program {
 	struct meta meta;
 	struct image image;
 	struct bpf_object *object; // holds maps and globals; loads no program
+	void *plain_bpf;           // the eBPF object without its struct_ops; NULL when it has none
 	struct map_state *maps;
+	struct inner_map *inner;
+	uint32_t inner_count;
+	uint64_t inner_uses;
 	struct handle *handles;
 	void *sections[SECTION_COUNT];
 	size_t section_sizes[SECTION_COUNT]; // bytes mapped
 	int cpus;                            // possible ones
+	char *record;                        // of a perf_event_array, where it is aligned
+	void *percpu;                        // what ks_map_percpu() gave last
 	pthread_mutex_t lock;                // of attachments
 	struct attachment *attachments;
 	uint32_t attachment_count, attachment_cap;
+	struct registration *registrations;
+	uint32_t registration_count;
 	bool is_watched; // the signal thread runs
+	int pin_lock;    // descriptor that holds the lock of the pins; -1 when there is none
+	int waker;       // descriptor that tells dispatch() of a signal; -1 while it does not run
+	_Atomic bool is_interrupted; // dispatch() is to end because of a signal
 	struct print_line line;
 	char warning[256];        // first complaint of libbpf since log_reset()
 	char kernel_message[160]; // the kernel's own words for a refused attachment
@@ -105,10 +142,28 @@ void image_unmap(struct image *image);
 /* object.c */
 int object_open(struct program *p); // maps and globals; nothing when the program has neither
 int object_load_program(struct program *p, struct handle *handle);
+/* The object with the struct_ops `name` and its programs on and everything else off, loaded with the maps of this
+ * program; the maps of struct_ops get `flags`. NULL after a message, or without one when is_quiet. */
+struct bpf_object *object_load_ops(struct program *p, const char *name, uint32_t flags,
+				   bool is_quiet);
+/* The metadata of what was loaded. */
+static inline const struct ks_meta_program *handle_row(const struct program *p,
+						       const struct handle *h)
+{
+	return &p->meta.programs[h->row];
+}
+/* Loads the program that takes the place of one that cannot be attached; -EOPNOTSUPP when there is none. */
+int object_load_fallback(struct program *p, struct handle *handle);
+/* The same program anew. */
+int object_load_again(struct program *p, struct handle *handle);
 void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */
 int tail_calls_load(struct program *p, const struct handle *handle);
+/* Lets the tail calls of a program that is attached work on if this process is killed, as far as that is
+ * possible; the end of that. */
+void tail_calls_guard(struct program *p, const struct handle *handle);
+void tail_calls_release(struct program *p, const struct handle *handle);
 /* Makes the tail calls of an attached program outlive this process. */
 int tail_calls_keep(struct program *p, const struct handle *handle);
 
@@ -123,13 +178,28 @@ void log_explain_refusal(const struct program *p, const char *what, bool needs_n
 /* attach.c */
 int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags);
 void attach_remove(struct program *p, const struct handle *handle); // NULL: all
+void attach_end(struct program *p);            // removes what ends with the process
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
+
+/* struct_ops.c */
+void ops_remove(struct program *p, const char *name); // NULL: all
+int ops_keep(struct program *p);
+void ops_announce(const struct program *p);
+void ops_close(struct program *p);
+/* inner.c */
+void inner_close(struct program *p);
+
+/* events.c */
+void events_close(struct program *p);
 
 /* process.c: signals, and the only ways out. */
 void process_watch(struct program *p);
 /* Makes sure that a signal removes attachments; called before the first one. */
 void process_guard(struct program *p);
+/* Lets INT and TERM end dispatch(), which is told through the descriptor `waker`, instead of the
+ * process; with -1 as before. */
+void process_divert(struct program *p, int waker);
 /* Removes or announces attachments according to the status; gives the status to end with. */
 int process_settle(struct program *p, int status);
 _Noreturn void process_exit(struct program *p, int status);

@@ -2,8 +2,8 @@
 /*
  * Reading and writing records (record.h), and `ks detach` on top of them.
  *
- * A line is: kind, interface, its index, program id, detail (hexadecimal), network namespace, name
- * of the program. A changed record is written beside the old one and renamed over it while a lock on
+ * A line is: kind, target (with %XX for what is no plain character, - for none), index of the interface, program id,
+ * detail (hexadecimal), network namespace, name of the program. A changed record is written beside the old one and renamed over it while a lock on
  * the folder keeps other programs out.
  */
 #include "loader/record.h"
@@ -54,16 +54,45 @@ static bool push(struct record *r, const struct record_entry *entry)
 	return true;
 }
 
-static bool parse_line(const char *line, struct record_entry *e)
+/* Targets may hold any character. */
+static void encode_target(const char *text, FILE *out)
 {
-	char kind[32];
+	if (!*text)
+		fputs("-", out);
+	for (const char *c = text; *c; c++) {
+		bool is_plain = *c > ' ' && *c < 127 && *c != '%' && !(c == text && *c == '-');
+		fprintf(out, is_plain ? "%c" : "%%%02X", (unsigned char)*c);
+	}
+}
+
+static void decode_target(const char *text, char out[PLACE_TARGET_SIZE])
+{
+	size_t len = 0;
+	unsigned byte;
+	for (const char *c = strcmp(text, "-") ? text : ""; *c && len < PLACE_TARGET_SIZE - 1;
+	     c++) {
+		if (*c == '%' && sscanf(c + 1, "%2x", &byte) == 1 && c[1] && c[2]) {
+			out[len++] = (char)byte;
+			c += 2;
+		} else {
+			out[len++] = *c;
+		}
+	}
+	out[len] = '\0';
+}
+
+static bool parse_line(const char *line, const char *project, struct record_entry *e)
+{
+	char kind[32], target[3 * PLACE_TARGET_SIZE];
 	*e = (struct record_entry){0};
-	if (sscanf(line, "%31s %15s %u %" SCNu32 " %" SCNx32 " %" SCNu64 " %127s", kind,
-		   e->place.ifname, &e->place.ifindex, &e->program_id, &e->place.detail,
-		   &e->network, e->program) != 7)
+	if (sscanf(line, "%31s %767s %u %" SCNu32 " %" SCNx32 " %" SCNu64 " %127s", kind, target,
+		   &e->place.ifindex, &e->program_id, &e->place.detail, &e->network,
+		   e->program) != 7)
 		return false;
+	decode_target(target, e->place.target);
 	e->place.kind = place_find_kind(kind);
-	return e->place.kind && e->place.ifindex && e->program_id;
+	e->place.project = project;
+	return e->place.kind && (e->place.ifindex || !place_is_local(&e->place)) && e->program_id;
 }
 
 /* Lines that make no sense are left out. */
@@ -82,7 +111,7 @@ static int read_record(int folder, const char *project, struct record *r)
 	struct record_entry entry;
 	int err = 0;
 	while (!err && getline(&line, &size, file) > 0)
-		if (parse_line(line, &entry) && !push(r, &entry))
+		if (parse_line(line, project, &entry) && !push(r, &entry))
 			err = -ENOMEM;
 	free(line);
 	fclose(file);
@@ -103,8 +132,9 @@ static int write_lines(int folder, const char *name, const struct record *r)
 	}
 	for (size_t i = 0; i < r->count; i++) {
 		const struct record_entry *e = &r->entries[i];
-		fprintf(file, "%s %s %u %" PRIu32 " %#" PRIx32 " %" PRIu64 " %s\n",
-			place_kind_name(&e->place), e->place.ifname, e->place.ifindex,
+		fprintf(file, "%s ", place_kind_name(&e->place));
+		encode_target(e->place.target, file);
+		fprintf(file, " %u %" PRIu32 " %#" PRIx32 " %" PRIu64 " %s\n", e->place.ifindex,
 			e->program_id, e->place.detail, e->network, e->program);
 	}
 	bool ok = !ferror(file);
@@ -156,7 +186,7 @@ static uint64_t this_network(void)
 
 static enum entry_state state_of(const struct record_entry *e, uint64_t network)
 {
-	if (e->network == network)
+	if (e->network == network || !place_is_local(&e->place))
 		return place_program_id(&e->place) == e->program_id ? ENTRY_THERE : ENTRY_GONE;
 	int fd = bpf_prog_get_fd_by_id(e->program_id);
 	if (fd < 0)
@@ -236,7 +266,7 @@ static bool is_project_name(const char *name)
 /* Removes the program of an entry from its place; true when the entry is done with. */
 static bool remove_entry(const struct record_entry *e, uint64_t network)
 {
-	const char *kind = place_kind_name(&e->place), *where = e->place.ifname;
+	const char *kind = place_kind_name(&e->place), *where = e->place.target;
 	enum entry_state state = state_of(e, network);
 	if (state == ENTRY_ELSEWHERE) {
 		fprintf(stderr,
@@ -245,8 +275,8 @@ static bool remove_entry(const struct record_entry *e, uint64_t network)
 			e->program, kind, where);
 		return false;
 	}
-	int fd = state == ENTRY_THERE ? bpf_prog_get_fd_by_id(e->program_id) : -1;
-	int err = state == ENTRY_GONE ? -ENOENT : fd < 0 ? -errno : place_clear(&e->place, fd);
+	int fd = state == ENTRY_THERE ? place_open(&e->place, e->program_id) : -1;
+	int err = state == ENTRY_GONE ? -ENOENT : fd < 0 ? fd : place_clear(&e->place, fd);
 	if (fd >= 0)
 		close(fd);
 	if (err == -ENOENT)
@@ -316,7 +346,7 @@ static void list_record(int folder, const char *project)
 		for (size_t i = 0; i < r.count; i++) {
 			const struct record_entry *e = &r.entries[i];
 			printf("%s: `%s` (%s) on %s, program %" PRIu32 ", %s\n", project,
-			       e->program, place_kind_name(&e->place), e->place.ifname,
+			       e->program, place_kind_name(&e->place), e->place.target,
 			       e->program_id, states[state_of(e, network)]);
 		}
 	free(r.entries);

@@ -54,12 +54,18 @@ static bool generate_function(struct generator *g, uint32_t index)
 	struct arena arena;
 	out->name = fn->name;
 	out->section = program ? program->kind.section : fn->program ? fn->program : ".text";
+	if (fn->watched)
+		out->section = arena_printf(g->arena, "%s/%s", out->section, fn->watched);
 	out->btf_id = btf_types_add_func(&g->types, fn);
 	vec_push(g->arena, &g->out->funcs, out);
 	arena_init(&arena);
 	struct mir_fn *mir = mir_select(&context, fn, &arena);
 	bool ok = mir != NULL;
 	if (ok) {
+		mir_merge_alike(mir, &arena);
+		mir_share_bases(mir, &arena);
+		mir_preset_constants(mir, &arena);
+		mir_find_conflicts(mir, &arena);
 		mir_allocate(mir, &arena);
 		mir_share_slots(mir, &arena);
 		mir_peephole(mir);
@@ -96,6 +102,51 @@ static void fill_sections(struct generator *g)
 	}
 }
 
+static bool check_depth(struct generator *g)
+{
+	span *where = ARENA_ARRAY(g->arena, span, g->functions.len + 1);
+	for (uint32_t i = 0; i < g->functions.len; i++)
+		where[i] = g->module->fns.data[g->functions.data[i]]->where;
+	return bpf_check_call_depth(g->module->compile, g->out, where, g->arena);
+}
+
+/* In order of the externs: a call refers to its function by that number. */
+static void add_kfuncs(struct generator *g)
+{
+	struct ir_module *m = g->module;
+	bool *is_called = ARENA_ARRAY(g->arena, bool, m->externs.len + 1);
+	for (uint32_t f = 0; f < g->out->funcs.len; f++)
+		for (uint32_t i = 0; i < g->out->funcs.data[f]->relos.len; i++)
+			if (g->out->funcs.data[f]->relos.data[i].kind == BPF_RELO_KFUNC)
+				is_called[g->out->funcs.data[f]->relos.data[i].index] = true;
+	for (uint32_t i = 0; i < m->externs.len; i++) {
+		const struct ir_extern *e = &m->externs.data[i];
+		struct bpf_object_kfunc kfunc = {e->name, 0};
+		if (is_called[i])
+			kfunc.btf_id = btf_types_add_extern(&g->types, e);
+		vec_push(g->out->arena, &g->out->kfuncs, kfunc);
+	}
+}
+
+static void add_ops(struct generator *g)
+{
+	uint32_t offset = 0;
+	for (uint32_t i = 0; i < g->module->ops.len; i++) {
+		const struct ir_ops *ops = &g->module->ops.data[i];
+		struct bpf_object_ops out = {
+			.name = ops->name, .offset = offset, .size = ops->size, .data = ops->init};
+		for (uint32_t k = 0; k < ops->functions.len; k++) {
+			struct bpf_object_ops_function row = {
+				ops->functions.data[k].offset,
+				g->func_index[ops->functions.data[k].fn]};
+			vec_push(g->out->arena, &out.functions, row);
+		}
+		btf_types_add_ops(&g->types, ops, offset);
+		vec_push(g->out->arena, &g->out->ops, out);
+		offset += ops->size;
+	}
+}
+
 bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 		  struct bpf_object *out)
 {
@@ -109,13 +160,19 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 	btf_types_init(&g.types, m, m->arena);
 	out->btf = g.types.builder;
 	choose_functions(&g);
+	for (uint32_t i = 0; i < m->cores.len; i++)
+		vec_push(out->arena, &out->cores, btf_types_add_core(&g.types, &m->cores.data[i]));
 	for (uint32_t i = 0; i < g.functions.len; i++)
 		ok &= generate_function(&g, g.functions.data[i]);
+	if (ok)
+		ok = check_depth(&g);
 	for (uint32_t i = 0; i < m->maps.len; i++) {
 		struct bpf_object_map map = {m->maps.data[i].name,
 					     btf_types_add_map(&g.types, &m->maps.data[i])};
 		vec_push(out->arena, &out->maps, map);
 	}
+	add_kfuncs(&g);
+	add_ops(&g);
 	fill_sections(&g);
 	btf_types_finish(&g.types, out);
 	return ok;
@@ -132,6 +189,10 @@ static const char *reference_text(const struct compile *compile, const struct bp
 	case BPF_RELO_SECTION:
 		return arena_printf(arena, "%s+%u", object->sections[relo->index].name,
 				    relo->addend);
+	case BPF_RELO_KFUNC:
+		return intern_text(&compile->names, object->kfuncs.data[relo->index].name);
+	case BPF_RELO_CORE:
+		return NULL; // shown behind the instruction
 	case BPF_RELO_CALL:
 	case BPF_RELO_FUNC:
 		return intern_text(&compile->names, object->funcs.data[relo->index]->name);
@@ -148,11 +209,17 @@ static void print_function(const struct compile *compile, const struct bpf_objec
 	for (uint32_t i = 0; i < func->code.len;) {
 		struct insn_names names = {.helper = kernel_helper_name};
 		const struct bpf_record *record = &func->code.data[i];
+		const struct bpf_relo *relo = NULL;
 		if (next < func->relos.len && func->relos.data[next].insn == i)
-			names.reference =
-				reference_text(compile, object, &func->relos.data[next++], arena);
+			relo = &func->relos.data[next++];
+		if (relo)
+			names.reference = reference_text(compile, object, relo, arena);
 		buf_printf(out, "%6u: ", i);
 		insn_print(out, record, func->code.len - i, &names);
+		if (relo && relo->kind == BPF_RELO_CORE)
+			buf_printf(out, " # core %s %s",
+				   ir_core_words[object->cores.data[relo->index].kind],
+				   object->cores.data[relo->index].access);
 		buf_add_char(out, '\n');
 		i += insn_records(record);
 	}

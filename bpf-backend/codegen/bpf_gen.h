@@ -19,7 +19,9 @@ enum bpf_relo_kind {
 	BPF_RELO_SECTION, // ld_imm64: address `addend` bytes into global section `index` (enum
 			  // ir_section)
 	BPF_RELO_CALL,    // call: function `index`
+	BPF_RELO_KFUNC,   // call: function `index` of the kernel
 	BPF_RELO_FUNC,    // ld_imm64: address of function `index` (callbacks)
+	BPF_RELO_CORE, // cores[index]: the offset of a load or store, the immediate of anything else
 };
 
 struct bpf_relo {
@@ -27,6 +29,13 @@ struct bpf_relo {
 	enum bpf_relo_kind kind;
 	uint32_t index;
 	uint32_t addend;
+};
+
+/* A fact that libbpf looks up in the types of the running kernel. */
+struct bpf_core {
+	uint32_t kind;      // enum bpf_core_relo_kind
+	uint32_t type;      // BTF id of the struct, union or enum
+	const char *access; // "0:3:1": members and elements from it on
 };
 
 struct bpf_line { // source position of the records from `insn` on
@@ -49,6 +58,23 @@ struct bpf_object_map {
 	uint32_t btf_id; // BTF_KIND_VAR in .maps
 };
 
+struct bpf_object_kfunc { // a function of the kernel
+	symbol name;
+	uint32_t btf_id; // BTF_KIND_FUNC, extern
+};
+
+struct bpf_object_ops_function {
+	uint32_t offset; // of the pointer in the struct
+	uint32_t func;   // index into funcs
+};
+
+struct bpf_object_ops { // a struct_ops
+	symbol name;
+	uint32_t offset, size; // in its section
+	const uint8_t *data;
+	VEC(struct bpf_object_ops_function) functions;
+};
+
 enum { BPF_OBJECT_SECTIONS = 4 }; // IR_SECTION_COUNT
 
 struct bpf_object_section { // .data, .bss, .rodata, .data.pinned
@@ -61,6 +87,9 @@ struct bpf_object {
 	struct arena *arena;
 	VEC(struct bpf_func *) funcs; // programs first, then subprograms
 	VEC(struct bpf_object_map) maps;
+	VEC(struct bpf_object_kfunc) kfuncs;
+	VEC(struct bpf_object_ops) ops;
+	VEC(struct bpf_core) cores;
 	struct bpf_object_section
 		sections[BPF_OBJECT_SECTIONS]; // by enum ir_section; size 0 when absent
 	struct btf_builder

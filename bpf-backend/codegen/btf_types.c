@@ -132,11 +132,27 @@ uint32_t btf_types_add_func(struct btf_types *t, const struct ir_fn *fn)
 			    fn->program ? BTF_LINKAGE_GLOBAL : BTF_LINKAGE_STATIC);
 }
 
-/* Type of `size` bytes for a map without a debug type. */
+uint32_t btf_types_add_extern(struct btf_types *t, const struct ir_extern *e)
+{
+	uint32_t id = btf_add_func(t->builder, name_text(t, e->name, "_"),
+				   btf_types_get(t, e->dtype), BTF_LINKAGE_EXTERN);
+	vec_push(t->arena, &t->externs, id);
+	return id;
+}
+
+void btf_types_add_ops(struct btf_types *t, const struct ir_ops *ops, uint32_t offset)
+{
+	uint32_t var = btf_add_var(t->builder, name_text(t, ops->name, "_"),
+				   btf_types_get(t, ops->dtype), BTF_LINKAGE_GLOBAL);
+	struct btf_section_entry entry = {var, offset, ops->size};
+	vec_push(t->arena, &t->ops, entry);
+}
+
+/* Type of `size` bytes for a map without a debug type; 0 when the map has no such part. */
 static uint32_t bytes_type(struct btf_types *t, uint32_t dtype, uint32_t size)
 {
 	uint32_t id = btf_types_get(t, dtype);
-	if (id)
+	if (id || !size)
 		return id;
 	if (size == 1 || size == 2 || size == 4 || size == 8)
 		return btf_add_int(t->builder, arena_printf(t->arena, "u%u", size * 8), size, 0);
@@ -154,9 +170,39 @@ uint32_t btf_types_add_map(struct btf_types *t, const struct ir_map *map)
 		.value = bytes_type(t, map->value_dtype, map->value_size),
 		.max_entries = map->max_entries,
 		.flags = map->flags,
+		.numa_node = map->numa_node,
 		.is_pinned = map->is_pinned,
+		.inner = {map->inner.type, map->inner.key_size, map->inner.value_size,
+			  map->inner.max_entries, map->inner.flags},
 	};
+	if (map->inner.type)
+		definition.value = 0;
 	return btf_add_map(t->builder, &definition);
+}
+
+static uint32_t member_index(const struct ir_dtype *d, symbol name)
+{
+	uint32_t i = 0;
+	while (i + 1 < d->member_count && d->members[i].name != name)
+		i++;
+	return i;
+}
+
+struct bpf_core btf_types_add_core(struct btf_types *t, const struct ir_core *core)
+{
+	const struct ir_dtype *d = &t->module->dtypes.data[core->dtype];
+	bool is_enum = d->kind == IR_DTYPE_ENUM;
+	const char *access = is_enum ? "" : "0";
+	for (uint32_t i = 0; i < core->step_count; i++) {
+		const struct ir_core_step *step = &core->steps[i];
+		uint32_t index = step->name ? member_index(d, step->name) : step->index;
+		access = arena_printf(t->arena, "%s%s%u", access, *access ? ":" : "", index);
+		uint32_t next = step->name && d->member_count ? d->members[index].type : d->target;
+		d = &t->module->dtypes.data[is_enum ? core->dtype : next];
+	}
+	return (struct bpf_core){.kind = core->kind,
+				 .type = btf_types_get(t, core->dtype),
+				 .access = *access ? access : "0"};
 }
 
 static void add_data_section(struct btf_types *t, const struct bpf_object_section *s,
@@ -189,6 +235,16 @@ void btf_types_finish(struct btf_types *t, const struct bpf_object *object)
 		if (object->sections[i].size)
 			add_data_section(t, &object->sections[i], (enum ir_section)i);
 	btf_add_map_section(t->builder);
+	if (t->ops.len)
+		btf_add_datasec(t->builder, ".struct_ops",
+				vec_last(&t->ops).offset + vec_last(&t->ops).size);
+	for (uint32_t i = 0; i < t->ops.len; i++)
+		btf_add_secinfo(t->builder, t->ops.data[i].var, t->ops.data[i].offset,
+				t->ops.data[i].size);
+	if (t->externs.len)
+		btf_add_datasec(t->builder, ".ksyms", 0);
+	for (uint32_t i = 0; i < t->externs.len; i++)
+		btf_add_secinfo(t->builder, t->externs.data[i], 0, 0);
 	for (uint32_t i = 0; i < t->pointers.len; i++) { // grows while targets are made
 		uint32_t d = t->pointers.data[i];
 		btf_set_target(t->builder, t->id_of[d] - 1,

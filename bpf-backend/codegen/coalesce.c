@@ -55,9 +55,7 @@ static void drop_dead(struct mir_fn *fn, struct arena *arena)
 				mir_set_add(&live, in.src);
 			block->insns.data[--kept] = in;
 		}
-		block->insns.data += kept;
-		block->insns.len -= kept;
-		block->insns.cap -= kept;
+		mir_drop_first(block, kept);
 	}
 }
 

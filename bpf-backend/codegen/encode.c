@@ -101,8 +101,9 @@ static void note_relo(struct encoder *e, const struct mir_insn *in)
 {
 	if (!in->relo)
 		return;
-	struct bpf_relo relo = {e->out->code.len, (enum bpf_relo_kind)(in->relo - 1), in->index,
-				(uint32_t)in->imm};
+	uint32_t kind = in->relo - 1u;
+	uint32_t addend = kind == BPF_RELO_CORE ? 0 : (uint32_t)in->imm;
+	struct bpf_relo relo = {e->out->code.len, (enum bpf_relo_kind)kind, in->index, addend};
 	vec_push(e->arena, &e->out->relos, relo);
 }
 
@@ -132,7 +133,8 @@ static void encode_insn(struct encoder *e, const struct mir_insn *in)
 	}
 	if (in->op == BPF_OP_LD_IMM64) {
 		struct bpf_record pair[2];
-		insn_make64(BPF_OP_LD_IMM64, in->dst, in->relo ? 0 : (uint64_t)in->imm, pair);
+		bool is_value = !in->relo || in->relo == BPF_RELO_CORE + 1;
+		insn_make64(BPF_OP_LD_IMM64, in->dst, is_value ? (uint64_t)in->imm : 0, pair);
 		put(e, pair[0]);
 		put(e, pair[1]);
 		return;

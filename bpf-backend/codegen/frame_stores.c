@@ -70,8 +70,6 @@ void mir_drop_frame_stores(struct mir_fn *fn)
 			if (!is_overwritten(fn, &in, &over))
 				block->insns.data[--kept] = in;
 		}
-		block->insns.data += kept;
-		block->insns.len -= kept;
-		block->insns.cap -= kept;
+		mir_drop_first(block, kept);
 	}
 }

@@ -8,7 +8,7 @@
  */
 #include "bpf-backend/codegen/mir.h"
 
-enum { COPIED_EXIT = 2, COPIED_TEST = 2, CHAIN_LIMIT = 64 };
+enum { COPIED_EXIT = 1, COPIED_TEST = 2, CHAIN_LIMIT = 64 };
 
 static struct mir_insn *block_end(struct mir_fn *fn, uint32_t b)
 {
@@ -191,7 +191,9 @@ static void order_blocks(struct mir_fn *fn, struct arena *arena)
 
 void mir_layout(struct mir_fn *fn, struct arena *arena)
 {
-	for (int pass = 0; pass < 2; pass++) {
+	for (int pass = 0; pass < 3; pass++) {
+		if (pass == 1)
+			mir_merge_tails(fn, arena);
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
 			if (fn->blocks.data[b].insns.len)
 				lead_past_empty(fn, b);

@@ -92,7 +92,9 @@ struct mir_fn {
 	uint32_t reg_count;           // next virtual register
 	VEC(struct mir_block) blocks; // [0] is the entry
 	VEC(struct mir_slot) slots;
-	uint32_t *order; // of blocks, set by mir_layout
+	struct bits *conflicts; // of the first conflict_count slots: those that it must not overlap
+	uint32_t conflict_count; // the other slots share with none
+	uint32_t *order;         // of blocks, set by mir_layout
 	uint32_t order_count;
 	uint32_t stack_size;
 };
@@ -114,6 +116,16 @@ static inline bool mir_is_remade(const struct mir_insn *in)
 	       in->op == BPF_OP_LD_IMM64 || in->op == MIR_FRAME_ADDR;
 }
 void mir_print(const struct mir_fn *fn, struct buf *out);
+
+/* Drops the first `count` instructions of a block, which may have none. */
+static inline void mir_drop_first(struct mir_block *block, uint32_t count)
+{
+	if (!count)
+		return;
+	block->insns.data += count;
+	block->insns.len -= count;
+	block->insns.cap -= count;
+}
 
 static inline bool mir_is_vreg(mir_reg r)
 {
@@ -179,6 +191,16 @@ struct select_context {
 /* IR to machine form. NULL after a diagnostic. select.c */
 struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn,
 			  struct arena *arena);
+/* Makes blocks that do the same one. alike.c */
+void mir_merge_alike(struct mir_fn *fn, struct arena *arena);
+/* Makes addresses of sections once for several blocks. bases.c */
+void mir_share_bases(struct mir_fn *fn, struct arena *arena);
+/* Sets constants that a side of a branch gives to phis before the branch. preset.c */
+void mir_preset_constants(struct mir_fn *fn, struct arena *arena);
+/* Lets blocks that end alike share the end; allocated code. tails.c */
+void mir_merge_tails(struct mir_fn *fn, struct arena *arena);
+/* Finds the objects of the frame that may share a place. objects.c */
+void mir_find_conflicts(struct mir_fn *fn, struct arena *arena);
 /* Makes one register of a value and its copies where neither changes. coalesce.c */
 void mir_drop_copies(struct mir_fn *fn, struct arena *arena);
 /* Brings the number of live registers down to what the machine has. spill.c */

@@ -95,8 +95,8 @@ static void learn(const struct mir_fn *fn, struct known *known, const struct mir
 	if (mir_is_remade(in)) {
 		k->kind = KNOWN_VALUE;
 		k->made = *in;
-		k->is_wide =
-			in->op == BPF_OP_MOV32_IMM || (in->op == BPF_OP_MOV64_IMM && in->imm >= 0);
+		k->is_wide = !in->relo && (in->op == BPF_OP_MOV32_IMM ||
+					   (in->op == BPF_OP_MOV64_IMM && in->imm >= 0));
 	} else if (in->op == MIR_COPY) {
 		if (in->src < MIR_COLOURS) {
 			k->kind = KNOWN_COPY;

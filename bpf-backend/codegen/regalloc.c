@@ -280,9 +280,7 @@ static void scan_block(struct scan *s, const struct mir_reg_list *live_in, uint3
 		scan_insn(s, &in, roles, block->depth);
 		block->insns.data[--kept] = in;
 	}
-	block->insns.data += kept;
-	block->insns.len -= kept;
-	block->insns.cap -= kept;
+	mir_drop_first(block, kept);
 }
 
 static int compare_cost(const void *a, const void *b)

@@ -276,6 +276,27 @@ static void select_arithmetic(struct select *s, ir_ref r)
 		select_alu_imm(s, op, dst, imm);
 }
 
+/* A number of the running kernel: an immediate that libbpf replaces, 64 bits wide when the local value
+ * may be. */
+static void select_core(struct select *s, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(s->ir, r);
+	const struct ir_core *core = &s->module->cores.data[in->index];
+	mir_reg dst = select_result(s, r);
+	bool is_wide = core->kind == IR_CORE_ENUM_VALUE;
+	enum bpf_op op = is_wide ? BPF_OP_LD_IMM64 : BPF_OP_MOV64_IMM;
+	if (in->op == IR_CORE_PTR) {
+		op = BPF_OP_ADD64_IMM;
+		select_into(s, dst, in->a);
+	}
+	select_emit(s, (struct mir_insn){.op = (uint16_t)op,
+					 .dst = dst,
+					 .src = MIR_NO_REG,
+					 .relo = BPF_RELO_CORE + 1,
+					 .index = in->index,
+					 .imm = (int64_t)core->local});
+}
+
 /* Gives a value its zero upper half when somebody counts on it and nature does not provide. */
 static void widen(struct select *s, ir_ref r)
 {
@@ -307,6 +328,10 @@ static void select_insn(struct select *s, ir_ref r)
 	case IR_PHI:
 		select_copy(s, select_result(s, r), select_phi_in(s, r));
 		return;
+	case IR_CORE:
+	case IR_CORE_PTR:
+		select_core(s, r);
+		return;
 	case IR_TRUNC:
 		if (s->is_wide[r] || ir_is_const(in->a))
 			select_alu(s, BPF_OP_MOV32_REG, select_result(s, r), select_reg(s, in->a));
@@ -320,7 +345,12 @@ static void select_insn(struct select *s, ir_ref r)
 		break;
 	case IR_STORE:
 	case IR_CTX_STORE:
-		select_store_to(s, select_address(s, in->a, in->imm), IR_MEM_WIDTH(in->aux), in->b);
+		if (in->op == IR_STORE && in->aux & IR_MEM_KEPT)
+			select_store_reg(s, select_access(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
+					 in->b);
+		else
+			select_store_to(s, select_access(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
+					in->b);
 		return;
 	case IR_ATOMIC:
 		select_atomic(s, r);
@@ -404,6 +434,7 @@ static void init(struct select *s)
 	uint32_t n = s->ir->insns.len;
 	s->doms = ir_find_doms(s->ir, s->arena);
 	s->uses = ir_count_uses(s->ir, s->arena);
+	s->key_uses = ARENA_ARRAY(s->arena, uint32_t, n);
 	s->is_needed = ARENA_ARRAY(s->arena, bool, n);
 	s->is_wide = ARENA_ARRAY(s->arena, bool, n);
 	s->reg_of = ARENA_ARRAY(s->arena, mir_reg, n);
@@ -412,6 +443,7 @@ static void init(struct select *s)
 	memset(s->phi_in, 0xff, n * sizeof *s->phi_in);
 	for (uint32_t i = 0; i < IR_SECTION_COUNT; i++)
 		s->section_base[i] = MIR_NO_REG;
+	s->exit_block = UINT32_MAX;
 	s->temp_slot[0] = s->temp_slot[1] = UINT32_MAX;
 }
 

@@ -39,6 +39,7 @@ struct select {
 	struct arena *arena;
 	struct ir_doms doms;
 	uint32_t *uses;     // of every IR instruction
+	uint32_t *key_uses; // those as the scalar key or value of a map operation
 	bool *is_needed;    // its value must be in a register
 	bool *is_wide;      // I32 value whose register must have a zero upper half
 	mir_reg *reg_of;    // of every IR instruction, MIR_NO_REG until asked for
@@ -52,6 +53,8 @@ struct select {
 	VEC(struct stored_key) keys;
 	uint32_t temp_slot[2]; // for key and value of map operations, UINT32_MAX until needed
 	mir_reg section_base[IR_SECTION_COUNT]; // held from the entry on, for loops; or MIR_NO_REG
+	uint32_t exit_block; // where constant results are returned, UINT32_MAX until needed
+	mir_reg exit_value;  // the result there
 	bool failed;
 };
 
@@ -59,6 +62,7 @@ struct address {
 	mir_reg base; // MIR_FRAME: `slot` counts
 	uint32_t slot;
 	int32_t off;
+	bool is_core; // `slot` is a row of module->cores, `off` its local value
 };
 
 /* ---- select.c ---- */
@@ -115,12 +119,25 @@ void select_end(struct select *s, const struct ir_insn *in);
 /* ---- select_mem.c ---- */
 
 struct address select_address(struct select *s, ir_ref base, int32_t off);
+/* The same for a load or store, whose offset may be the running kernel's to tell. */
+struct address select_access(struct select *s, ir_ref base, int32_t off);
+/* An access whose whole offset the running kernel knows. */
+struct core_address {
+	ir_ref base;
+	uint32_t core; // row of module->cores
+	uint64_t local;
+};
+/* True when the access at base + off is one and its address is in no register. */
+bool select_core_address(const struct select *s, ir_ref base, int32_t off,
+			 struct core_address *out);
 /* Base of an address without its constant offset; *off is increased. */
 ir_ref select_address_base(const struct select *s, ir_ref r, int32_t *off);
 /* Value of which a store of `width` bytes needs no more. */
 ir_ref select_stored_value(const struct select *s, ir_ref r, unsigned width);
 void select_load(struct select *s, ir_ref r);
 void select_store_to(struct select *s, struct address a, unsigned width, ir_ref value);
+/* The same, always from a register. */
+void select_store_reg(struct select *s, struct address a, unsigned width, ir_ref value);
 void select_memcpy(struct select *s, ir_ref r);
 void select_memzero(struct select *s, ir_ref r);
 void select_atomic(struct select *s, ir_ref r);

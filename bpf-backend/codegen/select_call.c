@@ -60,6 +60,37 @@ static void place_args(struct select *s, const ir_ref *args, uint32_t count)
 	}
 }
 
+/* The call instruction of a helper or a function of the kernel. False after a diagnostic. */
+static bool choose_extern(struct select *s, uint32_t index, uint32_t count, struct mir_insn *call)
+{
+	const struct ir_extern *callee = &s->module->externs.data[index];
+	const char *name = intern_text(&s->compile->names, callee->name);
+	bool is_kfunc = callee->kind == IR_EXTERN_KFUNC && callee->dtype;
+	const struct kernel_helper *helper =
+		callee->kind == IR_EXTERN_HELPER ? kernel_find_helper_row(name) : NULL;
+	if (!helper && !is_kfunc) {
+		report(s, D_UNKNOWN_BPF_FUNCTION, name, NULL);
+		return false;
+	}
+	if (helper && helper->kernel > s->context->options->kernel) {
+		char since[16];
+		kernel_format_version(helper->kernel, since);
+		report(s, D_KERNEL_LACKS_HELPER, name, since);
+		return false;
+	}
+	if (count > MAX_ARGS) {
+		report(s, D_TOO_MANY_BPF_ARGS, name, NULL);
+		return false;
+	}
+	call->op = is_kfunc ? BPF_OP_CALL_KFUNC : BPF_OP_CALL_HELPER;
+	call->imm = is_kfunc ? -1 : (int32_t)helper->info.id;
+	if (is_kfunc) {
+		call->relo = BPF_RELO_KFUNC + 1;
+		call->index = index;
+	}
+	return true;
+}
+
 void select_call(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
@@ -80,26 +111,8 @@ void select_call(struct select *s, ir_ref r)
 			return;
 		}
 	} else {
-		const struct ir_extern *callee = &s->module->externs.data[in->index];
-		const char *name = intern_text(&s->compile->names, callee->name);
-		const struct kernel_helper *helper =
-			callee->kind == IR_EXTERN_HELPER ? kernel_find_helper_row(name) : NULL;
-		if (!helper) {
-			report(s, D_UNKNOWN_BPF_FUNCTION, name, NULL);
+		if (!choose_extern(s, in->index, count, &call))
 			return;
-		}
-		if (helper->kernel > s->context->options->kernel) {
-			char since[16];
-			kernel_format_version(helper->kernel, since);
-			report(s, D_KERNEL_LACKS_HELPER, name, since);
-			return;
-		}
-		if (count > MAX_ARGS) {
-			report(s, D_TOO_MANY_BPF_ARGS, name, NULL);
-			return;
-		}
-		call.op = BPF_OP_CALL_HELPER;
-		call.imm = (int32_t)helper->info.id;
 	}
 	place_args(s, ir_args(s->ir, r), count);
 	emit_call(s, call, r);
@@ -107,9 +120,16 @@ void select_call(struct select *s, ir_ref r)
 
 /* ---- maps ---- */
 
-static struct address slot_address(uint32_t slot)
+/* A scalar in a slot of eight bytes. The verifier remembers numbers that stand at the beginning: with a
+ * constant key it then knows whether the entry of an array exists. A key that may be one of several
+ * numbers and serves for nothing else stands at the end, because otherwise states that differ in nothing
+ * but that are told apart (check_stack_write_fixed_off and get_constant_map_key, Linux 6.14). */
+static struct address scalar_address(const struct select *s, uint32_t slot, ir_ref value,
+				     uint32_t size)
 {
-	return (struct address){MIR_FRAME, slot, 0};
+	bool at_end = !ir_is_const(value) && s->key_uses[value] == s->uses[value];
+	return (struct address){
+		.base = MIR_FRAME, .slot = slot, .off = at_end ? 8 - (int32_t)size : 0};
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)
@@ -132,20 +152,25 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 	}
 	uint32_t slot;
 	if (s->keys.len < MAX_KEY_SLOTS) {
-		slot = mir_add_slot(s->out, 0, size, size, s->where);
+		slot = mir_add_slot(s->out, 0, 8, 8, s->where);
 		struct stored_key key = {r, size, slot, s->ir_block};
 		vec_push(s->arena, &s->keys, key);
 	} else {
 		slot = temp_slot(s, 0);
 	}
-	select_store_to(s, slot_address(slot), size, r);
+	select_store_to(s, scalar_address(s, slot, r, size), size, r);
 	return slot;
 }
 
-static void point_at_slot(struct select *s, mir_reg dst, uint32_t slot)
+static void point_at_scalar(struct select *s, mir_reg dst, uint32_t slot, ir_ref value,
+			    uint32_t size)
 {
-	select_emit(s, (struct mir_insn){
-			       .op = MIR_FRAME_ADDR, .dst = dst, .src = MIR_NO_REG, .index = slot});
+	value = select_stored_value(s, value, size);
+	select_emit(s, (struct mir_insn){.op = MIR_FRAME_ADDR,
+					 .dst = dst,
+					 .src = MIR_NO_REG,
+					 .index = slot,
+					 .off = scalar_address(s, slot, value, size).off});
 }
 
 void select_map_op(struct select *s, ir_ref r)
@@ -159,16 +184,20 @@ void select_map_op(struct select *s, ir_ref r)
 		key = key_slot(s, in->a, map->key_size);
 	if (in->op == IR_MAP_UPDATE && map->value_is_scalar) {
 		value = temp_slot(s, 1);
-		select_store_to(s, slot_address(value), map->value_size, in->b);
+		select_store_to(s,
+				scalar_address(s, value,
+					       select_stored_value(s, in->b, map->value_size),
+					       map->value_size),
+				map->value_size, in->b);
 	}
 	if (key == UINT32_MAX)
 		place_address(s, MIR_R1 + 1, in->a);
 	if (in->op == IR_MAP_UPDATE && value == UINT32_MAX)
 		place_address(s, MIR_R1 + 2, in->b);
 	if (key != UINT32_MAX)
-		point_at_slot(s, MIR_R1 + 1, key);
+		point_at_scalar(s, MIR_R1 + 1, key, in->a, map->key_size);
 	if (value != UINT32_MAX)
-		point_at_slot(s, MIR_R1 + 2, value);
+		point_at_scalar(s, MIR_R1 + 2, value, in->b, map->value_size);
 	select_emit(s, (struct mir_insn){.op = BPF_OP_LD_IMM64,
 					 .dst = MIR_R1,
 					 .src = MIR_NO_REG,

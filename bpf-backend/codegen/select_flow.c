@@ -199,8 +199,7 @@ static bool is_address(const struct select *s, ir_ref r)
 	if (ir_is_const(r))
 		return false;
 	const struct ir_insn *in = ir_get(s->ir, r);
-	return in->op == IR_SLOT || in->op == IR_GLOBAL ||
-	       (in->op == IR_CTX_LOAD && IR_MEM_SPACE(in->aux) != (enum ir_space)IR_CTX_SCALAR);
+	return in->op == IR_SLOT || in->op == IR_GLOBAL || ir_is_packet_load(in);
 }
 
 /* What a value is on the p-th edge into block b. */
@@ -397,8 +396,28 @@ static void select_switch(struct select *s, const struct ir_insn *in)
 		select_cases(s, &c, 0, count);
 }
 
+/* Constant results come together in one block, so that one of them can be set early. */
+static void return_constant(struct select *s, ir_ref value)
+{
+	uint32_t from = s->block;
+	if (s->exit_block == UINT32_MAX) {
+		s->exit_block = s->block = mir_add_block(s->out, UINT32_MAX);
+		s->exit_value = mir_new_reg(s->out);
+		select_copy(s, MIR_R0, s->exit_value);
+		select_emit(s, (struct mir_insn){
+				       .op = BPF_OP_EXIT, .dst = MIR_NO_REG, .src = MIR_NO_REG});
+		s->block = from;
+	}
+	select_into(s, s->exit_value, value);
+	select_goto(s, s->exit_block);
+}
+
 static void select_return(struct select *s, const struct ir_insn *in)
 {
+	if (in->op == IR_RETURN && in->a && ir_is_const(in->a)) {
+		return_constant(s, in->a);
+		return;
+	}
 	if (in->op == IR_RETURN && in->a)
 		select_into(s, MIR_R0, in->a);
 	else

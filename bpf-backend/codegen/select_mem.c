@@ -57,13 +57,29 @@ static struct address global_address(struct select *s, uint32_t index, int32_t o
 			mir_reg *hoisted = &s->section_base[g->section];
 			if (*hoisted == MIR_NO_REG)
 				*hoisted = mir_new_reg(s->out);
-			return (struct address){*hoisted, 0, (int32_t)total};
+			return (struct address){.base = *hoisted, .off = (int32_t)total};
 		}
 		mir_reg base = made_reference(s, key, g->section, 0);
-		return (struct address){base, 0, (int32_t)total};
+		return (struct address){.base = base, .off = (int32_t)total};
 	}
 	uint64_t key = (uint64_t)KEY_FAR << 32 | index;
-	return (struct address){made_reference(s, key, g->section, g->offset), 0, off};
+	return (struct address){.base = made_reference(s, key, g->section, g->offset), .off = off};
+}
+
+static bool is_context(const struct select *s, ir_ref r)
+{
+	return s->ir->program && !ir_is_const(r) && ir_get(s->ir, r)->op == IR_PARAM;
+}
+
+/* The verifier wants the context itself as the base of an access, so offsets from it always fold. */
+bool select_core_address(const struct select *s, ir_ref base, int32_t off, struct core_address *out)
+{
+	base = select_address_base(s, base, &off);
+	const struct ir_insn *in = ir_is_const(base) ? NULL : ir_get(s->ir, base);
+	if (!in || in->op != IR_CORE_PTR || off || (s->is_needed[base] && !is_context(s, in->a)))
+		return false;
+	*out = (struct core_address){in->a, in->index, s->module->cores.data[in->index].local};
+	return out->local <= FOLD_LIMIT;
 }
 
 struct address select_address(struct select *s, ir_ref base, int32_t off)
@@ -72,18 +88,29 @@ struct address select_address(struct select *s, ir_ref base, int32_t off)
 	base = select_address_base(s, base, &off);
 	const struct ir_insn *in = ir_is_const(base) ? NULL : ir_get(s->ir, base);
 	if (in && in->op == IR_SLOT)
-		return (struct address){MIR_FRAME, in->index, off};
+		return (struct address){.base = MIR_FRAME, .slot = in->index, .off = off};
 	if (in && in->op == IR_GLOBAL)
 		a = global_address(s, in->index, off);
 	else
-		a = (struct address){select_reg(s, base), 0, off};
+		a = (struct address){.base = select_reg(s, base), .off = off};
 	if (a.off > FOLD_LIMIT || a.off < -FOLD_LIMIT) {
 		mir_reg far = mir_new_reg(s->out);
 		select_copy(s, far, a.base);
 		select_alu_imm(s, BPF_OP_ADD64_IMM, far, a.off);
-		a = (struct address){far, 0, 0};
+		a = (struct address){.base = far};
 	}
 	return a;
+}
+
+struct address select_access(struct select *s, ir_ref base, int32_t off)
+{
+	struct core_address core;
+	if (!select_core_address(s, base, off, &core))
+		return select_address(s, base, off);
+	return (struct address){.base = select_reg(s, core.base),
+				.slot = core.core,
+				.off = (int32_t)core.local,
+				.is_core = true};
 }
 
 ir_ref select_stored_value(const struct select *s, ir_ref r, unsigned width)
@@ -123,7 +150,17 @@ static void emit_load(struct select *s, enum bpf_op op, mir_reg dst, struct addr
 					 .dst = dst,
 					 .src = a.base,
 					 .off = a.off,
-					 .index = a.slot});
+					 .index = a.slot,
+					 .relo = a.is_core ? BPF_RELO_CORE + 1 : 0});
+}
+
+static bool reads_context(const struct select *s, ir_ref address)
+{
+	int32_t off = 0;
+	ir_ref base = select_address_base(s, address, &off);
+	if (!ir_is_const(base) && ir_get(s->ir, base)->op == IR_CORE_PTR)
+		base = ir_get(s->ir, base)->a;
+	return is_context(s, base);
 }
 
 void select_load(struct select *s, ir_ref r)
@@ -131,12 +168,12 @@ void select_load(struct select *s, ir_ref r)
 	const struct ir_insn *in = ir_get(s->ir, r);
 	unsigned width = IR_MEM_WIDTH(in->aux);
 	bool is_signed = IR_MEM_SIGNED(in->aux);
-	struct address a = select_address(s, in->a, in->imm);
+	struct address a = select_access(s, in->a, in->imm);
 	mir_reg dst = select_result(s, r);
 	if (is_signed && width == 4 && in->type == IR_I32)
 		is_signed = false;
 	// Context fields are loaded unsigned: the kernel rewrites those accesses.
-	enum bpf_op op = is_signed && in->op == IR_LOAD
+	enum bpf_op op = is_signed && in->op == IR_LOAD && !reads_context(s, in->a)
 				 ? select_pattern(s, IR_LOAD, width, PATTERN_SIGNED)
 				 : BPF_OP_COUNT;
 	if (op != BPF_OP_COUNT) {
@@ -150,7 +187,11 @@ void select_load(struct select *s, ir_ref r)
 
 void select_store_to(struct select *s, struct address a, unsigned width, ir_ref value)
 {
-	struct mir_insn store = {.dst = a.base, .src = MIR_NO_REG, .off = a.off, .index = a.slot};
+	struct mir_insn store = {.dst = a.base,
+				 .src = MIR_NO_REG,
+				 .off = a.off,
+				 .index = a.slot,
+				 .relo = a.is_core ? BPF_RELO_CORE + 1 : 0};
 	int32_t imm;
 	value = select_stored_value(s, value, width);
 	if (select_immediate(s, value, width, &imm)) {
@@ -161,6 +202,16 @@ void select_store_to(struct select *s, struct address a, unsigned width, ir_ref 
 		store.src = select_reg(s, value);
 	}
 	select_emit(s, store);
+}
+
+void select_store_reg(struct select *s, struct address a, unsigned width, ir_ref value)
+{
+	select_emit(s, (struct mir_insn){
+			       .op = (uint16_t)select_pattern(s, IR_STORE, width, PATTERN_REG),
+			       .dst = a.base,
+			       .src = select_reg(s, value),
+			       .off = a.off,
+			       .index = a.slot});
 }
 
 /* ---- copies and fills ---- */

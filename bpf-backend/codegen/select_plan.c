@@ -134,6 +134,15 @@ static void want_address(struct plan *p, ir_ref r, int32_t off)
 	want(p, select_address_base(p->s, r, &off));
 }
 
+static void want_access(struct plan *p, ir_ref r, int32_t off)
+{
+	struct core_address core;
+	if (select_core_address(p->s, r, off, &core))
+		want(p, core.base);
+	else
+		want_address(p, r, off);
+}
+
 static void want_operands(struct plan *p, ir_ref r)
 {
 	const struct ir_fn *fn = p->s->ir;
@@ -142,14 +151,14 @@ static void want_operands(struct plan *p, ir_ref r)
 	switch (in->op) {
 	case IR_LOAD:
 	case IR_CTX_LOAD:
-		want_address(p, in->a, in->imm);
+		want_access(p, in->a, in->imm);
 		break;
 	case IR_MEMZERO:
 		want_address(p, in->a, 0);
 		break;
 	case IR_STORE:
 	case IR_CTX_STORE:
-		want_address(p, in->a, in->imm);
+		want_access(p, in->a, in->imm);
 		want(p, select_stored_value(p->s, in->b, IR_MEM_WIDTH(in->aux)));
 		break;
 	case IR_ATOMIC:
@@ -164,6 +173,8 @@ static void want_operands(struct plan *p, ir_ref r)
 	case IR_MAP_UPDATE:
 	case IR_MAP_DELETE:
 		map = &p->s->module->maps.data[in->index];
+		if (map->key_is_scalar && !ir_is_const(in->a))
+			p->s->key_uses[in->a]++;
 		want(p,
 		     map->key_is_scalar ? select_stored_value(p->s, in->a, map->key_size) : in->a);
 		if (in->op == IR_MAP_UPDATE)

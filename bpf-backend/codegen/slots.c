@@ -65,9 +65,7 @@ static void scan_block(struct sharing *s, const struct mir_reg_list *live_in, ui
 		}
 		block->insns.data[--kept] = in;
 	}
-	block->insns.data += kept;
-	block->insns.len -= kept;
-	block->insns.cap -= kept;
+	mir_drop_first(block, kept);
 }
 
 static uint32_t find(const struct sharing *s, uint32_t slot)

@@ -64,6 +64,33 @@ static void report_too_large(struct mir_fn *fn, uint32_t size, struct placed *pl
 	}
 }
 
+static bool may_overlap(const struct mir_fn *fn, uint32_t a, uint32_t b)
+{
+	return a < fn->conflict_count && b < fn->conflict_count && !bits_has(&fn->conflicts[a], b);
+}
+
+/* The place nearest to the top of the frame, not above `offset`, that no slot placed before takes away;
+ * `sure` is one that is free. */
+static int64_t find_place(const struct mir_fn *fn, const struct placed *placed, uint32_t done,
+			  uint32_t align, int64_t sure)
+{
+	const struct mir_slot *slot = placed[done].slot;
+	int64_t size = slot->size ? slot->size : 1, offset = -size & -(int64_t)align;
+	for (bool moved = true; moved && offset > sure;) {
+		moved = false;
+		for (uint32_t i = 0; i < done; i++) {
+			const struct mir_slot *other = placed[i].slot;
+			int64_t end = other->offset + (int64_t)(other->size ? other->size : 1);
+			if (may_overlap(fn, placed[done].index, placed[i].index) ||
+			    other->offset >= offset + size || offset >= end)
+				continue;
+			offset = (other->offset - size) & -(int64_t)align;
+			moved = true;
+		}
+	}
+	return offset > sure ? offset : sure;
+}
+
 /* Places the slots and gives the size. When `spread`, small objects begin at multiples of 8, where the
  * verifier remembers the value of a scalar that is stored (check_stack_write_fixed_off, Linux 6.12). */
 static uint32_t place(struct mir_fn *fn, const struct placed *placed, uint32_t count, bool spread)
@@ -72,11 +99,13 @@ static uint32_t place(struct mir_fn *fn, const struct placed *placed, uint32_t c
 	for (uint32_t i = 0; i < count; i++) {
 		struct mir_slot *slot = &fn->slots.data[placed[i].index];
 		uint32_t align = slot->align < 8 && !spread ? slot->align : 8;
-		offset -= slot->size ? slot->size : 1;
-		offset &= -(int64_t)align;
-		if (offset < INT32_MIN / 2)
+		int64_t next = (offset - (slot->size ? slot->size : 1)) & -(int64_t)align;
+		if (placed[i].index < fn->conflict_count)
+			next = find_place(fn, placed, i, align, next);
+		if (next < INT32_MIN / 2)
 			break;
-		slot->offset = (int32_t)offset;
+		slot->offset = (int32_t)next;
+		offset = next < offset ? next : offset;
 	}
 	uint32_t size = ((uint32_t)-offset + 7) & ~7u;
 	return fn->uses_may_goto ? size + MAY_GOTO_BYTES : size;

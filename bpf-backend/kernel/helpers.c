@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* What the checker is told of an argument: i integer, p pointer to memory, c context, m map. */
+/* What the checker is told of an argument: i integer, p pointer to memory, l to a lock, t to a timer, f function, s pointer to a
+ * socket that is not null, c context, m map. */
 #define LETTER_NONE ""
 #define LETTER_ANY "i"
 #define LETTER_CTX "c"
@@ -25,16 +26,16 @@
 #define LETTER_ALLOC_SIZE "i"
 #define LETTER_FIXED "p"
 #define LETTER_FIXED_OUT "p"
-#define LETTER_LOCK "p"
-#define LETTER_SOCK "p"
+#define LETTER_LOCK "l"
+#define LETTER_SOCK "s"
 #define LETTER_OBJECT "p"
 #define LETTER_OBJECT_OR_NULL "p"
 #define LETTER_RECORD "p"
 #define LETTER_PERCPU "p"
-#define LETTER_FUNC "p"
+#define LETTER_FUNC "f"
 #define LETTER_STACK_OR_NULL "p"
 #define LETTER_STRING "p"
-#define LETTER_TIMER "p"
+#define LETTER_TIMER "t"
 #define LETTER_KPTR "p"
 #define LETTER_DYNPTR "p"
 #define LETTER_DYNPTR_OUT "p"
@@ -62,7 +63,8 @@ static const struct kernel_helper helpers[] = {
 			     LETTER_##a LETTER_##b LETTER_##c LETTER_##d LETTER_##e, type,         \
 			     ((flag_set)&MOVES_PACKET) != 0, MAY_GIVE_NULL(KERNEL_RESULT_##out),   \
 			     KERNEL_RESULT_##out == KERNEL_RESULT_OBJECT ||                        \
-				     KERNEL_RESULT_##out == KERNEL_RESULT_OBJECT_OR_NULL},         \
+				     KERNEL_RESULT_##out == KERNEL_RESULT_OBJECT_OR_NULL,          \
+			     callers, since},                                                      \
 		    .args = {KERNEL_ARG_##a, KERNEL_ARG_##b, KERNEL_ARG_##c, KERNEL_ARG_##d,       \
 			     KERNEL_ARG_##e},                                                      \
 		    .result = KERNEL_RESULT_##out,                                                 \

@@ -67,7 +67,9 @@ bool kernel_has(uint32_t version, enum kernel_feature feature);
 	X(RAW_TP)                                                                                  \
 	X(TRACING)                                                                                 \
 	X(LSM)                                                                                     \
-	X(SYSCALL)
+	X(SYSCALL)                                                                                 \
+	X(NETFILTER)                                                                               \
+	X(STRUCT_OPS)
 
 enum kernel_helper_set {
 #define HELPER_SET(name) KERNEL_SET_##name,
@@ -76,14 +78,51 @@ enum kernel_helper_set {
 		KERNEL_SET_COUNT
 };
 
+/* Families of program types that may use the same fields of their context; SOCK: of an object that a
+ * program has a pointer to. */
+#define CTX_FAMILIES(X)                                                                            \
+	X(XDP)                                                                                     \
+	X(XDP_DEVMAP)                                                                              \
+	X(TC)                                                                                      \
+	X(SOCKET)                                                                                  \
+	X(CG_SKB)                                                                                  \
+	X(SK_SKB)                                                                                  \
+	X(ADDR4)                                                                                   \
+	X(ADDR6)                                                                                   \
+	X(SENDMSG4)                                                                                \
+	X(SENDMSG6)                                                                                \
+	X(SOCK_CREATE)                                                                             \
+	X(POST_BIND4)                                                                              \
+	X(POST_BIND6)                                                                              \
+	X(SOCK)                                                                                    \
+	X(DEVICE)                                                                                  \
+	X(SYSCTL)                                                                                  \
+	X(GETSOCKOPT)                                                                              \
+	X(SETSOCKOPT)                                                                              \
+	X(SOCKOPS)                                                                                 \
+	X(SK_MSG)                                                                                  \
+	X(SK_LOOKUP)                                                                               \
+	X(TRACE)                                                                                   \
+	X(NETFILTER)                                                                               \
+	X(STRUCT_OPS)
+
+enum kernel_ctx_family {
+#define FAMILY(name) KERNEL_FAMILY_##name,
+	CTX_FAMILIES(FAMILY)
+#undef FAMILY
+		KERNEL_FAMILY_COUNT
+};
+
 struct kernel_program {
 	struct program_kind kind; // what the checker sees
 	uint32_t type;            // enum bpf_prog_type
 	uint32_t attach;          // enum bpf_attach_type
-	int32_t result_min, result_max;
 	enum kernel_helper_set helpers;
-	uint32_t kernel;
 };
+
+/* Processors whose calling convention is known. NULL past the end, or when there is none. */
+const struct arch_info *kernel_find_arch(const char *name);
+const struct arch_info *kernel_arch_at(uint32_t index);
 
 /* NULL past the end, or when there is none. */
 const struct kernel_program *kernel_program_at(uint32_t index);
@@ -170,6 +209,9 @@ struct kernel_helper {
 	uint32_t kernel;
 	uint32_t programs; // bits 1 << enum kernel_helper_set
 };
+
+/* Row of kfuncs.def; NULL when there is none, which does not mean that no kernel has it. */
+const struct kfunc_info *kernel_find_kfunc(const char *name);
 
 /* By number or by full name ("bpf_ktime_get_ns"); NULL when there is none in any release. */
 const struct kernel_helper *kernel_helper_at(uint32_t id);

@@ -9,19 +9,56 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
+enum { FREE, CHECKED };
+enum { NONE, READ, WRITE };
+enum { ENTRY, RETURN };
+
 static const struct kernel_program programs[] = {
 #define PROGRAM(name, attribute, arg, context, result, section, on_failure, type, attach, min,     \
-		max, helpers, kernel)                                                              \
-	{{name, attribute, arg, context, result, section, on_failure},                             \
+		max, range, packet, access, helpers, kernel)                                       \
+	{{name, attribute, arg, context, result, section, on_failure, min, max, range == CHECKED,  \
+	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel,       \
+	  NAMES_NOTHING, PARAMS_CONTEXT, false, NULL},                                             \
 	 type,                                                                                     \
 	 attach,                                                                                   \
-	 min,                                                                                      \
-	 max,                                                                                      \
-	 KERNEL_SET_##helpers,                                                                     \
-	 kernel},
+	 KERNEL_SET_##helpers},
+#define TRACER(name, attribute, names, params, when, context, fallback, type, attach, min, max,    \
+	       range, helpers, kernel)                                                             \
+	{{name, attribute, "", context, "i32", name, 0, min, max, range == CHECKED, false,         \
+	  1u << KERNEL_FAMILY_TRACE, 1u << KERNEL_SET_##helpers, kernel, NAMES_##names,            \
+	  PARAMS_##params, when == RETURN, fallback},                                              \
+	 type,                                                                                     \
+	 attach,                                                                                   \
+	 KERNEL_SET_##helpers},
 #include "bpf-backend/kernel/prog_types.def"
 #undef PROGRAM
+#undef TRACER
 };
+
+static const struct arch_info archs[] = {
+#define ARGS(...)                                                                                  \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define ARCH(name, count, args, result, syscall_args, syscalls)                                    \
+	{name, count, args, result, syscall_args, syscalls},
+#include "bpf-backend/kernel/archs.def"
+#undef ARCH
+#undef ARGS
+};
+
+const struct arch_info *kernel_find_arch(const char *name)
+{
+	for (uint32_t i = 0; i < COUNT(archs); i++)
+		if (!strcmp(archs[i].name, name))
+			return &archs[i];
+	return NULL;
+}
+
+const struct arch_info *kernel_arch_at(uint32_t index)
+{
+	return index < COUNT(archs) ? &archs[index] : NULL;
+}
 
 const struct kernel_program *kernel_program_at(uint32_t index)
 {
@@ -42,16 +79,15 @@ const struct program_kind *kernel_program_kind_at(uint32_t index)
 	return index < COUNT(programs) ? &programs[index].kind : NULL;
 }
 
-enum { HIDDEN, READ, READ_WRITE };
+enum {
+#define FAMILY(name) name = 1 << KERNEL_FAMILY_##name,
+	CTX_FAMILIES(FAMILY)
+#undef FAMILY
+};
 
-static const struct ctx_row {
-	struct ctx_field field; // first, so that a field's address is its row's
-	uint32_t kernel;
-} ctx_fields[] = {
-#define CTX_FIELD(context, name, offset, width, count, value, access, kernel)                      \
-	{{#context, #name, offset, width, count, CTX_##value, access >= READ,                      \
-	  access == READ_WRITE},                                                                   \
-	 kernel},
+static const struct ctx_field ctx_fields[] = {
+#define CTX_FIELD(context, name, offset, width, count, value, type, readers, writers, kernel)      \
+	{#context, #name, offset, width, count, CTX_##value, type, readers, writers, kernel},
 #include "bpf-backend/kernel/ctx_fields.def"
 #undef CTX_FIELD
 };
@@ -59,21 +95,21 @@ static const struct ctx_row {
 const struct ctx_field *kernel_ctx_field_at(const char *context, uint32_t index)
 {
 	for (uint32_t i = 0; i < COUNT(ctx_fields); i++) {
-		if (!strcmp(ctx_fields[i].field.context, context) && index-- == 0)
-			return &ctx_fields[i].field;
+		if (!strcmp(ctx_fields[i].context, context) && index-- == 0)
+			return &ctx_fields[i];
 	}
 	return NULL;
 }
 
 uint32_t kernel_ctx_field_version(const struct ctx_field *field)
 {
-	return ((const struct ctx_row *)(const void *)field)->kernel;
+	return field->kernel;
 }
 
 enum { SHARED, PERCPU };
 
 static const struct kernel_map_type map_types[] = {
-#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
 	[number] = {#name, number, cpus == PERCPU, kernel},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
@@ -84,18 +120,20 @@ const struct kernel_map_type *kernel_find_map_type(uint32_t type)
 	return type < COUNT(map_types) && map_types[type].name ? &map_types[type] : NULL;
 }
 
+/* A row for each map type; those without a name cannot be declared. */
 static const struct map_kind map_kinds[] = {
-#define MAP_YES(number, name, shape, cpus) {#name, number, MAP_SHAPE_##shape, cpus == PERCPU},
-#define MAP_NO(number, name, shape, cpus)
-#define MAP_TYPE(number, name, shape, cpus, language, kernel)                                      \
-	MAP_##language(number, name, shape, cpus)
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
+	{spelling, number, MAP_SHAPE_##shape, cpus == PERCPU, kernel, types, methods, flags},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
 };
 
 const struct map_kind *kernel_map_kind_at(uint32_t index)
 {
-	return index < COUNT(map_kinds) ? &map_kinds[index] : NULL;
+	for (uint32_t i = 0; i < COUNT(map_kinds); i++)
+		if (*map_kinds[i].name && index-- == 0)
+			return &map_kinds[i];
+	return NULL;
 }
 
 bool kernel_has(uint32_t version, enum kernel_feature feature)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Section .BTF.ext: which function begins where, and which line each record comes from; then .BTF,
- * last, because both add strings to it.
+ * Section .BTF.ext: which function begins where, which line each record comes from, and which records
+ * depend on the running kernel's types (CO-RE); then .BTF, last, because they add strings to it.
  *
  * The kernel (check_btf_line(), kernel/bpf/verifier.c, 6.12) wants ascending records, none on the
  * second half of a 64-bit immediate, and one at the beginning of every function.
@@ -11,7 +11,9 @@
 #include "bpf-backend/object/build.h"
 
 enum {
-	EXT_HEADER_BYTES = 24,
+	EXT_HEADER_BYTES = 24, // without the part for CO-RE
+	EXT_CORE_BYTES = 8,
+	CORE_RELO_BYTES = 16,
 	FUNC_INFO_BYTES = 8,
 	LINE_INFO_BYTES = 16,
 	MAX_COLUMN = 1023,
@@ -132,37 +134,93 @@ static void add_bytes(struct object_build *b, const char *name, const struct buf
 			arena_copy(b->arena, bytes->data, bytes->len), bytes->len);
 }
 
-static void add_ext(struct object_build *b, const struct buf *functions, const struct buf *lines)
+/* Records of one function; gives how many. */
+static uint32_t put_function_cores(struct object_build *b, uint32_t f, struct buf *out)
+{
+	const struct bpf_func *func = b->object->funcs.data[f];
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < func->relos.len; i++) {
+		const struct bpf_relo *relo = &func->relos.data[i];
+		if (relo->kind != BPF_RELO_CORE)
+			continue;
+		const struct bpf_core *core = &b->object->cores.data[relo->index];
+		buf_add_u32(out, (b->func_first[f] + relo->insn) * INSN_BYTES);
+		buf_add_u32(out, core->type);
+		buf_add_u32(out, btf_add_string(b->object->btf, core->access));
+		buf_add_u32(out, core->kind);
+		count++;
+	}
+	return count;
+}
+
+/* Nothing when no record depends on the kernel's types. */
+static void put_cores(struct object_build *b, struct buf *out)
+{
+	struct buf records;
+	buf_init(&records);
+	for (uint32_t s = 0; s < b->code.len; s++) {
+		const struct code_section *section = &b->code.data[s];
+		uint32_t count = 0;
+		records.len = 0;
+		for (uint32_t i = 0; i < section->funcs.len; i++)
+			count += put_function_cores(b, section->funcs.data[i], &records);
+		if (!count)
+			continue;
+		if (!out->len)
+			buf_add_u32(out, CORE_RELO_BYTES);
+		buf_add_u32(out, btf_add_string(b->object->btf, section->name));
+		buf_add_u32(out, count);
+		buf_add(out, records.data, records.len);
+	}
+	buf_fini(&records);
+}
+
+struct ext_parts {
+	struct buf functions, lines, cores;
+};
+
+static void add_ext(struct object_build *b, const struct ext_parts *parts)
 {
 	struct buf out;
+	uint32_t functions = (uint32_t)parts->functions.len, lines = (uint32_t)parts->lines.len;
+	uint32_t cores = (uint32_t)parts->cores.len;
 	buf_init(&out);
 	buf_add_u16(&out, 0xeb9f);
 	buf_add_char(&out, 1);
 	buf_add_char(&out, 0);
-	buf_add_u32(&out, EXT_HEADER_BYTES);
+	buf_add_u32(&out, EXT_HEADER_BYTES + (cores ? EXT_CORE_BYTES : 0));
 	buf_add_u32(&out, 0);
-	buf_add_u32(&out, (uint32_t)functions->len);
-	buf_add_u32(&out, (uint32_t)functions->len);
-	buf_add_u32(&out, (uint32_t)lines->len);
-	buf_add(&out, functions->data, functions->len);
-	buf_add(&out, lines->data, lines->len);
+	buf_add_u32(&out, functions);
+	buf_add_u32(&out, functions);
+	buf_add_u32(&out, lines);
+	if (cores) {
+		buf_add_u32(&out, functions + lines);
+		buf_add_u32(&out, cores);
+	}
+	buf_add(&out, parts->functions.data, functions);
+	buf_add(&out, parts->lines.data, lines);
+	buf_add(&out, parts->cores.data, cores);
 	add_bytes(b, ".BTF.ext", &out);
 	buf_fini(&out);
 }
 
 void object_build_btf(struct object_build *b)
 {
-	struct buf functions, lines, out;
-	buf_init(&functions);
-	buf_init(&lines);
+	struct ext_parts parts;
+	struct buf out;
+	buf_init(&parts.functions);
+	buf_init(&parts.lines);
+	buf_init(&parts.cores);
 	buf_init(&out);
-	put_function_info(b, &functions);
-	put_line_info(b, &lines);
+	put_function_info(b, &parts.functions);
+	put_line_info(b, &parts.lines);
+	put_cores(b, &parts.cores);
 	btf_write(b->object->btf, &out);
 	add_bytes(b, ".BTF", &out);
 	if (b->object->funcs.len) // libbpf refuses an object whose .BTF.ext is without records
-		add_ext(b, &functions, &lines);
-	buf_fini(&functions);
-	buf_fini(&lines);
+		add_ext(b, &parts);
+	buf_fini(&parts.functions);
+	buf_fini(&parts.lines);
+	buf_fini(&parts.cores);
 	buf_fini(&out);
 }

@@ -114,7 +114,7 @@ static void put_symbol(struct buf *out, const struct symbol_row *s)
 static uint32_t build_symbols(struct elf_writer *w, struct buf *out)
 {
 	uint32_t number = 0, first_global = 0;
-	for (uint32_t binding = ELF_LOCAL; binding <= ELF_GLOBAL; binding++) {
+	for (uint32_t binding = ELF_LOCAL; binding <= ELF_WEAK; binding++) {
 		if (binding == ELF_GLOBAL)
 			first_global = number;
 		for (uint32_t i = 0; i < w->symbols.len; i++) {

@@ -40,6 +40,7 @@ enum elf_symbol_type {
 enum elf_binding {
 	ELF_LOCAL = 0,
 	ELF_GLOBAL = 1,
+	ELF_WEAK = 2,
 };
 
 enum elf_bpf_relocation {

@@ -4,6 +4,7 @@
  *   map       R_BPF_64_64 against the map's symbol, immediate 0
  *   section   R_BPF_64_64 against the section symbol, immediate the byte offset in it
  *   call      R_BPF_64_32 against the function's symbol, immediate -1
+ *   kfunc     R_BPF_64_32 against an undefined symbol of that name, immediate -1
  *   function  R_BPF_64_64 against the section symbol of .text, immediate the byte offset in it
  * Immediate and source register are set here whatever code generation left in them.
  */
@@ -33,11 +34,17 @@ static struct patch patch_of(const struct object_build *b, const struct bpf_relo
 		assert(relo->index < b->object->funcs.len && "a function of the object");
 		return (struct patch){b->func_symbol[relo->index], ELF_BPF_64_32,
 				      (unsigned)insn_table[BPF_OP_CALL_LOCAL].src, -1};
+	case BPF_RELO_KFUNC:
+		assert(relo->index < b->object->kfuncs.len && "a function of the kernel");
+		return (struct patch){b->kfunc_symbol[relo->index], ELF_BPF_64_32,
+				      (unsigned)insn_table[BPF_OP_CALL_KFUNC].src, -1};
 	case BPF_RELO_FUNC:
 		assert(relo->index < b->object->funcs.len && "a function of the object");
 		return (struct patch){b->code.data[b->func_section[relo->index]].symbol,
 				      ELF_BPF_64_64, (unsigned)insn_table[BPF_OP_LD_FUNC].src,
 				      (int32_t)(b->func_first[relo->index] * INSN_BYTES)};
+	case BPF_RELO_CORE:
+		break;
 	}
 	unreachable("a kind of relocation");
 }
@@ -51,6 +58,8 @@ void object_build_relocations(struct object_build *b)
 		for (uint32_t i = 0; i < func->relos.len; i++) {
 			const struct bpf_relo *relo = &func->relos.data[i];
 			assert(relo->insn < func->code.len && "a record of the function");
+			if (relo->kind == BPF_RELO_CORE) // in .BTF.ext
+				continue;
 			uint32_t at = b->func_first[f] + relo->insn;
 			struct patch patch = patch_of(b, relo);
 			section->code[at].src = patch.src & 15;
@@ -58,5 +67,12 @@ void object_build_relocations(struct object_build *b)
 			elf_add_relocation(b->elf, section->number, (uint64_t)at * INSN_BYTES,
 					   patch.symbol, patch.type);
 		}
+	}
+	for (uint32_t i = 0; i < o->ops.len; i++) {
+		const struct bpf_object_ops *ops = &o->ops.data[i];
+		for (uint32_t k = 0; k < ops->functions.len; k++)
+			elf_add_relocation(
+				b->elf, b->ops_section, ops->offset + ops->functions.data[k].offset,
+				b->func_symbol[ops->functions.data[k].func], ELF_BPF_64_64);
 	}
 }

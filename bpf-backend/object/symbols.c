@@ -58,6 +58,20 @@ static void add_variables(struct object_build *b)
 	}
 }
 
+/* Undefined, so that libbpf looks for them in the kernel; weak, because it does that for the whole object, also
+ * for programs that are not loaded. */
+static void add_kfuncs(struct object_build *b)
+{
+	enum { ELF_UNDEFINED = 0 };
+	const struct bpf_object *o = b->object;
+	b->kfunc_symbol = ARENA_ARRAY(b->arena, uint32_t, o->kfuncs.len + 1);
+	for (uint32_t i = 0; i < o->kfuncs.len; i++)
+		if (o->kfuncs.data[i].btf_id)
+			b->kfunc_symbol[i] = elf_add_symbol(
+				b->elf, intern_text(&b->compile->names, o->kfuncs.data[i].name),
+				ELF_NOTYPE, ELF_WEAK, ELF_UNDEFINED, 0, 0);
+}
+
 void object_build_symbols(struct object_build *b)
 {
 	const struct bpf_object *o = b->object;
@@ -80,6 +94,11 @@ void object_build_symbols(struct object_build *b)
 			elf_add_symbol(b->elf, name, ELF_OBJECT, ELF_GLOBAL, b->maps_section,
 				       (uint64_t)m * BTF_MAP_STRIDE, BTF_MAP_STRIDE);
 	}
+	add_kfuncs(b);
+	for (uint32_t i = 0; i < o->ops.len; i++)
+		elf_add_symbol(b->elf, intern_text(&b->compile->names, o->ops.data[i].name),
+			       ELF_OBJECT, ELF_GLOBAL, b->ops_section, o->ops.data[i].offset,
+			       o->ops.data[i].size);
 	if (o->license) {
 		uint64_t size = strlen(o->license) + 1;
 		uint32_t license = elf_add_section(b->elf, "license", ELF_PROGBITS,

@@ -36,13 +36,22 @@ static bool begins_with(const char *section, const char *kind)
 		section[len] == '/' || section[len] == '.');
 }
 
+static bool is_modelled(const char *context)
+{
+	return !strcmp(context, "xdp_md") || !strcmp(context, "__sk_buff");
+}
+
 void vm_classify_program(struct vm_program *program)
 {
 	const struct kernel_program *kind;
 	program->context = "";
+	program->access = UINT32_MAX;
 	for (uint32_t i = 0; (kind = kernel_program_at(i)); i++) {
 		if (begins_with(program->section, kind->kind.section)) {
+			if (!is_modelled(kind->kind.context))
+				return;
 			program->context = kind->kind.context;
+			program->access = kind->kind.access;
 			program->is_classifier = kind->helpers == KERNEL_SET_TC;
 			return;
 		}
@@ -192,13 +201,15 @@ static const struct ctx_field *access_field(struct vm *vm, uint32_t offset, uint
 			 field ? field->name : "");
 		return NULL;
 	}
-	if (!field->can_read || (is_write && !field->can_write) ||
+	bool can_read = field->readers & vm->program->access;
+	bool can_write = field->writers & vm->program->access;
+	if (!can_read || (is_write && !can_write) ||
 	    (field->value != CTX_SCALAR && width != field->width)) {
 		vm_raise(vm, VM_FAULT_ACCESS, "%s %u byte%s of the context's field `%s`, which %s",
 			 verb, width, ending, field->name,
-			 !field->can_read                ? "this kind of program has no access to"
-			 : is_write && !field->can_write ? "is read only"
-							 : "is read as a whole");
+			 !can_read                ? "this kind of program has no access to"
+			 : is_write && !can_write ? "is read only"
+						  : "is read as a whole");
 		return NULL;
 	}
 	return field;

@@ -44,6 +44,7 @@ struct vm_program {
 	const char *context; // "xdp_md", "__sk_buff"; "" when it is plain memory
 	uint32_t entry;      // index of its first decoded instruction
 	bool is_classifier;  // results are TC_ACT_*
+	uint32_t access;     // family of its kind: fields of the context that it may use
 };
 
 /* ---- opening ---- */

@@ -8,8 +8,8 @@
 
 (defconst ks-mode-keywords
   '("if" "else" "for" "in" "while" "return" "break" "continue" "match" "default" "try" "catch"
-    "throw" "defer" "include" "import" "from" "var" "const" "local" "pin" "extern" "fn" "struct"
-    "enum" "type" "impl" "config" "new" "delete" "as" "sizeof" "offsetof"))
+    "throw" "defer" "include" "import" "from" "var" "const" "local" "pin" "extern" "pub" "priv"
+    "step" "fn" "struct" "enum" "type" "impl" "config" "new" "delete" "as" "sizeof" "offsetof"))
 
 (defconst ks-mode-types
   '("u8" "u16" "u32" "u64" "i8" "i16" "i32" "i64" "be16" "be32" "be64" "bool" "char" "void"

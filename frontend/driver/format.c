@@ -34,32 +34,6 @@ static struct source_file *read_source(struct compile *compile, const char *path
 	return file;
 }
 
-/* Whether the text holds the same program and the same comments as the file it was made from. */
-static bool is_same(struct compile *compile, const struct module *module, const struct buf *text)
-{
-	struct buf before, after;
-	bool same = false;
-
-	const char *data = text->data ? text->data : "";
-	struct source_file *file =
-		source_add(&compile->sources, module->file->path, data, (uint32_t)text->len);
-	if (!file)
-		return false;
-	const struct module *again = parse_file(compile, file);
-	if (compile->diags.errors)
-		return false;
-	buf_init(&before);
-	buf_init(&after);
-	ast_print_module(compile, module, &before);
-	ast_print_module(compile, again, &after);
-	same = before.len == after.len &&
-	       (!before.len || !memcmp(before.data, after.data, before.len)) &&
-	       format_same_comments(module->file->text, data);
-	buf_fini(&before);
-	buf_fini(&after);
-	return same;
-}
-
 /* Puts the canonical text of a file into `out`; false after a diagnostic. */
 static bool format_file(struct compile *compile, const struct source_file *file, struct buf *out)
 {
@@ -68,7 +42,7 @@ static bool format_file(struct compile *compile, const struct source_file *file,
 	if (compile->diags.errors)
 		return false;
 	format_module(compile, module, out);
-	if (is_same(compile, module, out))
+	if (format_keeps_program(compile, module, out))
 		return true;
 	/* What the second parse had to say is about text that the author never sees. */
 	compile->diags.list.len = 0;

@@ -2,16 +2,18 @@
 /*
  * Kernel types in the words of the language: integers by their size, members of anonymous structs and
  * unions as members of what is around them, big-endian typedefs as beNN, pointers to functions as
- * function types. Recursion is bounded, because a damaged section may refer to itself.
+ * function types. Recursion is bounded, and so is the work for one declaration, because a damaged section may
+ * refer to itself, many times.
  */
 #include "frontend/driver/list_print.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 32, MAX_INLINE_DEPTH = 3 };
+enum { MAX_DEPTH = 32, MAX_INLINE_DEPTH = 3, MAX_STEPS = 1 << 20 };
 
 static void print_ref(struct list_printer *p, uint32_t id, uint32_t depth);
+static void print_signature(struct list_printer *p, uint32_t proto, uint32_t skip, uint32_t depth);
 
 bool list_get(struct list_printer *p, uint32_t id, struct btf_type *type)
 {
@@ -19,6 +21,18 @@ bool list_get(struct list_printer *p, uint32_t id, struct btf_type *type)
 		return false;
 	*type = btf_get_type(p->btf, id);
 	return true;
+}
+
+/* list_get() as a step of the present declaration; no declaration of a kernel has so many. */
+static bool visit(struct list_printer *p, uint32_t id, struct btf_type *type)
+{
+	if (!list_get(p, id, type))
+		return false;
+	p->steps += 1 + type->count;
+	if (p->steps <= MAX_STEPS)
+		return true;
+	p->why = "a type refers to too many others";
+	return false;
 }
 
 static void print_int(struct list_printer *p, const struct btf_type *t)
@@ -40,7 +54,7 @@ static bool find_proto(struct list_printer *p, uint32_t id, uint32_t *proto)
 {
 	struct btf_type t;
 
-	for (uint32_t depth = 0; id && depth < MAX_DEPTH && list_get(p, id, &t); depth++) {
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && visit(p, id, &t); depth++) {
 		*proto = id;
 		if (t.kind == BTF_KIND_FUNC_PROTO)
 			return true;
@@ -59,7 +73,7 @@ static void print_pointer(struct list_printer *p, const struct btf_type *t, uint
 	if (find_proto(p, t->type, &proto)) {
 		buf_add_text(p->out, "fn");
 		if (depth < MAX_INLINE_DEPTH)
-			list_print_signature(p, proto, 0);
+			print_signature(p, proto, 0, MAX_INLINE_DEPTH);
 		else
 			buf_add_text(p->out, "(…)");
 		return;
@@ -74,11 +88,27 @@ static void print_array(struct list_printer *p, const struct btf_type *t, uint32
 	struct btf_type e;
 
 	btf_get_array(t, &element, &index, &count);
-	bool is_pointer = element && list_get(p, element, &e) && e.kind == BTF_KIND_PTR;
+	bool is_pointer = element && visit(p, element, &e) && e.kind == BTF_KIND_PTR;
 	if (is_pointer)
 		buf_add_char(p->out, '[');
 	print_ref(p, element, depth + 1);
 	buf_printf(p->out, is_pointer ? "; %u]" : "[%u]", count);
+}
+
+/* True for a struct, union or enum without a name, so that a typedef is the only one. */
+static bool is_nameless(struct list_printer *p, uint32_t id)
+{
+	struct btf_type t;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && list_get(p, id, &t); depth++) {
+		if (t.kind == BTF_KIND_STRUCT || t.kind == BTF_KIND_UNION ||
+		    t.kind == BTF_KIND_ENUM || t.kind == BTF_KIND_ENUM64)
+			return !*t.name;
+		if (t.kind != BTF_KIND_CONST && t.kind != BTF_KIND_VOLATILE)
+			return false;
+		id = t.type;
+	}
+	return false;
 }
 
 /* A struct or union without a name, where it stands. */
@@ -108,7 +138,7 @@ static void print_ref(struct list_printer *p, uint32_t id, uint32_t depth)
 		buf_add_text(p->out, id ? "…" : "void");
 		return;
 	}
-	if (!list_get(p, id, &t))
+	if (!visit(p, id, &t))
 		return;
 	switch (t.kind) {
 	case BTF_KIND_INT:
@@ -123,6 +153,8 @@ static void print_ref(struct list_printer *p, uint32_t id, uint32_t depth)
 	case BTF_KIND_TYPEDEF:
 		if (!strncmp(t.name, "__be", 4))
 			buf_add_text(p->out, t.name + 2);
+		else if (is_nameless(p, t.type))
+			buf_add_text(p->out, t.name);
 		else
 			print_ref(p, t.type, depth + 1);
 		return;
@@ -152,7 +184,7 @@ static void print_ref(struct list_printer *p, uint32_t id, uint32_t depth)
 		return;
 	case BTF_KIND_FUNC_PROTO:
 		buf_add_text(p->out, "fn");
-		list_print_signature(p, id, 0);
+		print_signature(p, id, 0, depth < MAX_INLINE_DEPTH ? MAX_INLINE_DEPTH : depth + 1);
 		return;
 	case BTF_KIND_FUNC:
 	case BTF_KIND_VAR:
@@ -163,11 +195,12 @@ static void print_ref(struct list_printer *p, uint32_t id, uint32_t depth)
 	buf_add_text(p->out, "void");
 }
 
-void list_print_signature(struct list_printer *p, uint32_t proto, uint32_t skip)
+/* `depth` is that of the types in it. */
+static void print_signature(struct list_printer *p, uint32_t proto, uint32_t skip, uint32_t depth)
 {
 	struct btf_type t;
 
-	if (!list_get(p, proto, &t))
+	if (!visit(p, proto, &t))
 		return;
 	if (t.kind != BTF_KIND_FUNC_PROTO) {
 		buf_add_text(p->out, "()");
@@ -184,13 +217,19 @@ void list_print_signature(struct list_printer *p, uint32_t proto, uint32_t skip)
 		}
 		if (*item.name)
 			buf_printf(p->out, "%s: ", item.name);
-		print_ref(p, item.type, MAX_INLINE_DEPTH);
+		print_ref(p, item.type, depth);
 	}
 	buf_add_char(p->out, ')');
 	if (t.type) {
 		buf_add_text(p->out, " -> ");
-		print_ref(p, t.type, MAX_INLINE_DEPTH);
+		print_ref(p, t.type, depth);
 	}
+}
+
+void list_print_signature(struct list_printer *p, uint32_t proto, uint32_t skip)
+{
+	p->steps = 0;
+	print_signature(p, proto, skip, MAX_INLINE_DEPTH);
 }
 
 /* ---- declarations ---- */
@@ -204,7 +243,7 @@ static void print_members(struct list_printer *p, const struct btf_type *t, uint
 		struct btf_item item = btf_get_item(p->btf, t, i);
 		uint64_t bits = base + item.bit_offset;
 		if (!*item.name) {
-			if (item.type && list_get(p, item.type, &inner) &&
+			if (item.type && visit(p, item.type, &inner) &&
 			    (inner.kind == BTF_KIND_STRUCT || inner.kind == BTF_KIND_UNION))
 				print_members(p, &inner, bits, depth + 1);
 			continue;
@@ -234,7 +273,8 @@ void list_print_type(struct list_printer *p, uint32_t id)
 {
 	struct btf_type t;
 
-	if (!list_get(p, id, &t))
+	p->steps = 0;
+	if (!visit(p, id, &t))
 		return;
 	if (t.kind == BTF_KIND_ENUM || t.kind == BTF_KIND_ENUM64) {
 		print_enum(p, &t);

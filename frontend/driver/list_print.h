@@ -9,6 +9,7 @@ struct list_printer {
 	const struct btf *btf;
 	struct buf *out;
 	const char *why; // what is wrong with the section, NULL as long as it is sound
+	uint32_t steps;  // spent on the present declaration
 };
 
 /* The type with that id. False, and `why` set, when it is damaged. */

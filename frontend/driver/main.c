@@ -57,12 +57,24 @@ static const struct btf *open_server_btf(void *owner)
 	return s->btf;
 }
 
+/* The types are kept for all checks, so the modules are added to them once. */
+static bool open_server_modules(void *owner, const struct btf *btf)
+{
+	struct server_btf *s = owner;
+
+	if (s->options->btf.len)
+		return false;
+	return btf->module_count || kernel_btf_add_modules(s->compile, (struct btf *)btf);
+}
+
 static int serve(struct compile *compile, const struct options *o)
 {
 	struct server_btf btf = {.compile = compile, .options = o};
 	struct lsp_options lsp = {.folders = o->folders.data,
 				  .folder_count = o->folders.len,
+				  .arch = pipeline_arch(o),
 				  .open_btf = open_server_btf,
+				  .open_modules = open_server_modules,
 				  .btf_owner = &btf};
 	int status = pipeline_read_kernel(o, &lsp.kernel);
 

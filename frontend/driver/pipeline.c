@@ -14,6 +14,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "bpf-backend/codegen/bpf_gen.h"
 #include "bpf-backend/kernel/kernel.h"
@@ -62,9 +63,27 @@ static bool is_clean(const struct session *s)
 
 /* ---- options that need the stages' own tables ---- */
 
+const struct arch_info *pipeline_arch(const struct options *options)
+{
+	struct utsname machine;
+
+	if (options->target)
+		return kernel_find_arch(options->target);
+	return uname(&machine) == 0 ? kernel_find_arch(machine.machine) : NULL;
+}
+
+static bool is_for_this_machine(const struct options *options)
+{
+	struct utsname machine;
+
+	return !options->target ||
+	       (uname(&machine) == 0 && !strcmp(machine.machine, options->target));
+}
+
 int pipeline_read_kernel(const struct options *options, uint32_t *kernel)
 {
-	const char *text = options->kernel ? options->kernel : "running";
+	const char *usual = is_for_this_machine(options) ? "running" : "6.1";
+	const char *text = options->kernel ? options->kernel : usual;
 	char oldest[16];
 
 	if (!kernel_parse_version(text, kernel))
@@ -159,6 +178,13 @@ static const struct btf *open_btf(void *owner)
 	return kernel_btf_open(s->compile, s->options);
 }
 
+static bool open_modules(void *owner, const struct btf *btf)
+{
+	struct session *s = owner;
+
+	return !s->options->btf.len && kernel_btf_add_modules(s->compile, (struct btf *)btf);
+}
+
 static int read_options(struct session *s)
 {
 	int status = pipeline_read_kernel(s->options, &s->target.kernel);
@@ -166,6 +192,9 @@ static int read_options(struct session *s)
 	s->passes.kernel = s->target.kernel;
 	if (!status)
 		status = read_passes(s);
+	if (!status && s->options->target && !kernel_find_arch(s->options->target))
+		status = options_wrong(s->options, "`--target`: there is no machine `%s`",
+				       s->options->target);
 	for (uint32_t i = 0; !status && i < s->options->warnings.len; i++)
 		status = read_warning(s, s->options->warnings.data[i]);
 	s->target.prelude = ks_find_shipped_text("prelude.kh");
@@ -173,7 +202,11 @@ static int read_options(struct session *s)
 	s->target.map_kind_at = kernel_map_kind_at;
 	s->target.ctx_field_at = kernel_ctx_field_at;
 	s->target.find_helper = kernel_find_helper;
+	s->target.find_kfunc = kernel_find_kfunc;
+	s->target.arch = pipeline_arch(s->options);
+	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
+	s->target.open_modules = open_modules;
 	s->target.btf_owner = s;
 	return status;
 }
@@ -221,14 +254,24 @@ static bool read_ir(struct session *s)
 	return file && ir_parse_module(&s->module, file) && is_clean(s);
 }
 
+/* What cannot be compiled yet is no mistake as long as nothing is to come out; the rest of such a program
+ * is then checked as far as the limits of eBPF that only code shows. */
+static bool check_source(struct session *s)
+{
+	if (!parse_source(s))
+		return false;
+	sema_check_program(s->compile, &s->program, &s->target, &s->checked);
+	if (s->options->command != COMMAND_CHECK)
+		sema_report_unavailable(s->compile, &s->checked);
+	return is_clean(s);
+}
+
 static bool make_module(struct session *s)
 {
 	ir_module_init(&s->module, s->compile, &s->compile->module);
 	if (is_ir_text(s->options->input))
 		return read_ir(s);
-	return parse_source(s) &&
-	       sema_check_program(s->compile, &s->program, &s->target, &s->checked) &&
-	       is_clean(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
+	return check_source(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
 	       is_clean(s);
 }
 

@@ -19,6 +19,10 @@ struct product {
 /* Runs the stages that the options ask for. Problems are diagnostics in `compile`, except mistakes
  * of the command line, which are printed. Gives an exit status. */
 int pipeline_run(struct compile *compile, const struct options *options, struct product *product);
+struct arch_info; // frontend/base/kernel_facts.h
+
+/* The machine that --target names, NULL when it is not known. */
+const struct arch_info *pipeline_arch(const struct options *options);
 /* Release of the kernel that --kernel names; an exit status after a mistake. */
 int pipeline_read_kernel(const struct options *options, uint32_t *kernel);
 

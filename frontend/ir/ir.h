@@ -73,17 +73,21 @@ enum ir_space {
 	IR_SPACE_GLOBAL, // shared or constant global
 	IR_SPACE_MAP,    // map value
 	IR_SPACE_PACKET, // packet bytes
+	IR_SPACE_KERNEL, // object of the kernel, by a pointer whose type the verifier knows
+	IR_SPACE_PROBE,  // kernel memory that only bpf_probe_read_kernel() can read
 	IR_SPACE_COUNT
 };
 
 /* aux of LOAD, STORE, CTX_*: bits 0-3 width in bytes (1, 2, 4, 8), bit 4 sign-extending load, bits
- * 5-7 enum ir_space or, for CTX_*, the value kind (0 scalar, 1 packet, 2 packet end, 3 packet
- * meta), bit 8 guarded: the load was proved in bounds or is guarded already (packet accesses, by
- * access_check). */
+ * 5-7 enum ir_space or, for CTX_*, the value kind (enum ir_ctx_kind), bit 8 guarded: the load was
+ * proved in bounds or is guarded already (packet accesses, by access_check), bit 9 kept: a store that
+ * eBPF does from a register even when it is of a constant, because only so every verifier remembers
+ * the number. */
 #define IR_MEM_WIDTH(aux) ((aux)&15u)
 #define IR_MEM_SIGNED(aux) ((aux) >> 4 & 1u)
 #define IR_MEM_SPACE(aux) ((enum ir_space)((aux) >> 5 & 7u))
 #define IR_MEM_CHECKED 0x100u
+#define IR_MEM_KEPT 0x200u
 static inline uint16_t ir_mem_aux(uint32_t width, bool is_signed, enum ir_space space)
 {
 	return (uint16_t)(width | (is_signed ? 16u : 0u) | (uint32_t)space << 5);
@@ -95,6 +99,9 @@ enum ir_ctx_kind {
 	IR_CTX_PACKET,
 	IR_CTX_PACKET_END,
 	IR_CTX_PACKET_META,
+	IR_CTX_KERNEL, // pointer to an object of the kernel, whose type the verifier knows
+	IR_CTX_MEMORY, // pointer to something else that plain loads may read
+	IR_CTX_KIND_COUNT
 };
 
 enum ir_atomic {
@@ -179,7 +186,15 @@ struct ir_global {
 struct ir_map {
 	symbol name;
 	uint32_t type; // enum bpf_map_type
-	uint32_t key_size, value_size, max_entries, flags;
+	uint32_t key_size, value_size, max_entries,
+		flags;        // sizes are 0 where the kernel wants none
+	uint32_t numa_node;   // with flag BPF_F_NUMA_NODE
+	uint32_t buffer_size; // perf_event_array: bytes for each CPU
+	/* Of a map of maps: what these are like; inner.type is 0 elsewhere. */
+	struct {
+		uint32_t type, key_size, value_size, max_entries, flags;
+		bool value_is_scalar;
+	} inner;
 	uint32_t key_dtype, value_dtype;
 	bool key_is_scalar,
 		value_is_scalar; // MAP_* ops take the value itself (I32 up to 4 bytes, I64 for 8)
@@ -187,6 +202,41 @@ struct ir_map {
 		value_is_signed; // scalar is sign-extended when narrower than its register
 	bool is_percpu, is_array, is_pinned;
 	span where;
+};
+
+/* A fact about the running kernel's types that libbpf fills in at load (CO-RE). The numbers are enum
+ * bpf_core_relo_kind of include/uapi/linux/bpf.h, Linux 6.12. */
+enum ir_core_kind {
+	IR_CORE_FIELD_OFFSET,
+	IR_CORE_FIELD_SIZE,
+	IR_CORE_FIELD_EXISTS,
+	IR_CORE_FIELD_SIGNED,
+	IR_CORE_FIELD_LSHIFT, // of a bit-field, in 64 bits
+	IR_CORE_FIELD_RSHIFT,
+	IR_CORE_TYPE_ID_LOCAL,
+	IR_CORE_TYPE_ID,
+	IR_CORE_TYPE_EXISTS,
+	IR_CORE_TYPE_SIZE,
+	IR_CORE_ENUM_EXISTS,
+	IR_CORE_ENUM_VALUE,
+	IR_CORE_TYPE_MATCHES,
+	IR_CORE_KIND_COUNT
+};
+
+extern const char *const ir_core_words[]; // by kind: "field_offset"
+
+struct ir_core_step {
+	symbol name;    // member or enum constant; 0: an element
+	uint32_t index; // of the element
+};
+
+struct ir_core {
+	enum ir_core_kind kind;
+	uint32_t dtype; // struct, union or enum with a name; members are found by name
+	struct ir_core_step *steps;
+	uint32_t step_count;
+	uint64_t local; // the value with the types that the program was compiled against
+	bool is_object; // the field is a pointer whose target the verifier knows when it knows the base
 };
 
 /* A function outside the module: a BPF helper, a kfunc or a call of the userspace runtime, by name.
@@ -210,7 +260,16 @@ struct ir_extern {
 	enum ir_extern_kind kind;
 	uint8_t result; // enum ir_type
 	uint8_t effects;
+	uint32_t dtype; // of a kfunc: IR_DTYPE_FUNC, its signature in the kernel; 0 when not known
+	bool gives_object; // the pointer it gives is to an object of the kernel and known to the verifier
 };
+
+/* In eBPF a walk through a map is a loop until loop_outline makes a callback of it: its header ends in a
+ * branch on a call of NEXT with the map, and calls of KEY and VALUE give the addresses of the entry that
+ * the round is about. */
+#define IR_EACH_NEXT "ks_each_next"
+#define IR_EACH_KEY "ks_each_key"
+#define IR_EACH_VALUE "ks_each_value"
 
 enum ir_target {
 	IR_TARGET_BPF,
@@ -252,8 +311,15 @@ struct ir_fn {
 	uint32_t param_count;
 	uint32_t dtype;      // IR_DTYPE_FUNC
 	const char *program; // program_kind name ("xdp", "tc/ingress"); NULL for other functions
-	bool is_inline;      // must be inlined (pointer parameters the verifier could not follow)
-	bool is_exported;    // main, programs: kept although nobody calls them
+	const char *watched; // of a program that watches something: what its attribute names
+	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
+	bool has_kernel_context; // its context is a struct of the kernel
+	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
+	symbol ops;        // of a member of a struct_ops: name of the impl
+	bool is_sleepable; // a program that may sleep
+	bool is_packet_constant; // a program that must not write to the packet
+	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
+	bool is_exported;        // main, programs: kept although nobody calls them
 
 	struct arena *arena;
 	VEC(struct ir_insn) insns; // [0] unused
@@ -276,6 +342,21 @@ struct ir_option {
 	uint32_t offset, size; // in S
 };
 
+/* A struct of the kernel with functions of the module, which userspace registers. */
+struct ir_ops_function {
+	uint32_t offset; // of the pointer
+	uint32_t fn;     // index of the program
+};
+
+struct ir_ops {
+	symbol name;
+	uint32_t dtype; // struct with the members that are given, in a layout of our own
+	uint32_t size;
+	const uint8_t *init; // size bytes; pointers are zero
+	VEC(struct ir_ops_function) functions;
+	span where;
+};
+
 struct ir_module {
 	struct compile *compile;
 	struct arena *arena;
@@ -284,6 +365,9 @@ struct ir_module {
 	VEC(struct ir_map) maps;
 	VEC(struct ir_extern) externs;
 	VEC(struct ir_dtype) dtypes; // [0] is void
+	VEC(struct ir_core) cores;
+	struct map core_index; // hash to index of the last one with it + 1
+	VEC(struct ir_ops) ops;
 	VEC(struct ir_option) options;
 	uint32_t options_size; // bytes of S; 0 when main takes nothing
 	uint32_t section_size[IR_SECTION_COUNT];
@@ -298,6 +382,8 @@ uint32_t ir_add_extern(struct ir_module *m, enum ir_extern_kind kind, const char
 		       enum ir_type result,
 		       uint32_t effects); // finds an equal one first
 uint32_t ir_add_dtype(struct ir_module *m, struct ir_dtype dtype);
+/* Finds an equal one first. */
+uint32_t ir_add_core(struct ir_module *m, struct ir_core core);
 /* Places a global in its section at its alignment; fills offset. */
 uint32_t ir_add_global(struct ir_module *m, struct ir_global global);
 
@@ -371,6 +457,13 @@ static inline enum ir_type ir_type_of(const struct ir_fn *fn, ir_ref r)
 	return (enum ir_type)(ir_is_const(r) ? ir_get_const(fn, r)->type : ir_get(fn, r)->type);
 }
 
+/* A pointer into the packet, or to one of its ends. */
+static inline bool ir_is_packet_load(const struct ir_insn *in)
+{
+	return in->op == IR_CTX_LOAD && (uint32_t)IR_MEM_SPACE(in->aux) >= IR_CTX_PACKET &&
+	       (uint32_t)IR_MEM_SPACE(in->aux) <= IR_CTX_PACKET_META;
+}
+
 /* Operands in the pool of a call or phi. */
 static inline bool ir_has_pool(const struct ir_insn *in);
 static inline ir_ref *ir_args(const struct ir_fn *fn, ir_ref r);
@@ -407,6 +500,10 @@ void ir_remove_pred(struct ir_fn *fn, uint32_t to, uint32_t pred_index);
 void ir_set_jump(struct ir_fn *fn, uint32_t b, uint32_t kept_succ_index);
 /* Index of `pred` in preds of `block`; must be there. */
 uint32_t ir_pred_index(const struct ir_fn *fn, uint32_t block, uint32_t pred);
+/* True when `r` calls the extern of that name. */
+bool ir_calls(const struct ir_module *m, const struct ir_fn *fn, ir_ref r, const char *name);
+/* The call of IR_EACH_NEXT that decides at the end of a block; IR_REF_NONE when there is none. */
+ir_ref ir_find_each(const struct ir_module *m, const struct ir_fn *fn, uint32_t b);
 /* Uses of every instruction, indexed by ref. */
 uint32_t *ir_count_uses(const struct ir_fn *fn, struct arena *arena);
 
@@ -444,7 +541,8 @@ enum ir_extra {
 	IR_EXTRA_EXTERN,
 	IR_EXTRA_PARAM,
 	IR_EXTRA_ARGS,
-	IR_EXTRA_CASES
+	IR_EXTRA_CASES,
+	IR_EXTRA_CORE
 };
 enum ir_effect {
 	IR_EFF_PURE,
@@ -472,7 +570,7 @@ static inline bool ir_has_pool(const struct ir_insn *in)
 static inline ir_ref *ir_args(const struct ir_fn *fn, ir_ref r)
 {
 	assert(ir_has_pool(ir_get(fn, r)) && "a call or a phi");
-	return fn->pool.data + ir_get(fn, r)->a;
+	return fn->pool.data ? fn->pool.data + ir_get(fn, r)->a : NULL;
 }
 
 static inline uint32_t ir_arg_count(const struct ir_fn *fn, ir_ref r)

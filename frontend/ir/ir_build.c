@@ -14,6 +14,7 @@ void ir_module_init(struct ir_module *m, struct compile *compile, struct arena *
 	m->compile = compile;
 	m->arena = arena;
 	m->main_fn = UINT32_MAX;
+	map_init(&m->core_index, arena);
 	vec_push(arena, &m->dtypes, (struct ir_dtype){.kind = IR_DTYPE_VOID});
 }
 
@@ -88,9 +89,34 @@ uint32_t ir_add_extern(struct ir_module *m, enum ir_extern_kind kind, const char
 		    e->effects == effects)
 			return i;
 	}
-	struct ir_extern e = {sym, kind, (uint8_t)result, (uint8_t)effects};
+	struct ir_extern e = {
+		.name = sym, .kind = kind, .result = (uint8_t)result, .effects = (uint8_t)effects};
 	vec_push(m->arena, &m->externs, e);
 	return m->externs.len - 1;
+}
+
+static bool is_same_core(const struct ir_core *a, const struct ir_core *b)
+{
+	if (a->kind != b->kind || a->dtype != b->dtype || a->step_count != b->step_count)
+		return false;
+	for (uint32_t i = 0; i < a->step_count; i++)
+		if (a->steps[i].name != b->steps[i].name || a->steps[i].index != b->steps[i].index)
+			return false;
+	return true;
+}
+
+uint32_t ir_add_core(struct ir_module *m, struct ir_core core)
+{
+	uint64_t key = hash_u64((uint64_t)core.kind << 32 | core.dtype);
+
+	for (uint32_t i = 0; i < core.step_count; i++)
+		key = hash_u64(key ^ ((uint64_t)core.steps[i].index << 32 | core.steps[i].name));
+	uint64_t *first = map_insert(&m->core_index, key >> 1);
+	if (*first && is_same_core(&m->cores.data[*first - 1], &core))
+		return (uint32_t)*first - 1;
+	vec_push(m->arena, &m->cores, core);
+	*first = m->cores.len;
+	return m->cores.len - 1;
 }
 
 uint32_t ir_add_dtype(struct ir_module *m, struct ir_dtype dtype)

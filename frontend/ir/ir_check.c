@@ -355,6 +355,12 @@ static bool check_extra(struct checker *c, ir_ref r)
 			return fail_at(c, r, "no parameter of this number and type");
 		return fn->block_of.data[r] == 0 ||
 		       fail_at(c, r, "a parameter is read outside the entry block");
+	case IR_EXTRA_CORE:
+		if (in->index >= c->m->cores.len)
+			return fail_at(c, r, "the kernel fact does not exist");
+		return in->op != IR_CORE_PTR ||
+		       c->m->cores.data[in->index].kind == IR_CORE_FIELD_OFFSET ||
+		       fail_at(c, r, "the kernel fact is no offset");
 	case IR_EXTRA_NONE:
 	case IR_EXTRA_REF:
 	case IR_EXTRA_SIZE:

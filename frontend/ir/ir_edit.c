@@ -196,3 +196,16 @@ uint32_t *ir_count_uses(const struct ir_fn *fn, struct arena *arena)
 	}
 	return uses;
 }
+
+bool ir_calls(const struct ir_module *m, const struct ir_fn *fn, ir_ref r, const char *name)
+{
+	const struct ir_insn *in = ir_is_const(r) ? NULL : ir_get(fn, r);
+	return in && in->op == IR_CALL_EXTERN &&
+	       !strcmp(intern_text(&m->compile->names, m->externs.data[in->index].name), name);
+}
+
+ir_ref ir_find_each(const struct ir_module *m, const struct ir_fn *fn, uint32_t b)
+{
+	const struct ir_insn *end = ir_get(fn, fn->blocks.data[b].last);
+	return end->op == IR_BRANCH && ir_calls(m, fn, end->a, IR_EACH_NEXT) ? end->a : IR_REF_NONE;
+}

@@ -124,6 +124,58 @@ static void parse_dtype(struct ir_parser *p)
 	ir_add_dtype(p->m, t);
 }
 
+/* The rest of the line: names of members and numbers of elements. */
+static void parse_core_path(struct ir_parser *p, struct ir_core *core)
+{
+	VEC(struct ir_core_step) steps = {0};
+
+	while (!p->token.at_line_start && p->token.kind != IR_TOK_END) {
+		struct ir_core_step step = {0};
+		uint32_t before = p->token.begin;
+		if (p->token.kind == IR_TOK_NUMBER)
+			ir_lex_need_number(p, &step.index);
+		else
+			step.name = ir_lex_need_name(p);
+		if (p->token.begin == before)
+			return;
+		vec_push(p->m->arena, &steps, step);
+	}
+	core->steps = steps.data;
+	core->step_count = steps.len;
+}
+
+static void parse_core(struct ir_parser *p)
+{
+	struct ir_core core = {0};
+	uint32_t number;
+	int kind;
+	span where = ir_lex_span(p);
+	struct attribute attributes[] = {
+		{"dtype", &core.dtype, NULL}, {"object", NULL, &core.is_object}, {0}};
+
+	if (!ir_lex_need_number(p, &number) || !ir_lex_need_punct(p, '=') ||
+	    !ir_lex_need_one_of(p, ir_core_words, "a kind of kernel fact", &kind))
+		return;
+	if (number != p->m->cores.len)
+		ir_lex_error(p, where, "kernel facts are numbered from 0 in order");
+	core.kind = (enum ir_core_kind)kind;
+	while (at_attribute(p)) {
+		if (ir_lex_take_word(p, "path")) {
+			parse_core_path(p, &core);
+		} else if (!ir_lex_take_word(p, "local")) {
+			if (!take_attribute(p, attributes))
+				break;
+		} else if (p->token.kind == IR_TOK_NUMBER) { // 64 bits, unlike the others
+			core.local = p->token.value;
+			ir_lex_next(p);
+		} else {
+			ir_lex_expected(p, "a number");
+			break;
+		}
+	}
+	vec_push(p->m->arena, &p->m->cores, core);
+}
+
 static void parse_init(struct ir_parser *p, struct ir_global *global)
 {
 	if (p->token.kind != IR_TOK_STRING) {
@@ -182,6 +234,14 @@ static void parse_map(struct ir_parser *p)
 					 {"value", &map.value_size, NULL},
 					 {"entries", &map.max_entries, NULL},
 					 {"flags", &map.flags, NULL},
+					 {"numa", &map.numa_node, NULL},
+					 {"buffer", &map.buffer_size, NULL},
+					 {"inner_type", &map.inner.type, NULL},
+					 {"inner_key", &map.inner.key_size, NULL},
+					 {"inner_value", &map.inner.value_size, NULL},
+					 {"inner_entries", &map.inner.max_entries, NULL},
+					 {"inner_flags", &map.inner.flags, NULL},
+					 {"inner_scalar", NULL, &map.inner.value_is_scalar},
 					 {"key_dtype", &map.key_dtype, NULL},
 					 {"value_dtype", &map.value_dtype, NULL},
 					 {"percpu", NULL, &map.is_percpu},
@@ -214,15 +274,24 @@ static void parse_map(struct ir_parser *p)
 
 static void parse_extern(struct ir_parser *p)
 {
-	uint32_t effects = 0;
+	uint32_t effects = 0, dtype = 0;
 	int kind, type;
 	symbol name = need_declared_name(p, '!');
 
 	if (!ir_lex_need_one_of(p, ir_extern_words, "`helper`, `kfunc` or `runtime`", &kind) ||
 	    !ir_lex_need_one_of(p, ir_type_words, "a type", &type))
 		return;
-	parse_attributes(p, (struct attribute[]){{"effects", &effects, NULL}, {0}});
-	struct ir_extern e = {name, (enum ir_extern_kind)kind, (uint8_t)type, (uint8_t)effects};
+	bool gives_object = false;
+	parse_attributes(p, (struct attribute[]){{"effects", &effects, NULL},
+						 {"dtype", &dtype, NULL},
+						 {"object", NULL, &gives_object},
+						 {0}});
+	struct ir_extern e = {.name = name,
+			      .kind = (enum ir_extern_kind)kind,
+			      .result = (uint8_t)type,
+			      .effects = (uint8_t)effects,
+			      .dtype = dtype,
+			      .gives_object = gives_object};
 	vec_push(p->m->arena, &p->m->externs, e);
 	if (name)
 		name_first(&p->externs, name, p->m->externs.len - 1);
@@ -237,6 +306,17 @@ static void parse_option(struct ir_parser *p)
 						 {"size", &o.size, NULL},
 						 {0}});
 	vec_push(p->m->arena, &p->m->options, o);
+}
+
+static bool parse_string(struct ir_parser *p, const char **text)
+{
+	if (p->token.kind != IR_TOK_STRING) {
+		ir_lex_expected(p, "a string");
+		return false;
+	}
+	*text = arena_copy_string(p->m->arena, p->token.bytes, p->token.len);
+	ir_lex_next(p);
+	return true;
 }
 
 /* `@name(types) -> type target …{`; fills `fn`. */
@@ -264,15 +344,13 @@ static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 		return false;
 	fn->result = (uint8_t)type;
 	fn->target = (enum ir_target)target;
-	if (ir_lex_take_word(p, "program")) {
-		if (p->token.kind != IR_TOK_STRING) {
-			ir_lex_expected(p, "the program kind as a string");
-			return false;
-		}
-		fn->program = arena_copy_string(p->m->arena, p->token.bytes, p->token.len);
-		ir_lex_next(p);
-	}
-	parse_attributes(p, (struct attribute[]){{"inline", NULL, &fn->is_inline},
+	if ((ir_lex_take_word(p, "program") && !parse_string(p, &fn->program)) ||
+	    (ir_lex_take_word(p, "watches") && !parse_string(p, &fn->watched)))
+		return false;
+	if (ir_lex_take_word(p, "for"))
+		fn->stands_in_for = ir_lex_need_name(p);
+	parse_attributes(p, (struct attribute[]){{"kernel_context", NULL, &fn->has_kernel_context},
+						 {"inline", NULL, &fn->is_inline},
 						 {"exported", NULL, &fn->is_exported},
 						 {"dtype", &fn->dtype, NULL},
 						 {0}});
@@ -302,6 +380,9 @@ static void declare_fns(struct ir_parser *p)
 		fn->param_count = head.param_count;
 		fn->result = head.result;
 		fn->program = head.program;
+		fn->watched = head.watched;
+		fn->stands_in_for = head.stands_in_for;
+		fn->has_kernel_context = head.has_kernel_context;
 		fn->is_inline = head.is_inline;
 		fn->is_exported = head.is_exported;
 		fn->dtype = head.dtype;
@@ -315,6 +396,8 @@ static void parse_declaration(struct ir_parser *p, uint32_t *next_fn)
 {
 	if (take_line_word(p, "dtype")) {
 		parse_dtype(p);
+	} else if (take_line_word(p, "core")) {
+		parse_core(p);
 	} else if (take_line_word(p, "global")) {
 		parse_global(p);
 	} else if (take_line_word(p, "map")) {
@@ -334,7 +417,8 @@ static void parse_declaration(struct ir_parser *p, uint32_t *next_fn)
 			ir_parse_body(p, p->m->fns.data[index]);
 	} else {
 		p->token.at_line_start = false;
-		ir_lex_expected(p, "a declaration: dtype, global, map, extern, option, main or fn");
+		ir_lex_expected(
+			p, "a declaration: dtype, core, global, map, extern, option, main or fn");
 		return;
 	}
 	if (!p->token.at_line_start)
@@ -357,6 +441,8 @@ static bool check_dtypes(const struct ir_module *m)
 		for (uint32_t k = 0; k < t->member_count; k++)
 			good = good && dtype_exists(m, t->members[k].type);
 	}
+	for (uint32_t i = 0; i < m->cores.len; i++)
+		good = good && dtype_exists(m, m->cores.data[i].dtype);
 	for (uint32_t i = 0; i < m->globals.len; i++)
 		good = good && dtype_exists(m, m->globals.data[i].dtype);
 	for (uint32_t i = 0; i < m->maps.len; i++)

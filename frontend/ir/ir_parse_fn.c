@@ -176,11 +176,14 @@ static void parse_memory_aux(struct body *f, struct ir_insn *in)
 			aux |= 16;
 		} else if (ir_lex_take_word(f->p, "checked")) {
 			aux |= IR_MEM_CHECKED;
+		} else if (ir_lex_take_word(f->p, "kept")) {
+			aux |= IR_MEM_KEPT;
 		} else if ((i = ir_lex_take_one_of(f->p, is_ctx ? ir_ctx_words : ir_space_words)) >=
 			   0) {
 			aux = (aux & ~0xe0u) | (uint32_t)i << 5;
 		} else {
-			ir_lex_expected(f->p, "a width, a memory space, `signed` or `checked`");
+			ir_lex_expected(f->p,
+					"a width, a memory space, `signed`, `checked` or `kept`");
 			return;
 		}
 	}
@@ -274,6 +277,8 @@ static bool parse_extra(struct body *f, ir_ref r, struct ir_insn *in)
 		return in->op == IR_PHI ? parse_phi_args(f, r) : parse_args(f, in);
 	case IR_EXTRA_PARAM:
 		return ir_lex_need_number(p, &in->index);
+	case IR_EXTRA_CORE:
+		return ir_lex_need_punct(p, '~') && ir_lex_need_number(p, &in->index);
 	case IR_EXTRA_NONE:
 	case IR_EXTRA_REF:
 	case IR_EXTRA_CASES:

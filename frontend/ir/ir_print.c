@@ -5,6 +5,7 @@
  *	dtype 1 = int "u32" size 4
  *	global $limit section data size 4 align 4 dtype 1 init "\x01\x00\x00\x00"
  *	map &hits type 1 key 4 scalar value 8 scalar entries 16
+ *	core 0 = field_offset dtype 3 local 96 path se vruntime
  *	extern !bpf_ktime_get_ns helper i64 effects 8
  *	fn @prog(ptr) -> i32 bpf program "xdp" exported {
  *	  slot #0 x size 8 align 8
@@ -18,7 +19,7 @@
  *
  * Values are numbered in the order of print, blocks too. A constant is `5` (i32), `5:i64`, `null` or
  * `5:ptr`. Slots are named by number, everything else by name, or by index (`@2`) when it has none or
- * an earlier one has the same. A name with unusual characters is quoted. Spans are not printed.
+ * an earlier one has the same, rows of `core` as `~0`. A name with unusual characters is quoted. Spans are not printed.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -189,10 +190,12 @@ static void print_memory_aux(struct printer *p, const struct ir_insn *in)
 	buf_printf(p->out, " w%u", IR_MEM_WIDTH(in->aux));
 	if (IR_MEM_SIGNED(in->aux))
 		buf_add_text(p->out, " signed");
-	if (kind && kind < IR_SPACE_COUNT)
+	if (kind && kind < (is_ctx ? (uint32_t)IR_CTX_KIND_COUNT : (uint32_t)IR_SPACE_COUNT))
 		buf_printf(p->out, " %s", is_ctx ? ir_ctx_words[kind] : ir_space_words[kind]);
 	if (in->aux & IR_MEM_CHECKED)
 		buf_add_text(p->out, " checked");
+	if (in->aux & IR_MEM_KEPT)
+		buf_add_text(p->out, " kept");
 }
 
 /* What the third word and aux hold, after the operands. */
@@ -243,6 +246,9 @@ static void print_extra(struct printer *p, ir_ref r, const struct ir_insn *in)
 		break;
 	case IR_EXTRA_PARAM:
 		buf_printf(p->out, " %" PRIu32, in->index);
+		break;
+	case IR_EXTRA_CORE:
+		buf_printf(p->out, " ~%" PRIu32, in->index);
 		break;
 	case IR_EXTRA_NONE:
 	case IR_EXTRA_REF:
@@ -336,6 +342,16 @@ static void print_fn_head(struct printer *p, uint32_t index)
 		buf_add_text(p->out, " program ");
 		print_quoted(p, fn->program, strlen(fn->program));
 	}
+	if (fn->watched) {
+		buf_add_text(p->out, " watches ");
+		print_quoted(p, fn->watched, strlen(fn->watched));
+	}
+	if (fn->stands_in_for) {
+		buf_add_text(p->out, " for ");
+		print_name(p, fn->stands_in_for);
+	}
+	if (fn->has_kernel_context)
+		buf_add_text(p->out, " kernel_context");
 	if (fn->is_inline)
 		buf_add_text(p->out, " inline");
 	if (fn->is_exported)
@@ -409,6 +425,27 @@ static void print_dtype(struct printer *p, uint32_t index)
 	buf_add_text(p->out, t->member_count ? "}\n" : "\n");
 }
 
+static void print_core(struct printer *p, uint32_t index)
+{
+	const struct ir_core *core = &p->m->cores.data[index];
+
+	buf_printf(p->out, "core %" PRIu32 " = %s", index, ir_core_words[core->kind]);
+	print_number(p, "dtype", core->dtype);
+	print_number(p, "local", core->local);
+	if (core->is_object)
+		buf_add_text(p->out, " object");
+	if (core->step_count)
+		buf_add_text(p->out, " path");
+	for (uint32_t i = 0; i < core->step_count; i++) {
+		buf_add_char(p->out, ' ');
+		if (core->steps[i].name)
+			print_name(p, core->steps[i].name);
+		else
+			buf_printf(p->out, "%" PRIu32, core->steps[i].index);
+	}
+	buf_add_char(p->out, '\n');
+}
+
 static void print_global(struct printer *p, uint32_t index)
 {
 	const struct ir_global *g = &p->m->globals.data[index];
@@ -438,6 +475,15 @@ static void print_map(struct printer *p, uint32_t index)
 		   map->value_is_scalar ? " scalar" : "", map->value_is_signed ? " signed" : "");
 	print_number(p, "entries", map->max_entries);
 	print_number(p, "flags", map->flags);
+	print_number(p, "numa", map->numa_node);
+	print_number(p, "buffer", map->buffer_size);
+	print_number(p, "inner_type", map->inner.type);
+	print_number(p, "inner_key", map->inner.key_size);
+	print_number(p, "inner_value", map->inner.value_size);
+	print_number(p, "inner_entries", map->inner.max_entries);
+	print_number(p, "inner_flags", map->inner.flags);
+	if (map->inner.value_is_scalar)
+		buf_add_text(p->out, " inner_scalar");
 	print_number(p, "key_dtype", map->key_dtype);
 	print_number(p, "value_dtype", map->value_dtype);
 	buf_printf(p->out, "%s%s%s\n", map->is_percpu ? " percpu" : "",
@@ -485,6 +531,8 @@ void ir_print_module(const struct ir_module *m, struct buf *out)
 
 	for (uint32_t i = 1; i < m->dtypes.len; i++)
 		print_dtype(&p, i);
+	for (uint32_t i = 0; i < m->cores.len; i++)
+		print_core(&p, i);
 	for (uint32_t i = 0; i < m->globals.len; i++)
 		print_global(&p, i);
 	for (uint32_t i = 0; i < m->maps.len; i++)
@@ -495,6 +543,9 @@ void ir_print_module(const struct ir_module *m, struct buf *out)
 		print_extern_ref(&p, i);
 		buf_printf(out, " %s %s", ir_extern_words[e->kind], ir_type_words[e->result]);
 		print_number(&p, "effects", e->effects);
+		print_number(&p, "dtype", e->dtype);
+		if (e->gives_object)
+			buf_add_text(out, " object");
 		buf_add_char(out, '\n');
 	}
 	if (m->options_size)

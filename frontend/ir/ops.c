@@ -23,8 +23,17 @@ const struct ir_op_info ir_ops[IR_OP_COUNT] = {
 };
 
 const char *const ir_type_words[] = {"void", "i32", "i64", "ptr", NULL};
-const char *const ir_space_words[] = {"any", "slot", "global", "map", "packet", NULL};
-const char *const ir_ctx_words[] = {"scalar", "packet", "packet_end", "packet_meta", NULL};
+const char *const ir_space_words[] = {"any",    "slot",   "global", "map",
+				      "packet", "kernel", "probe",  NULL};
+const char *const ir_ctx_words[] = {"scalar", "packet", "packet_end", "packet_meta",
+				    "kernel", "memory", NULL};
+const char *const ir_core_words[] = {"field_offset",  "field_size",
+				     "field_exists",  "field_signed",
+				     "field_lshift",  "field_rshift",
+				     "type_id_local", "type_id",
+				     "type_exists",   "type_size",
+				     "enum_exists",   "enum_value",
+				     "type_matches",  NULL};
 const char *const ir_atomic_words[] = {"add", "and", "or", "xor", "xchg", NULL};
 const char *const ir_map_flag_words[] = {"any", "noexist", "exist", NULL};
 const char *const ir_likely_words[] = {"unknown", "likely", "unlikely", NULL};

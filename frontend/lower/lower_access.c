@@ -32,6 +32,13 @@ struct place place_at(struct place place, uint32_t offset)
 	return place;
 }
 
+struct place place_of_field(struct place record, const struct decl *field)
+{
+	record.bit_width = (uint8_t)field->field.bit_width;
+	record.bit_offset = (uint8_t)field->field.bit_offset;
+	return place_at(record, field->field.offset);
+}
+
 void place_guard(struct body *f, struct place *place, ir_ref cond)
 {
 	if (place->guard_count < PLACE_MAX_GUARDS) {
@@ -47,6 +54,11 @@ void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t 
 	uint32_t lowest = scale & (0 - scale);
 	if (lowest && lowest < place->align)
 		place->align = lowest;
+	if (core_is_inside(place)) {
+		place->base = place_base(f, place);
+		place->term_count = 0;
+		place->core = NULL;
+	}
 	if (place->term_count == PLACE_MAX_TERMS) {
 		place->base = place_base(f, place);
 		place->term_count = 0;
@@ -85,10 +97,16 @@ static void check_index(struct body *f, struct place *place, struct expr *index,
 	place_guard(f, place, ir_emit(&f->b, IR_ULT, IR_I32, value, const64(f, limit)));
 }
 
-void place_index(struct body *f, struct place *place, struct expr *index, uint32_t element_size,
-		 uint32_t limit)
+void place_index(struct body *f, struct place *place, struct expr *index,
+		 const struct type *element, uint32_t limit)
 {
-	if (index->is_const) {
+	uint32_t element_size = element->size;
+	if (index->is_const && core_is_inside(place) && index->value < limit) {
+		core_enter_element(f, place, element, (uint32_t)index->value);
+		return;
+	}
+	bool is_kernel = f->target == IR_TARGET_BPF && type_is_kernel(element);
+	if (index->is_const && !(is_kernel && index->value)) {
 		uint64_t bytes = index->value * element_size;
 		if ((int64_t)bytes == (int32_t)bytes && !limit) {
 			place->offset += (int32_t)bytes;
@@ -103,6 +121,12 @@ void place_index(struct body *f, struct place *place, struct expr *index, uint32
 	f->b.where = index->where;
 	if (limit)
 		check_index(f, place, index, value, limit);
+	if (is_kernel) {
+		ir_ref stride = core_stride(f, element);
+		place_add_term(f, place, ir_emit(&f->b, IR_MUL, IR_I64, value, stride), 1);
+		core_begin(f, place, element);
+		return;
+	}
 	place_add_term(f, place, value, element_size);
 }
 
@@ -136,7 +160,9 @@ static struct place context_place(ir_ref base, const struct ctx_field *row)
 static struct place pointee_place(struct body *f, struct expr *pointer)
 {
 	ir_ref base = lower_value(f, pointer);
-	return pointer_place(base, pointer->type->element->align);
+	struct place place = pointer_place(base, pointer->type->element->align);
+	core_begin(f, &place, pointer->type->element);
+	return place;
 }
 
 static struct place field_place(struct body *f, struct expr *expr)
@@ -147,7 +173,11 @@ static struct place field_place(struct body *f, struct expr *expr)
 		return context_place(lower_value(f, base), field->field.ctx);
 	struct place place =
 		base->type->kind == TYPE_POINTER ? pointee_place(f, base) : lower_place(f, base);
-	return place_at(place, field->field.offset);
+	if (place.core) {
+		core_enter_field(f, &place, field);
+		return place;
+	}
+	return place_of_field(place, field);
 }
 
 static struct place index_place(struct body *f, struct expr *expr)
@@ -158,12 +188,11 @@ static struct place index_place(struct body *f, struct expr *expr)
 		type = type->entry_of->type->map.value;
 	if (type->kind == TYPE_POINTER) {
 		struct place place = pointee_place(f, base);
-		place_index(f, &place, expr->index.index, expr->type->size, 0);
+		place_index(f, &place, expr->index.index, expr->type, 0);
 		return place;
 	}
 	struct place place = lower_place(f, base);
-	uint32_t size = type->kind == TYPE_STR ? 1 : type->element->size;
-	place_index(f, &place, expr->index.index, size, type->count);
+	place_index(f, &place, expr->index.index, expr->type, type->count);
 	return place;
 }
 
@@ -219,7 +248,7 @@ ir_ref place_base(struct body *f, const struct place *place)
 			bytes = emit_folded(f, IR_MUL, IR_I64, bytes, const64(f, term->scale));
 		base = ir_emit(&f->b, IR_PTRADD, IR_PTR, base, bytes);
 	}
-	return base;
+	return core_is_inside(place) ? core_address(f, place, base) : base;
 }
 
 ir_ref place_address(struct body *f, const struct place *place)
@@ -246,7 +275,7 @@ ir_ref lower_guarded_address(struct body *f, const struct place *place)
 
 static ir_ref load_context(struct body *f, const struct place *place, const struct type *type)
 {
-	uint32_t width = place->ctx_kind == IR_CTX_SCALAR ? value_width(type) : place->align;
+	uint32_t width = place->align; // of the row; a narrower type still holds the whole value
 	uint16_t aux = ir_mem_aux(width, value_is_signed(type) && width < 4,
 				  (enum ir_space)place->ctx_kind);
 	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_CTX_LOAD,
@@ -260,7 +289,17 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 {
 	if (place->is_ctx)
 		return load_context(f, place, type);
-	uint32_t width = value_width(type);
+	if (place->bits)
+		return core_load_bits(f, place, type);
+	if (place->bit_width)
+		return load_bits(f, place, type);
+	uint32_t width = value_width(type), real = context_field_width(f, place);
+	if (real) {
+		uint16_t narrow_aux = ir_mem_aux(real, false, place->space);
+		ir_ref value = ir_emit_load(&f->b, IR_I32, place_base(f, place), place->offset,
+					    narrow_aux);
+		return to_register(f, value, value_type(type), true);
+	}
 	uint16_t aux = ir_mem_aux(width, value_is_signed(type) && width < 4, place->space);
 	return ir_emit_load(&f->b, value_type(type), place_base(f, place), place->offset, aux);
 }
@@ -268,7 +307,8 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
 		     ir_ref value)
 {
-	uint16_t aux = ir_mem_aux(value_width(type), false, place->is_ctx ? 0 : place->space);
+	uint32_t width = place->is_ctx ? place->align : value_width(type);
+	uint16_t aux = ir_mem_aux(width, false, place->is_ctx ? 0 : place->space);
 	if (place->is_ctx) {
 		ir_emit_full(&f->b, (struct ir_insn){.op = IR_CTX_STORE,
 						     .type = IR_VOID,
@@ -278,7 +318,10 @@ void store_unguarded(struct body *f, const struct place *place, const struct typ
 						     .imm = place->offset});
 		return;
 	}
-	ir_emit_store(&f->b, place_base(f, place), place->offset, value, aux);
+	if (place->bit_width)
+		store_bits(f, place, type, value);
+	else
+		ir_emit_store(&f->b, place_base(f, place), place->offset, value, aux);
 	if (place->entry)
 		write_back(f, place->entry);
 }
@@ -376,11 +419,61 @@ void copy_object(struct body *f, const struct place *to, const struct place *fro
 	start_block(f, done);
 }
 
+/* The next run of bytes, from `at` on, that are not the kernel's; false at the end. */
+static bool next_run(const struct type *type, uint32_t *at, uint32_t *size)
+{
+	for (uint32_t i = 0; i < type->record.fields.len; i++) {
+		const struct decl *field = type->record.fields.data[i];
+		if (!type_has_special(field->type) || field->field.offset < *at)
+			continue;
+		*size = field->field.offset - *at;
+		if (*size)
+			return true;
+		*at += field->type->size;
+	}
+	*size = type->size - *at;
+	return *size != 0;
+}
+
+static bool is_kept(const struct body *f, const struct type *type)
+{
+	return f->target == IR_TARGET_BPF && type_has_special(type);
+}
+
+void copy_value(struct body *f, const struct place *to, const struct place *from,
+		const struct type *type)
+{
+	uint32_t size;
+	if (!is_kept(f, type)) {
+		copy_object(f, to, from, type->size);
+		return;
+	}
+	if (to->space == IR_SPACE_SLOT)
+		zero_object(f, to, type->size);
+	for (uint32_t at = 0; next_run(type, &at, &size); at += size) {
+		struct place a = place_at(*to, at), b = place_at(*from, at);
+		copy_object(f, &a, &b, size);
+	}
+}
+
+void zero_value(struct body *f, const struct place *to, const struct type *type)
+{
+	uint32_t size;
+	if (!is_kept(f, type)) {
+		zero_object(f, to, type->size);
+		return;
+	}
+	for (uint32_t at = 0; next_run(type, &at, &size); at += size) {
+		struct place part = place_at(*to, at);
+		zero_object(f, &part, size);
+	}
+}
+
 void copy_member(struct body *f, const struct place *to, const struct place *from,
 		 const struct type *type)
 {
 	if (type_is_aggregate(type))
-		copy_object(f, to, from, type->size);
+		copy_value(f, to, from, type);
 	else
 		store_place(f, to, type, load_place(f, from, type));
 }

@@ -61,14 +61,14 @@ static bool is_plain_copy(const struct expr *expr)
 void assign_aggregate(struct body *f, const struct place *to, struct expr *expr,
 		      const struct type *type)
 {
-	bool is_simple = !to->guard_count && !to->entry;
+	bool is_simple = !to->guard_count && !to->entry && !type_has_special(type);
 	if (is_plain_copy(expr) || (is_simple && expr->kind == EXPR_STRING) ||
 	    (is_simple && !may_read(expr, to->root))) {
 		lower_into(f, to, expr, type);
 		return;
 	}
 	struct place value = lower_temporary(f, expr, type);
-	copy_object(f, to, &value, type->size);
+	copy_value(f, to, &value, type);
 }
 
 struct place lower_temporary(struct body *f, struct expr *expr, const struct type *type)
@@ -101,8 +101,12 @@ static void member_into(struct body *f, struct place to, struct expr *value,
 static uint32_t covered_bytes(const struct expr *expr)
 {
 	uint32_t covered = 0;
-	for (uint32_t i = 0; i < expr->literal.fields.len; i++)
-		covered += expr->literal.fields.data[i].field->type->size;
+	for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
+		const struct decl *field = expr->literal.fields.data[i].field;
+		if (field->field.bit_width) // what is around it must be zero
+			return 0;
+		covered += field->type->size;
+	}
 	return covered;
 }
 
@@ -113,8 +117,7 @@ static void struct_into(struct body *f, const struct place *to, struct expr *exp
 		zero_object(f, to, type->size);
 	for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 		const struct field_init *init = &expr->literal.fields.data[i];
-		member_into(f, place_at(*to, init->field->field.offset), init->value,
-			    init->field->type);
+		member_into(f, place_of_field(*to, init->field), init->value, init->field->type);
 	}
 }
 
@@ -233,5 +236,7 @@ void lower_into(struct body *f, const struct place *to, struct expr *expr, const
 	}
 	struct place from = lower_place(f, expr);
 	f->b.where = expr->where;
-	copy_object(f, to, &from, type->size);
+	if (type->kind == TYPE_STR && core_is_inside(&from))
+		from = core_text(f, &from, type);
+	copy_value(f, to, &from, type);
 }

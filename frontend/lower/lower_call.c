@@ -31,28 +31,57 @@ static ir_ref lower_argument(struct body *f, struct expr *arg)
 {
 	if (arg->type->kind == TYPE_MAP)
 		return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(arg->name.decl));
+	if (arg->kind == EXPR_NAME && arg->name.decl->kind == DECL_FUNC) // for the kernel to call
+		return ir_emit_index(&f->b, IR_FUNC, IR_PTR,
+				     request_callback(f->lw, arg->name.decl, CALLBACK_TIMER));
 	if (!type_is_aggregate(arg->type))
 		return lower_value(f, arg);
 	struct place copy = lower_temporary(f, arg, arg->type);
 	return place_address(f, &copy);
 }
 
-static ir_ref call_function(struct body *f, struct expr *call, const struct place *to)
+/* Where a call puts an aggregate result: at `to` when nothing stands in the way. */
+static ir_ref result_address(struct body *f, const struct expr *call, const struct place *to)
 {
-	struct decl *callee = call->call.target;
-	uint32_t index = request_fn(f->lw, callee, f->target), given = call->call.args.len,
-		 count = 0;
+	struct place result = to && !to->guard_count && !to->entry
+				      ? *to
+				      : slot_place(f, new_slot(f, call->type, 0, call->where));
+	return place_address(f, &result);
+}
+
+/* The function that a call in eBPF is of, given those among its arguments; UINT32_MAX after a diagnostic. */
+static uint32_t bind_functions(struct body *f, const struct expr *call, struct decl *callee,
+			       struct decl ***out)
+{
+	uint32_t given = call->call.args.len;
+	struct decl **bound = ARENA_ARRAY(f->m->arena, struct decl *, given);
+	for (uint32_t i = 0; i < given; i++) {
+		struct expr *arg = call->call.args.data[i];
+		if (arg->type->kind == TYPE_FUNC && !(bound[i] = get_function(f, arg)))
+			return UINT32_MAX;
+	}
+	*out = bound;
+	return request_bound(f->lw, callee, bound);
+}
+
+static ir_ref call_function(struct body *f, struct expr *call, struct decl *callee,
+			    const struct place *to)
+{
+	uint32_t given = call->call.args.len, count = 0, index;
 	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, given + 2);
 	bool may_throw = fn_may_throw(f->lw, callee);
-	if (type_is_aggregate(call->type)) {
-		struct place result =
-			to && !to->guard_count && !to->entry
-				? *to
-				: slot_place(f, new_slot(f, call->type, 0, call->where));
-		args[count++] = place_address(f, &result);
-	}
+	struct decl **bound = NULL;
+	if (f->target == IR_TARGET_BPF && takes_functions(callee))
+		index = bind_functions(f, call, callee, &bound);
+	else
+		index = request_fn(f->lw, callee, f->target);
+	if (index == UINT32_MAX)
+		return zero_of(f, value_type(call->type));
+	if (type_is_aggregate(call->type))
+		args[count++] = result_address(f, call, to);
 	for (uint32_t i = 0; i < given; i++)
-		args[count++] = lower_argument(f, call->call.args.data[i]);
+		if (!bound || !bound[i])
+			args[count++] = lower_argument(f, call->call.args.data[i]);
 	uint32_t error = may_throw ? error_word(f) : 0;
 	if (may_throw)
 		args[count++] = slot_addr(f, error);
@@ -63,31 +92,65 @@ static ir_ref call_function(struct body *f, struct expr *call, const struct plac
 	return result;
 }
 
-/* Through a function value; only userspace has them. */
+/* Through a function value: in eBPF it is one that is known. */
 static ir_ref call_value(struct body *f, struct expr *call, const struct place *to)
 {
 	uint32_t given = call->call.args.len, count = 0;
-	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, given + 1);
+	if (f->target == IR_TARGET_BPF) {
+		struct decl *known = get_function(f, call->call.callee);
+		return known ? call_function(f, call, known, to)
+			     : zero_of(f, value_type(call->type));
+	}
+	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, given + 2);
 	ir_ref callee = lower_value(f, call->call.callee);
-	if (to)
-		args[count++] = place_address(f, to);
+	bool may_throw = type_may_throw(f->lw, call->call.callee->type);
+	guard_function(f, callee, call->where);
+	if (type_is_aggregate(call->type))
+		args[count++] = result_address(f, call, to);
 	for (uint32_t i = 0; i < given; i++)
 		args[count++] = lower_argument(f, call->call.args.data[i]);
+	uint32_t error = may_throw ? error_word(f) : 0;
+	if (may_throw)
+		args[count++] = slot_addr(f, error);
 	f->b.where = call->where;
-	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_CALL_PTR,
-						    .type = value_type(call->type),
-						    .aux = (uint16_t)count,
-						    .a = ir_add_pool(f->fn, args, count),
-						    .b = callee});
+	ir_ref result = ir_emit_full(&f->b, (struct ir_insn){.op = IR_CALL_PTR,
+							     .type = value_type(call->type),
+							     .aux = (uint16_t)count,
+							     .a = ir_add_pool(f->fn, args, count),
+							     .b = callee});
+	if (may_throw)
+		check_thrown(f, error);
+	return result;
 }
 
 /* ---- BPF helpers ---- */
+
+/* The kernel's C leaves what is beyond a narrow result as it happens to be. */
+static ir_ref cut_result(struct body *f, const struct type *type, ir_ref value)
+{
+	bool is_signed = value_is_signed(type);
+	switch (type->kind == TYPE_VOID ? 0 : value_width(type)) {
+	case 1:
+		return ir_emit(&f->b, is_signed ? IR_EXT8S : IR_EXT8U, IR_I32, value, IR_REF_NONE);
+	case 2:
+		return ir_emit(&f->b, is_signed ? IR_EXT16S : IR_EXT16U, IR_I32, value,
+			       IR_REF_NONE);
+	default:
+		return value;
+	}
+}
+
+static uint32_t kfunc_effects(const struct kfunc_info *kfunc)
+{
+	uint32_t moves = kfunc && kfunc->flags & KFUNC_MOVES_PACKET ? IR_EFFECT_PACKET : 0;
+	return IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER | moves;
+}
 
 static ir_ref call_extern(struct body *f, struct expr *call)
 {
 	struct decl *callee = call->call.target;
 	const char *name = intern_text(&f->lw->compile->names, callee->name);
-	uint32_t count = call->call.args.len;
+	uint32_t count = call->call.args.len, index;
 	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, count + 1);
 	for (uint32_t i = 0; i < count; i++)
 		args[i] = lower_argument(f, call->call.args.data[i]);
@@ -95,9 +158,18 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	const struct helper_info *helper = info->find_helper(name, info->kernel);
 	f->b.where = call->where;
 	enum ir_type result = value_type(call->type);
-	uint32_t index = ir_add_extern(f->m, helper ? IR_EXTERN_HELPER : IR_EXTERN_KFUNC, name,
-				       result, helper_effects(helper));
-	return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+	if (helper) {
+		index = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, helper_effects(helper));
+		f->m->externs.data[index].gives_object = helper->gives_object;
+		return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+	}
+	index = ir_add_extern(f->m, IR_EXTERN_KFUNC, name, result,
+			      kfunc_effects(callee->func.kfunc));
+	f->m->externs.data[index].gives_object = result == IR_PTR;
+	if (!f->m->externs.data[index].dtype)
+		f->m->externs.data[index].dtype = lower_func_dtype(f->lw, callee);
+	ir_ref value = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+	return cut_result(f, call->type, value);
 }
 
 /* ---- built-in functions ---- */
@@ -122,19 +194,24 @@ static ir_ref lower_attach(struct body *f, struct expr *call)
 	return call_runtime(f, "ks_attach", IR_I32, IR_EFFECT_OTHER, args, 3);
 }
 
+static ir_ref lower_attach_counter(struct body *f, struct expr *call)
+{
+	ir_ref args[3];
+	args[0] = lower_value(f, call->call.args.data[0]);
+	struct expr *options = call->call.args.data[1];
+	struct place place = lower_temporary(f, options, options->type);
+	args[1] = place_address(f, &place);
+	args[2] = to_register(f, lower_value(f, call->call.args.data[2]), IR_I64, false);
+	f->b.where = call->where;
+	return call_runtime(f, "ks_attach_counter", IR_PTR, IR_EFFECT_OTHER, args, 3);
+}
+
 static ir_ref call_with_value(struct body *f, struct expr *call, const char *name,
 			      enum ir_type result)
 {
 	ir_ref arg = lower_value(f, call->call.args.data[0]);
 	f->b.where = call->where;
 	return call_runtime(f, name, result, IR_EFFECT_OTHER, &arg, 1);
-}
-
-static ir_ref call_with_map(struct body *f, struct expr *call, const char *name,
-			    enum ir_type result)
-{
-	ir_ref map = const32(f, map_of(call->call.callee->field.base->name.decl));
-	return call_runtime(f, name, result, IR_EFFECT_OTHER, &map, 1);
 }
 
 static ir_ref lower_exit(struct body *f, struct expr *call)
@@ -150,7 +227,7 @@ static ir_ref lower_string_len(struct body *f, struct expr *call)
 	return text_length(f, &text);
 }
 
-static ir_ref call_builtin(struct body *f, struct expr *call)
+static ir_ref call_builtin(struct body *f, struct expr *call, const struct place *to)
 {
 	switch ((enum builtin)call->call.target->builtin.id) {
 	case BUILTIN_PRINT:
@@ -161,12 +238,32 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 		return lower_attach(f, call);
 	case BUILTIN_DETACH:
 		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_REGISTER:
+		return lower_register(f, call, "ks_register");
+	case BUILTIN_UNREGISTER:
+		return lower_register(f, call, "ks_unregister");
+	case BUILTIN_ATTACH_COUNTER:
+		return lower_attach_counter(f, call);
+	case BUILTIN_DETACH_COUNTER:
+		return call_with_value(f, call, "ks_detach_counter", IR_VOID);
+	case BUILTIN_READ:
+		return call_with_value(f, call, "ks_read_counter", IR_I64);
+	case BUILTIN_READ_USER:
+	case BUILTIN_READ_USER_STR:
+	case BUILTIN_READ_KERNEL_STR:
+		return lower_memory_read(f, call, to);
 	case BUILTIN_SLEEP:
 		return call_with_value(f, call, "ks_sleep", IR_VOID);
 	case BUILTIN_NOW_NS:
 		return call_runtime(f, "ks_now_ns", IR_I64, IR_EFFECT_OTHER, NULL, 0);
 	case BUILTIN_EXIT:
 		return lower_exit(f, call);
+	case BUILTIN_PANIC:
+		lower_panic(f, call);
+		return IR_REF_NONE;
+	case BUILTIN_ASSERT:
+		lower_assert(f, call);
+		return IR_REF_NONE;
 	case BUILTIN_NTOHS:
 	case BUILTIN_HTONS:
 		return swap_bytes(f, call, IR_BE16);
@@ -181,11 +278,40 @@ static ir_ref call_builtin(struct body *f, struct expr *call)
 	case BUILTIN_CTX_LEN:
 		return lower_ctx_len(f, call);
 	case BUILTIN_MAP_LEN:
-		return call_with_map(f, call, "ks_map_len", IR_I32);
 	case BUILTIN_MAP_CLEAR:
-		return call_with_map(f, call, "ks_map_clear", IR_VOID);
+	case BUILTIN_RINGBUF_RESERVE:
+	case BUILTIN_RINGBUF_SUBMIT:
+	case BUILTIN_RINGBUF_DISCARD:
+	case BUILTIN_RINGBUF_OUTPUT:
+	case BUILTIN_EVENTS_DROPPED:
+	case BUILTIN_EVENTS_ON_EVENT:
+	case BUILTIN_PERF_OUTPUT:
+	case BUILTIN_USER_RING_DRAIN:
+	case BUILTIN_USER_RING_SEND:
+	case BUILTIN_OUTER_CREATE:
+	case BUILTIN_QUEUE_PUSH:
+	case BUILTIN_QUEUE_POP:
+	case BUILTIN_QUEUE_PEEK:
+	case BUILTIN_SET_ADD:
+	case BUILTIN_STACKS_CAPTURE:
+	case BUILTIN_STACKS_CAPTURE_USER:
+	case BUILTIN_PERCPU_PERCPU:
+		return lower_map_call(f, call);
+	case BUILTIN_POSSIBLE_CPUS:
+		return call_runtime(f, "ks_possible_cpus", IR_I32, IR_EFFECT_OTHER, NULL, 0);
+	case BUILTIN_DISPATCH:
+		return lower_dispatch(f, call);
 	case BUILTIN_STR_LEN:
 		return lower_string_len(f, call);
+	case BUILTIN_HAS_FIELD:
+	case BUILTIN_HAS_TYPE:
+	case BUILTIN_HAS_CONSTANT:
+	case BUILTIN_KERNEL_CONSTANT:
+	case BUILTIN_KERNEL_SIZEOF:
+		return lower_kernel_question(f, call);
+	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
+	case BUILTIN_EXEC:
+	case BUILTIN_DAEMON:
 	case BUILTIN_COUNT:
 		break;
 	}
@@ -196,21 +322,12 @@ ir_ref lower_call(struct body *f, struct expr *call, const struct place *to)
 {
 	const struct decl *target = call->call.target;
 	if (target && target->kind == DECL_BUILTIN)
-		return call_builtin(f, call);
+		return call_builtin(f, call, to);
 	if (target && target->kind == DECL_EXTERN)
 		return call_extern(f, call);
 	if (target && target->func.program)
 		return lower_tail_call(f, call);
 	if (target)
-		return call_function(f, call, to);
+		return call_function(f, call, call->call.target, to);
 	return call_value(f, call, to);
-}
-
-/* ---- function values ---- */
-
-ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type)
-{
-	if (type->kind == TYPE_PROGRAM_REF) // programs come first, so the index counts them
-		return const32(f, request_fn(f->lw, decl, IR_TARGET_BPF));
-	return ir_emit_index(&f->b, IR_FUNC, IR_PTR, request_fn(f->lw, decl, f->target));
 }

@@ -109,7 +109,10 @@ static uint32_t step_size(const struct type *pointer)
 ir_ref lower_pointer_step(struct body *f, enum binary_op op, ir_ref pointer, ir_ref count,
 			  const struct type *type)
 {
-	ir_ref bytes = scaled(f, count, step_size(type));
+	bool is_kernel = f->target == IR_TARGET_BPF && type_is_kernel(type->element);
+	ir_ref bytes =
+		is_kernel ? ir_emit(&f->b, IR_MUL, IR_I64, count, core_stride(f, type->element))
+			  : scaled(f, count, step_size(type));
 	if (op == BINARY_SUB)
 		bytes = emit_folded(f, IR_NEG, IR_I64, bytes, IR_REF_NONE);
 	return ir_emit(&f->b, IR_PTRADD, IR_PTR, pointer, bytes);
@@ -325,6 +328,16 @@ static bool is_unchanged_param(struct decl *decl)
 	return decl->kind == DECL_PARAM && local_of(decl)->value;
 }
 
+/* A zeroed object on the heap of the process. */
+static ir_ref lower_new(struct body *f, struct expr *expr)
+{
+	if (expr->alloc.flag)
+		lower_effect(f, expr->alloc.flag);
+	f->b.where = expr->where;
+	ir_ref size = const64(f, expr->type->element->size);
+	return call_runtime(f, "ks_new", IR_PTR, IR_EFFECT_OTHER, &size, 1);
+}
+
 ir_ref lower_value(struct body *f, struct expr *expr)
 {
 	struct place place;
@@ -358,6 +371,8 @@ ir_ref lower_value(struct body *f, struct expr *expr)
 		return through_slot(f, expr, lower_match);
 	case EXPR_IF:
 		return through_slot(f, expr, lower_if_value);
+	case EXPR_NEW:
+		return lower_new(f, expr);
 	case EXPR_ERROR:
 	case EXPR_INT:
 	case EXPR_CHAR:
@@ -366,7 +381,6 @@ ir_ref lower_value(struct body *f, struct expr *expr)
 	case EXPR_STRING:
 	case EXPR_STRUCT:
 	case EXPR_ARRAY:
-	case EXPR_NEW:
 	case EXPR_SIZEOF:
 	case EXPR_OFFSETOF:
 	case EXPR_TYPE:
@@ -400,7 +414,7 @@ void lower_effect(struct body *f, struct expr *expr)
 
 void sink_value(struct body *f, const struct sink *sink, struct expr *expr)
 {
-	if (!sink->type) {
+	if (!sink->type || expr->type->kind == TYPE_VOID) { // void: it does not come back
 		lower_effect(f, expr);
 	} else if (sink->into) {
 		lower_into(f, sink->into, expr, sink->type);

@@ -194,8 +194,7 @@ void end_count(struct body *f, const struct counter *counter)
 
 static bool is_context(const struct type *type)
 {
-	return type->kind == TYPE_POINTER && type->element->kind == TYPE_STRUCT &&
-	       type->element->record.is_ctx;
+	return type_is_ctx_pointer(type);
 }
 
 static void enter_param(struct body *f, struct decl *param, uint32_t index)
@@ -204,8 +203,10 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 	bool is_aggregate = type_is_aggregate(type);
 	struct local *local = new_local(f, param);
 	f->b.where = param->name_where;
-	ir_ref value =
-		ir_emit_index(&f->b, IR_PARAM, is_aggregate ? IR_PTR : value_type(type), index);
+	struct decl *bound = f->bound ? f->bound[param->variable.index] : NULL;
+	ir_ref value = bound ? lower_function_value(f, bound, type)
+			     : ir_emit_index(&f->b, IR_PARAM,
+					     is_aggregate ? IR_PTR : value_type(type), index);
 	if (is_aggregate || (is_context(type) && !param->variable.is_address_taken &&
 			     !param->variable.is_assigned)) {
 		local->value = value;
@@ -218,10 +219,16 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 static void enter_params(struct body *f)
 {
 	uint32_t index = 0;
+	if (f->kind && is_tracer(f->kind)) {
+		enter_tracer_params(f);
+		return;
+	}
 	if (type_is_aggregate(f->result))
 		f->result_addr = ir_emit_index(&f->b, IR_PARAM, IR_PTR, index++);
-	for (uint32_t i = 0; i < f->decl->func.params.len; i++)
-		enter_param(f, f->decl->func.params.data[i], index++);
+	for (uint32_t i = 0; i < f->decl->func.params.len; i++) {
+		enter_param(f, f->decl->func.params.data[i], index);
+		index += !f->bound || !f->bound[i];
+	}
 	if (f->may_throw)
 		f->error_param = ir_emit_index(&f->b, IR_PARAM, IR_PTR, index);
 }
@@ -234,6 +241,27 @@ static void finish_body(struct body *f)
 		return;
 	f->b.where = (span){f->decl->where.end ? f->decl->where.end - 1 : 0, f->decl->where.end};
 	return_result(f, NULL);
+}
+
+/* The kernel refuses programs of some kinds when they could return anything outside of a range: what is
+ * outside becomes the safe result. */
+static ir_ref keep_in_range(struct body *f, ir_ref value)
+{
+	const struct program_kind *kind = f->kind;
+	if (kind && value && is_tracer(kind) && kind->result_min == kind->result_max)
+		return const32(f, (uint32_t)kind->result_min); // nobody looks at it
+	if (!kind || !kind->checks_result || !value)
+		return value;
+	uint32_t first = (uint32_t)kind->result_min;
+	uint32_t last = (uint32_t)kind->result_max - first;
+	ir_ref otherwise = const32(f, (uint32_t)kind->on_failure);
+	if (!last)
+		return otherwise;
+	ir_ref place = first ? emit_folded(f, IR_SUB, IR_I32, value, const32(f, first)) : value;
+	if (ir_is_const(place))
+		return ir_get_const(f->fn, place)->bits <= last ? value : otherwise;
+	ir_ref inside = ir_emit(&f->b, IR_ULE, IR_I32, place, const32(f, last));
+	return ir_emit_select(&f->b, IR_I32, inside, value, otherwise);
 }
 
 void return_result(struct body *f, struct expr *expr)
@@ -257,16 +285,20 @@ void return_result(struct body *f, struct expr *expr)
 			value = load_slot(f, local_of(named->data[0])->slot, f->result);
 		else
 			value = zero_of(f, value_type(f->result));
+		value = keep_in_range(f, value);
 	}
 	leave_with(f, value);
 }
 
-void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
+void lower_function(struct lower *lw, const struct pending_fn *pending)
 {
+	struct decl *decl = pending->decl;
 	struct body f = {.lw = lw,
 			 .m = lw->m,
-			 .fn = lw->m->fns.data[index],
+			 .fn = lw->m->fns.data[pending->index],
 			 .decl = decl,
+			 .bound = pending->bound,
+			 .kind = pending->kind,
 			 .result = decl->type->func.result};
 	f.target = f.fn->target;
 	f.fn->arena = f.fn->const_index.arena = &lw->making;
@@ -275,8 +307,10 @@ void lower_function(struct lower *lw, struct decl *decl, uint32_t index)
 	f.b.block = new_block(&f);
 	begin_unwind(&f);
 	enter_params(&f);
-	if (f.fn->program)
+	if (f.kind && !is_tracer(f.kind))
 		pull_headers(&f);
+	if (decl == lw->program->main)
+		register_callbacks(&f);
 	if (decl->func.result_var.len)
 		lower_local(&f, decl->func.result_var.data[0]);
 	lower_block(&f, decl->func.body);

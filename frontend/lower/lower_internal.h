@@ -15,9 +15,19 @@
 
 #include "frontend/lower/lower.h"
 
+/* Functions that the kernel calls and that call one of the program. */
+enum callback_kind {
+	CALLBACK_NONE,
+	CALLBACK_TIMER,  // map, key, value
+	CALLBACK_RECORD, // dynptr of a record, context
+};
+
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
+	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
+	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
+	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
 
 struct lower {
@@ -25,14 +35,18 @@ struct lower {
 	const struct checked_program *program;
 	const struct target_info *info;
 	struct ir_module *m;
-	struct arena making; // holds the function that is being lowered
-	struct map dtypes;   // type id -> index of the dtype + 1
-	struct map literals; // hash of size, alignment and bytes -> index of the global + 1
-	struct map fns;      // declaration and target -> index of the function + 1
-	struct map throws;   // declaration -> 1 when a throw can leave the function
-	struct map tails;    // attribute of programs -> index of their program array + 1
-	VEC(struct pending_fn) queue;
-	uint32_t error_count; // of the diagnostics at the beginning
+	struct arena making;   // holds the function that is being lowered
+	struct map dtypes;     // type id -> index of the dtype + 1
+	struct map literals;   // hash of size, alignment and bytes -> index of the global + 1
+	struct map fns;        // declaration and target -> index of the function + 1
+	struct map throws;     // declaration -> 1 when a throw or a panic can leave the function
+	struct map panics;     // declaration -> 1 when a panic can
+	struct map core_types; // type id -> index of the dtype with the members that are read + 1
+	struct map callbacks;  // handler and kind -> index of the function + 1
+	struct map drops;      // DECL_MAP -> global that counts its lost records + 1
+	struct map tails;      // attribute of programs -> index of their program array + 1
+	VEC(struct pending_fn) queue; // every function, in the order of the requests
+	uint32_t error_count;         // of the diagnostics at the beginning
 };
 
 /* An evaluated map entry. */
@@ -40,6 +54,7 @@ struct entry {
 	uint32_t map;       // index into m->maps
 	struct decl *decl;  // DECL_MAP
 	struct type *value; // V
+	ir_ref outer;       // PTR of the map, itself an entry; IR_REF_NONE for a map of the program
 	ir_ref key;         // the scalar, or the address of the object
 	ir_ref ptr;         // address of the value or null
 	bool is_present;    // ptr is known not to be null
@@ -54,12 +69,22 @@ struct place_term {
 	uint32_t scale;
 };
 
+/* One step of an access to a struct whose layout the running kernel decides (lower_core.c). */
+struct core_step {
+	const struct core_step *up; // NULL: the struct itself
+	const struct type *type;    // of what is reached
+	const struct decl *field;   // NULL: an element
+	uint32_t index;             // of the element
+	uint32_t offset;            // bytes from the struct, in the build's own layout
+};
+
 struct place {
 	bool is_ctx;         // a context field: base is the context
 	bool is_percpu;      // inside the value of a per-CPU map
 	uint8_t ctx_kind;    // enum ir_ctx_kind
 	uint8_t guard_count; // conditions, I32; all must hold
 	uint8_t term_count;
+	uint8_t bit_width, bit_offset; // of a bit-field in the unit at the address; 0 wide: none
 	enum ir_space space;
 	uint32_t align; // of base + offset, as far as known
 	ir_ref base;    // PTR
@@ -68,8 +93,10 @@ struct place {
 	 * verifier carries what a comparison told it about a number to what is computed afterwards. */
 	struct place_term terms[PLACE_MAX_TERMS];
 	ir_ref guards[PLACE_MAX_GUARDS];
-	const struct decl *root;   // local variable that it is a part of; NULL when unknown
-	const struct entry *entry; // userspace: entry to write back after a store; NULL for none
+	const struct decl *root;      // local variable that it is a part of; NULL when unknown
+	const struct core_step *core; // way from base + terms into a struct of the kernel, or NULL
+	const struct decl *bits;      // a bit-field of such a struct
+	const struct entry *entry;    // userspace: entry to write back after a store; NULL for none
 };
 
 /* What a local declaration became (decl->lowered while its function is lowered). */
@@ -78,9 +105,10 @@ struct local {
 	uint32_t slot; // value or object; for an entry, the address of the value
 	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
 	/* An entry variable: */
-	uint32_t key_slot;  // userspace: copy of the key, for writing back
-	uint32_t copy_slot; // local value, when a whole V is assigned somewhere
-	uint32_t flag_slot; // userspace: whether copy_slot is in use
+	uint32_t key_slot;   // userspace: copy of the key, for writing back
+	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
+	uint32_t flag_slot;  // userspace: whether copy_slot is in use
+	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 };
 
@@ -95,9 +123,11 @@ struct try_scope {
 };
 
 struct deferred {
-	uint32_t flag_slot; // set when control passes the defer statement
+	uint32_t count_slot; // how often control has passed the defer statement
 	struct block *block;
-	bool is_reached; // control can come there
+	const struct block *outer; // of the defer that it stands in, NULL for none
+	bool is_reached;           // control can come there
+	bool is_repeated;          // it stands in a loop
 };
 
 /* Known of a variable while a part of the program is lowered. */
@@ -114,21 +144,24 @@ struct body {
 	struct ir_builder b;
 	enum ir_target target;
 	struct decl *decl;
+	struct decl **bound; // functions that the parameters stand for, NULL where there are none
+	const struct program_kind *kind; // of a program; NULL for other functions
+	ir_ref context;                  // of a program that has other parameters
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
 	VEC(struct fact) facts; // in order of assumption
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers; // in source order
-	uint32_t next_defer;         // the first one that is not lowered yet, or before it
-	bool has_defer;              // returns go through exit_block
-	bool may_throw;              // has the hidden error parameter
-	bool has_code_slot;          // code_slot was made
-	ir_ref error_param;          // address of the caller's error word
-	uint32_t exit_block;         // runs the defers and returns
-	uint32_t result_slot;        // value on its way to exit_block
-	uint32_t code_slot;          // I64: 0, or the error word of a throw on its way
+	VEC(struct deferred) defers;  // in source order
+	const struct block *in_defer; // the deferred block that is being lowered
+	bool has_defer;               // returns go through exit_block
+	bool may_throw;               // has the hidden error parameter
+	bool has_code_slot;           // code_slot was made
+	ir_ref error_param;           // address of the caller's error word
+	uint32_t exit_block;          // runs the defers and returns
+	uint32_t result_slot;         // value on its way to exit_block
+	uint32_t code_slot;           // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */
@@ -143,8 +176,12 @@ uint32_t lower_func_dtype(struct lower *lw, const struct decl *decl);
 /* ---- lower_module.c ---- */
 
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target);
+/* An eBPF function that is called with these functions as arguments. */
+uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound);
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
+/* The function to hand to the kernel for a handler of the program. */
+uint32_t request_callback(struct lower *lw, struct decl *handler, enum callback_kind kind);
 /* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
 uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
 			uint32_t dtype);
@@ -155,7 +192,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 
 /* ---- lower_func.c ---- */
 
-void lower_function(struct lower *lw, struct decl *decl, uint32_t index);
+void lower_function(struct lower *lw, const struct pending_fn *pending);
 struct local *local_of(struct decl *decl);
 struct local *new_local(struct body *f, struct decl *decl);
 uint32_t new_block(struct body *f);
@@ -240,6 +277,7 @@ struct place slot_place(struct body *f, uint32_t slot);
 struct place pointer_place(ir_ref base, uint32_t align);
 struct place global_place(struct body *f, uint32_t global);
 struct place place_at(struct place place, uint32_t offset); // `offset` bytes further
+struct place place_of_field(struct place record, const struct decl *field);
 void place_add_term(struct body *f, struct place *place, ir_ref value, uint32_t scale);
 /* base and terms, without the offset. */
 ir_ref place_base(struct body *f, const struct place *place);
@@ -255,12 +293,64 @@ ir_ref load_unguarded(struct body *f, const struct place *place, const struct ty
 void store_unguarded(struct body *f, const struct place *place, const struct type *type,
 		     ir_ref value);
 void copy_object(struct body *f, const struct place *to, const struct place *from, uint32_t size);
+/* The same for a value, without what the kernel keeps in it. */
+void copy_value(struct body *f, const struct place *to, const struct place *from,
+		const struct type *type);
+void zero_value(struct body *f, const struct place *to, const struct type *type);
 void zero_object(struct body *f, const struct place *to, uint32_t size);
 /* Address as a value; null when a guard fails. */
 ir_ref lower_guarded_address(struct body *f, const struct place *place);
 /* Adds a variable index to a place; `limit` elements, 0 for no check. */
-void place_index(struct body *f, struct place *place, struct expr *index, uint32_t element_size,
-		 uint32_t limit);
+void place_index(struct body *f, struct place *place, struct expr *index,
+		 const struct type *element, uint32_t limit);
+
+/* ---- lower_core.c ---- */
+
+/* A place behind a pointer to `type`: what follows goes by the running kernel's layout when it is a struct of
+ * the kernel and the function is eBPF. */
+void core_begin(struct body *f, struct place *place, const struct type *type);
+/* One step further; only when place->core. */
+void core_enter_field(struct body *f, struct place *place, const struct decl *field);
+void core_enter_element(struct body *f, struct place *place, const struct type *element,
+			uint32_t index);
+/* Debug type of a struct of the kernel with the members that the program reads. */
+uint32_t core_record(struct lower *lw, const struct type *type);
+/* True when the place is inside of a struct of the kernel, not the struct itself. */
+bool core_is_inside(const struct place *place);
+/* `base` moved to where place->core leads. */
+ir_ref core_address(struct body *f, const struct place *place, ir_ref base);
+/* A number that the running kernel decides: I64. `step` NULL: of the type itself. */
+ir_ref core_number(struct body *f, enum ir_core_kind kind, const struct type *type,
+		   const struct core_step *step, uint64_t local);
+/* Bytes from one object of the type to the next. */
+ir_ref core_stride(struct body *f, const struct type *type);
+ir_ref core_load_bits(struct body *f, const struct place *place, const struct type *type);
+/* A fresh str of the type with the characters at a place in a struct of the kernel. */
+struct place core_text(struct body *f, const struct place *from, const struct type *type);
+
+/* read_user(), read_user_str(), read_kernel_str(); `to` is where an aggregate goes. */
+ir_ref lower_memory_read(struct body *f, struct expr *call, const struct place *to);
+/* has_field(), has_type() and the like. lower_question.c */
+ir_ref lower_kernel_question(struct body *f, struct expr *call);
+
+/* ---- lower_bits.c ---- */
+
+/* A bit-field; `type` is its type. */
+ir_ref load_bits(struct body *f, const struct place *place, const struct type *type);
+void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
+/* Puts a constant into the bytes of the storage unit of a bit-field. */
+void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
+
+/* ---- lower_trace.c ---- */
+
+/* True for a program whose parameters are not its context as it comes. */
+bool is_tracer(const struct program_kind *kind);
+/* True when the context is a struct of the kernel. */
+bool has_kernel_context(const struct program_kind *kind);
+/* Parameters of such a program. */
+void enter_tracer_params(struct body *f);
+/* Bytes that an access to a field of the context really has; 0: as its type says. */
+uint32_t context_field_width(const struct body *f, const struct place *place);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -298,9 +388,46 @@ void delete_entry(struct body *f, struct expr *target);
 void bind_each(struct body *f, struct decl *decl, const struct type *type,
 	       const struct place *from);
 ir_ref lower_in(struct body *f, struct expr *expr);
+/* Address of an object: the variable itself where it is one, else a temporary. */
+ir_ref object_address(struct body *f, struct expr *expr, const struct type *type);
+
+/* ---- lower_inner.c: entries of maps that are themselves entries ---- */
+
+/* The map that an entry of a map of maps is: PTR, or null. */
+ir_ref find_inner(struct body *f, const struct entry *entry);
+ir_ref look_up_inner(struct body *f, const struct entry *entry); // PTR to the value, or null
+/* 0 or negative errno, which is what an absent map gives. */
+ir_ref update_inner(struct body *f, const struct entry *entry, ir_ref value, uint32_t flag);
+void delete_inner(struct body *f, const struct entry *entry);
+/* `outer[k] = m` */
+void put_inner(struct body *f, const struct entry *entry, struct decl *map);
+/* Address of the key for the kernel; in arrays 32 bits. */
+ir_ref key_address(struct body *f, const struct entry *entry);
+
+/* ---- lower_callback.c ---- */
+
+void lower_callback(struct lower *lw, const struct pending_fn *pending);
+
+/* ---- lower_map_call.c ---- */
+
+/* A call of a BPF helper that may do anything. */
+ir_ref emit_helper(struct body *f, const char *name, enum ir_type result, const ir_ref *args,
+		   uint32_t count);
+ir_ref map_ref(struct body *f, struct decl *map); // as an argument of a helper
+ir_ref value_address(struct body *f, struct expr *expr, const struct type *type);
+ir_ref lower_map_call(struct body *f, struct expr *call); // a method
+/* What pop() or peek() finds. */
+struct entry lower_taken(struct body *f, struct expr *call);
+ir_ref lower_in_set(struct body *f, struct decl *set, struct expr *value);
+ir_ref lower_dispatch(struct body *f, struct expr *call);
+/* At the start of main: the functions that handle records because of their names. */
+void register_callbacks(struct body *f);
 
 /* ---- lower_packet.c ---- */
 
+/* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
+void lower_impls(struct lower *lw);
+ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);
 bool is_ctx_at(const struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
 /* The same as a condition: stores the pointer in `slot` and goes to `yes`, or goes to `no`. */
@@ -323,17 +450,38 @@ ir_ref text_length(struct body *f, const struct text *text);                    
 /* A string into an object of `type`: cut to it, the rest zero, NUL-terminated if that is a str. */
 void lower_string_into(struct body *f, const struct place *to, struct expr *expr,
 		       const struct type *type);
+/* to += expr */
+void append_to_string(struct body *f, const struct place *to, struct expr *expr,
+		      const struct type *type);
 struct place literal_place(struct body *f, const struct expr *string);
 
 /* ---- lower_print.c ---- */
 
 ir_ref lower_print(struct body *f, struct expr *call);
+/* The same after a text; in userspace the line is not ended, for ks_panic. */
+void lower_message(struct body *f, const char *prefix, const expr_list *args, span where);
+
+/* ---- lower_panic.c ---- */
+
+void lower_panic(struct body *f, struct expr *call);
+void lower_assert(struct body *f, struct expr *call);
+/* Userspace: ends the process when the function value is null. */
+void guard_function(struct body *f, ir_ref callee, span where);
+bool is_panic(const struct expr *expr);
 
 /* ---- lower_call.c ---- */
 
 /* `to` is where an aggregate result goes, NULL for others. */
 ir_ref lower_call(struct body *f, struct expr *call, const struct place *to);
+
+/* ---- lower_value_call.c ---- */
+
 ir_ref lower_function_value(struct body *f, struct decl *decl, const struct type *type);
+/* eBPF: the one function that an expression gives; NULL when it may be several. */
+struct decl *find_function(const struct body *f, struct expr *expr);
+/* The same; reports when there is none. */
+struct decl *get_function(struct body *f, struct expr *expr);
+bool takes_functions(const struct decl *decl);
 
 /* ---- lower_tail.c ---- */
 
@@ -365,6 +513,9 @@ void walk_block(const struct walk *walk, const struct block *block);
 /* Finds the functions that can let a throw pass to their caller. */
 void find_throws(struct lower *lw);
 bool fn_may_throw(const struct lower *lw, const struct decl *decl);
+/* A call through a value of that function type. */
+bool type_may_throw(const struct lower *lw, const struct type *type);
+void leave_in_panic(struct body *f); // eBPF: out of the program, past every catch
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);
 void lower_defer(struct body *f, struct stmt *stmt);

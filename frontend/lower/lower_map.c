@@ -11,8 +11,7 @@
 
 /* ---- keys, values and the three operations ---- */
 
-/* Address of an object: the variable itself where it is one, else a temporary. */
-static ir_ref object_address(struct body *f, struct expr *expr, const struct type *type)
+ir_ref object_address(struct body *f, struct expr *expr, const struct type *type)
 {
 	if (expr->kind == EXPR_NAME || expr->kind == EXPR_FIELD) {
 		struct place place = lower_place(f, expr);
@@ -32,8 +31,41 @@ static ir_ref map_operand(struct body *f, struct expr *expr, const struct type *
 	return type_is_scalar(type) ? lower_value(f, expr) : object_address(f, expr, type);
 }
 
+static bool is_inner_map(const struct entry *entry)
+{
+	return entry->value->kind == TYPE_MAP;
+}
+
+/* A value that belongs to an object of the kernel, in eBPF; in userspace such a map is like a hash. */
+static bool is_stored(const struct body *f, const struct entry *entry)
+{
+	return f->target == IR_TARGET_BPF &&
+	       entry->decl->type->map.kind->shape == MAP_SHAPE_STORAGE;
+}
+
+/* Address of the value or null. With `creates` one that is not there yet begins as `first` says, or zero. */
+static ir_ref storage_of(struct body *f, const struct entry *entry, ir_ref first, bool creates)
+{
+	const char *helper =
+		arena_printf(f->m->arena, "bpf_%s_get", entry->decl->type->map.kind->name);
+	ir_ref args[] = {map_ref(f, entry->decl), entry->key, first, const64(f, creates)};
+	return emit_helper(f, helper, IR_PTR, args, 4);
+}
+
 void look_up(struct body *f, struct entry *entry)
 {
+	if (entry->outer) {
+		entry->ptr = look_up_inner(f, entry);
+		return;
+	}
+	if (is_stored(f, entry)) {
+		entry->ptr = storage_of(f, entry, null_ptr(f), false);
+		return;
+	}
+	if (is_inner_map(entry) && f->target != IR_TARGET_BPF) {
+		entry->ptr = find_inner(f, entry);
+		return;
+	}
 	entry->ptr = ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_LOOKUP,
 							  .type = IR_PTR,
 							  .a = entry->key,
@@ -42,6 +74,8 @@ void look_up(struct body *f, struct entry *entry)
 
 static ir_ref update(struct body *f, const struct entry *entry, ir_ref value, enum ir_map_flag flag)
 {
+	if (entry->outer)
+		return update_inner(f, entry, value, flag);
 	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_UPDATE,
 						    .type = IR_I32,
 						    .aux = (uint16_t)flag,
@@ -50,16 +84,29 @@ static ir_ref update(struct body *f, const struct entry *entry, ir_ref value, en
 						    .index = entry->map});
 }
 
-static struct entry entry_key(struct body *f, struct decl *map, struct expr *key)
+/* The entry that `m[k]` is, not looked up yet. */
+static struct entry entry_key(struct body *f, struct expr *expr)
 {
-	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
-	entry.key = map_operand(f, key, map->type->map.key);
+	struct expr *base = expr->index.base;
+	struct decl *map =
+		base->type->kind == TYPE_MAP ? base->name.decl : base->type->entry_of->map.inner;
+	struct entry entry = {.decl = map, .value = map->type->map.value};
+	if (base->type->kind == TYPE_MAP)
+		entry.map = map_of(map);
+	else
+		entry.outer = lower_entry(f, base).ptr;
+	entry.key = map_operand(f, expr->index.index, expr->index.index->type);
 	return entry;
 }
 
-static const struct ir_map *map_row(const struct body *f, const struct entry *entry)
+static bool is_array(const struct entry *entry)
 {
-	return &f->m->maps.data[entry->map];
+	return entry->decl->type->map.kind->shape == MAP_SHAPE_ARRAY;
+}
+
+static bool is_percpu(const struct entry *entry)
+{
+	return entry->decl->type->map.kind->is_percpu;
 }
 
 /* ---- evaluation ---- */
@@ -71,6 +118,8 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 	struct entry entry = {.map = map_of(map),
 			      .decl = map,
 			      .value = map->type->map.value,
+			      .outer = local->outer_slot ? load_word(f, local->outer_slot, IR_PTR)
+							 : IR_REF_NONE,
 			      .is_present = decl->variable.is_present,
 			      .has_copy = local->has_copy};
 	entry.ptr = load_word(f, local->slot, IR_PTR);
@@ -79,8 +128,9 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 	if (local->has_copy)
 		entry.is_copy = load_word(f, local->flag_slot, IR_I32);
 	const struct type *key = map->type->map.key;
-	entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
-					: slot_addr(f, local->key_slot);
+	if (key)
+		entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
+						: slot_addr(f, local->key_slot);
 	return entry;
 }
 
@@ -88,8 +138,10 @@ struct entry lower_entry(struct body *f, struct expr *expr)
 {
 	if (expr->kind == EXPR_NAME)
 		return local_entry(f, expr->name.decl);
-	assert(expr->kind == EXPR_INDEX && "the checker knows two forms of an entry");
-	struct entry entry = entry_key(f, expr->index.base->name.decl, expr->index.index);
+	if (expr->kind == EXPR_CALL)
+		return lower_taken(f, expr);
+	assert(expr->kind == EXPR_INDEX && "the checker knows three forms of an entry");
+	struct entry entry = entry_key(f, expr);
 	f->b.where = expr->where;
 	look_up(f, &entry);
 	return entry;
@@ -106,7 +158,7 @@ struct place entry_place(struct body *f, const struct entry *entry)
 {
 	struct place place = {.base = entry->ptr,
 			      .space = entry->has_copy ? IR_SPACE_ANY : IR_SPACE_MAP,
-			      .is_percpu = map_row(f, entry)->is_percpu,
+			      .is_percpu = is_percpu(entry),
 			      .align = entry->has_copy ? entry->value->align : 8};
 	if (!place.align)
 		place.align = 1;
@@ -127,7 +179,7 @@ void write_back(struct body *f, const struct entry *entry)
 		start_block(f, in_map);
 	}
 	ir_ref value = entry->ptr;
-	if (map_row(f, entry)->value_is_scalar) {
+	if (type_is_scalar(entry->value)) {
 		struct place place = pointer_place(entry->ptr, 8);
 		value = load_unguarded(f, &place, entry->value);
 	}
@@ -151,14 +203,21 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 							  .dtype = lower_dtype(f->lw, decl->type),
 							  .where = decl->name_where});
 	store_word(f, local->slot, IR_PTR, entry.ptr);
-	local->has_copy = decl->variable.is_assigned;
-	if (local->has_copy)
+	local->has_copy = decl->variable.is_assigned || entry.has_copy;
+	if (decl->variable.is_assigned)
 		local->copy_slot = new_slot(f, entry.value, decl->name, decl->name_where);
 	if (f->target == IR_TARGET_BPF)
 		return;
+	if (entry.outer) {
+		local->outer_slot = raw_slot(f, 8, 8);
+		store_word(f, local->outer_slot, IR_PTR, entry.outer);
+	}
 	const struct type *key = entry.decl->type->map.key;
-	local->key_slot = new_slot(f, key, 0, decl->name_where);
-	if (type_is_scalar(key)) {
+	if (key)
+		local->key_slot = new_slot(f, key, 0, decl->name_where);
+	if (!key) {
+		assert(entry.has_copy && "nothing to write back");
+	} else if (type_is_scalar(key)) {
 		store_slot(f, local->key_slot, key, entry.key);
 	} else {
 		struct place to = slot_place(f, local->key_slot);
@@ -167,7 +226,7 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 	}
 	if (local->has_copy) {
 		local->flag_slot = raw_slot(f, 4, 4);
-		store_word(f, local->flag_slot, IR_I32, const32(f, 0));
+		store_word(f, local->flag_slot, IR_I32, const32(f, entry.has_copy));
 	}
 }
 
@@ -217,9 +276,23 @@ static void assign_copy_op(struct body *f, struct decl *decl, enum binary_op op,
 
 /* ---- assignment ---- */
 
+/* `m[object] = v`: what is created begins as v, what was there takes it. */
+static void assign_stored(struct body *f, struct entry *entry, struct expr *value)
+{
+	const struct type *type = entry->value;
+	span where = f->b.where;
+	ir_ref address = value_address(f, value, type);
+	f->b.where = where;
+	entry->ptr = storage_of(f, entry, address, true);
+	struct place to = entry_place(f, entry);
+	struct place from = pointer_place(address, type->align);
+	from.space = IR_SPACE_SLOT;
+	copy_member(f, &to, &from, type);
+}
+
 static bool stores_in_place(const struct body *f, const struct entry *entry)
 {
-	return f->target == IR_TARGET_BPF && map_row(f, entry)->is_array;
+	return f->target == IR_TARGET_BPF && is_array(entry);
 }
 
 void assign_entry(struct body *f, struct expr *target, struct expr *value)
@@ -229,8 +302,17 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 		return;
 	}
 	span where = f->b.where;
-	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	struct entry entry = entry_key(f, target);
 	const struct type *type = entry.value;
+	if (is_inner_map(&entry)) {
+		put_inner(f, &entry, value->name.decl);
+		return;
+	}
+	if (is_stored(f, &entry)) {
+		f->b.where = where;
+		assign_stored(f, &entry, value);
+		return;
+	}
 	if (!stores_in_place(f, &entry)) {
 		ir_ref operand = map_operand(f, value, type);
 		f->b.where = where;
@@ -249,8 +331,17 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 		f->b.where = where;
 		look_up(f, &entry);
 		struct place place = entry_place(f, &entry);
-		copy_object(f, &place, &from, type->size);
+		copy_value(f, &place, &from, type);
 	}
+}
+
+/* Values of objects of the kernel are made by their first change. */
+static void look_up_to_change(struct body *f, struct entry *entry)
+{
+	if (is_stored(f, entry))
+		entry->ptr = storage_of(f, entry, null_ptr(f), true);
+	else
+		look_up(f, entry);
 }
 
 /* Shared integers: change the entry, or create it and start over if somebody else did. */
@@ -259,7 +350,7 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 {
 	const struct type *type = entry->value;
 	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
-	look_up(f, entry);
+	look_up_to_change(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
 	entry->is_present = true;
@@ -267,7 +358,7 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 	emit_atomic(f, &place, op, atomic, value);
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!map_row(f, entry)->is_array) {
+	if (!is_array(entry) && !is_stored(f, entry)) {
 		uint32_t again = new_block(f), again_hit = new_block(f);
 		ir_ref first = lower_arith(f, op, zero_of(f, value_type(type)), value, type);
 		ir_ref failed = update(f, entry, first, IR_MAP_NOEXIST);
@@ -293,7 +384,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 {
 	const struct type *type = entry->value;
 	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
-	look_up(f, entry);
+	look_up_to_change(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
 	entry->is_present = true;
@@ -302,7 +393,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 	store_unguarded(f, &place, type, lower_op(f, op, old, operand, type));
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!map_row(f, entry)->is_array) {
+	if (!is_array(entry) && !is_stored(f, entry)) {
 		ir_ref first = lower_op(f, op, zero_of(f, value_type(type)), operand, type);
 		update(f, entry, first, IR_MAP_ANY);
 	}
@@ -319,20 +410,59 @@ static void user_entry_op(struct body *f, struct entry *entry, enum binary_op op
 	update(f, entry, lower_op(f, op, old, operand, entry->value), IR_MAP_ANY);
 }
 
+/* The key of an entry, evaluated now: a name in its place gives it again. */
+static struct expr *keep_key(struct body *f, struct expr *index)
+{
+	struct decl *decl = ARENA_NEW(f->m->arena, struct decl);
+	struct expr *name = ARENA_NEW(f->m->arena, struct expr);
+	if (index->is_const)
+		return index;
+	*decl = (struct decl){.kind = DECL_LOCAL, .type = index->type, .where = index->where};
+	decl->name_where = index->where;
+	decl->variable.init = index;
+	lower_local(f, decl);
+	*name = (struct expr){.kind = EXPR_NAME, .where = index->where, .type = index->type};
+	name->name.decl = decl;
+	return name;
+}
+
+/* m[k] += text is m[k] = m[k] + text. */
+static void append_to_entry(struct body *f, struct expr *target, struct expr *value)
+{
+	struct expr *read = ARENA_NEW(f->m->arena, struct expr);
+	struct expr *sum = ARENA_NEW(f->m->arena, struct expr);
+	struct expr *same = arena_copy(f->m->arena, target, sizeof *target);
+	struct type *type = target->type->entry_of->type->map.value;
+	if (target->kind == EXPR_INDEX)
+		same->index.index = keep_key(f, target->index.index);
+	*read = (struct expr){.kind = EXPR_CONVERT, .where = target->where, .type = type};
+	read->convert.operand = same;
+	read->convert.conversion = CONV_ENTRY_VALUE;
+	*sum = (struct expr){.kind = EXPR_BINARY, .where = target->where, .type = type};
+	sum->binary.op = BINARY_ADD;
+	sum->binary.left = read;
+	sum->binary.right = value;
+	assign_entry(f, same, sum);
+}
+
 void assign_entry_op(struct body *f, struct expr *target, enum binary_op op, struct expr *value)
 {
+	if (target->type->entry_of->type->map.value->kind == TYPE_STR) {
+		append_to_entry(f, target, value);
+		return;
+	}
 	if (target->kind == EXPR_NAME) {
 		assign_copy_op(f, target->name.decl, op, value);
 		return;
 	}
 	span where = f->b.where;
-	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	struct entry entry = entry_key(f, target);
 	struct op_operand operand = lower_op_operand(f, op, value, entry.value);
 	enum ir_atomic atomic;
 	f->b.where = where;
 	if (f->target != IR_TARGET_BPF)
 		user_entry_op(f, &entry, op, &operand);
-	else if (!map_row(f, &entry)->is_percpu && atomic_op(f, op, entry.value, &atomic))
+	else if (!is_percpu(&entry) && atomic_op(f, op, entry.value, &atomic))
 		atomic_entry_op(f, &entry, op, atomic, operand.value);
 	else
 		plain_entry_op(f, &entry, op, &operand);
@@ -351,7 +481,7 @@ static void reset_entry(struct body *f, struct entry *entry)
 		if (is_scalar)
 			store_place(f, &place, type, zero_of(f, value_type(type)));
 		else
-			zero_object(f, &place, type->size);
+			zero_value(f, &place, type);
 		return;
 	}
 	ir_ref zero = zero_of(f, value_type(type));
@@ -363,13 +493,25 @@ static void reset_entry(struct body *f, struct entry *entry)
 	update(f, entry, zero, IR_MAP_ANY);
 }
 
+static void delete_stored(struct body *f, const struct entry *entry)
+{
+	const char *helper =
+		arena_printf(f->m->arena, "bpf_%s_delete", entry->decl->type->map.kind->name);
+	ir_ref args[] = {map_ref(f, entry->decl), entry->key};
+	emit_helper(f, helper, IR_I64, args, 2);
+}
+
 void delete_entry(struct body *f, struct expr *target)
 {
 	span where = f->b.where;
-	struct entry entry = entry_key(f, target->index.base->name.decl, target->index.index);
+	struct entry entry = entry_key(f, target);
 	f->b.where = where;
-	if (map_row(f, &entry)->is_array)
+	if (is_array(&entry))
 		reset_entry(f, &entry);
+	else if (entry.outer)
+		delete_inner(f, &entry);
+	else if (is_stored(f, &entry))
+		delete_stored(f, &entry);
 	else
 		ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_DELETE,
 						     .type = IR_I32,
@@ -379,7 +521,11 @@ void delete_entry(struct body *f, struct expr *target)
 
 ir_ref lower_in(struct body *f, struct expr *expr)
 {
-	struct entry entry = entry_key(f, expr->binary.right->name.decl, expr->binary.left);
+	struct decl *map = expr->binary.right->name.decl;
+	if (map->type->map.kind->shape == MAP_SHAPE_SET)
+		return lower_in_set(f, map, expr->binary.left);
+	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
+	entry.key = map_operand(f, expr->binary.left, expr->binary.left->type);
 	f->b.where = expr->where;
 	look_up(f, &entry);
 	return entry_present(f, &entry);

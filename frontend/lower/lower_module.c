@@ -55,6 +55,11 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 	case EXPR_STRUCT:
 		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 			const struct field_init *init = &expr->literal.fields.data[i];
+			if (init->field->field.bit_width && init->value->is_const) {
+				put_bits(out + init->field->field.offset, init->field,
+					 init->value->value);
+				continue;
+			}
 			if (!constant_bytes(lw, init->value, init->field->type,
 					    out + init->field->field.offset))
 				return false;
@@ -115,7 +120,7 @@ static void add_object(struct lower *lw, struct decl *decl, const uint8_t *bytes
 					      : IR_SECTION_BSS;
 	uint32_t align = decl->type->align ? decl->type->align : 1;
 	uint32_t index =
-		ir_add_global(lw->m, (struct ir_global){.name = decl->name,
+		ir_add_global(lw->m, (struct ir_global){.name = decl->link_name,
 							.section = section,
 							.size = size,
 							.align = size >= 8 ? 8 : align,
@@ -157,29 +162,66 @@ uint32_t global_of(struct lower *lw, struct decl *decl)
 	return (uint32_t)(uintptr_t)decl->lowered - 1;
 }
 
+static void set_inner(struct ir_map *map, const struct type *inner)
+{
+	bool is_array = inner->map.kind->shape == MAP_SHAPE_ARRAY;
+	map->inner.type = inner->map.kind->type;
+	map->inner.key_size = is_array ? 4 : inner->map.key->size;
+	map->inner.value_size = inner->map.value->size;
+	map->inner.max_entries = inner->map.max_entries;
+	map->inner.flags = inner->map.kind->flags;
+	map->inner.value_is_scalar = type_is_scalar(inner->map.value);
+}
+
+/* What the kernel is told of keys and values: nothing of records, numbers where descriptors lie. */
+static void set_map_types(struct lower *lw, struct ir_map *map, const struct type *type)
+{
+	enum map_shape shape = type->map.kind->shape;
+	bool is_outer = type->map.value->kind == TYPE_MAP;
+	const struct type *key = type->map.key, *value = type->map.value;
+	if (shape == MAP_SHAPE_RING || shape == MAP_SHAPE_USER_RING)
+		key = value = NULL;
+	if (shape == MAP_SHAPE_PERF) { // as many as CPUs, which the loader counts
+		key = value = lw->program->types.u32;
+		map->buffer_size = map->max_entries;
+		map->max_entries = 0;
+	}
+	if (is_outer) {
+		set_inner(map, value);
+		value = lw->program->types.u32;
+	}
+	if (key) {
+		map->is_array = shape == MAP_SHAPE_ARRAY || shape == MAP_SHAPE_OUTER_ARRAY;
+		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits
+		map->key_dtype =
+			lower_dtype(lw, map->is_array && (key->size < 4 || key->kind != TYPE_INT)
+						? lw->program->types.u32
+						: key);
+		map->key_is_scalar = type_is_scalar(key);
+		map->key_is_signed = value_is_signed(key);
+	}
+	if (value) {
+		map->value_size = value->size;
+		map->value_dtype = lower_dtype(lw, value);
+		map->value_is_scalar = type_is_scalar(value);
+		map->value_is_signed = value_is_signed(value);
+	}
+}
+
 static void add_map(struct lower *lw, struct decl *decl)
 {
-	const struct type *type = decl->type, *key = type->map.key, *value = type->map.value;
-	bool is_array = type->map.kind->shape == MAP_SHAPE_ARRAY;
+	const struct type *type = decl->type;
 	struct ir_map map = {
-		.name = decl->name,
+		.name = decl->link_name,
 		.type = type->map.kind->type,
-		.key_size = is_array ? 4 : key->size, // the kernel indexes arrays by 32 bits
-		.value_size = value->size,
 		.max_entries = type->map.max_entries,
 		.flags = decl->map.flag_bits,
-		.key_dtype =
-			lower_dtype(lw, is_array && key->size < 4 ? lw->program->types.u32 : key),
-		.value_dtype = lower_dtype(lw, value),
-		.key_is_scalar = type_is_scalar(key),
-		.value_is_scalar = type_is_scalar(value),
-		.key_is_signed = value_is_signed(key),
-		.value_is_signed = value_is_signed(value),
+		.numa_node = decl->map.numa_node,
 		.is_percpu = type->map.kind->is_percpu,
-		.is_array = is_array,
 		.is_pinned = decl->map.is_pinned,
 		.where = decl->name_where,
 	};
+	set_map_types(lw, &map, type);
 	vec_push(lw->m->arena, &lw->m->maps, map);
 	decl->lowered = (void *)(uintptr_t)lw->m->maps.len;
 }
@@ -209,6 +251,22 @@ static void set_signature(struct ir_fn *fn, const struct type *type, bool may_th
 
 /* The verifier cannot follow a pointer to packet or map memory through a call, and passes five
  * arguments. */
+static void set_tracer_signature(struct lower *lw, struct ir_fn *fn, const struct decl *decl)
+{
+	struct ir_dmember *member = ARENA_NEW(lw->m->arena, struct ir_dmember);
+	member->name = intern_string(&lw->compile->names, "ctx");
+	member->type = lower_dtype(lw, lw->program->types.program_handle); // a pointer to nothing
+	fn->result = IR_I32;
+	fn->params = ARENA_ARRAY(fn->arena, uint8_t, 1);
+	fn->params[fn->param_count++] = IR_PTR;
+	fn->dtype = ir_add_dtype(
+		lw->m, (struct ir_dtype){.kind = IR_DTYPE_FUNC,
+					 .target = lower_dtype(lw, lw->program->types.i32),
+					 .members = member,
+					 .member_count = 1});
+	fn->watched = decl->func.program_arg;
+}
+
 static bool must_inline(const struct ir_fn *fn)
 {
 	if (fn->target != IR_TARGET_BPF || fn->program)
@@ -219,36 +277,126 @@ static bool must_inline(const struct ir_fn *fn)
 	return fn->param_count > 5 || fn->result == IR_PTR;
 }
 
+/* The type of a function without the parameters that stand for functions. */
+static const struct type *without_bound(struct lower *lw, const struct decl *decl,
+					struct decl **bound)
+{
+	struct types *types = (struct types *)&lw->program->types;
+	const struct type *t = decl->type;
+	struct type **params = ARENA_ARRAY(lw->m->arena, struct type *, t->func.param_count);
+	uint32_t count = 0;
+	if (!bound)
+		return t;
+	for (uint32_t i = 0; i < t->func.param_count; i++)
+		if (!bound[i])
+			params[count++] = t->func.params[i];
+	return type_make_func(types, params, count, t->func.result);
+}
+
+/* As a program of that kind, or with NULL as another function. */
+static uint32_t add_fn(struct lower *lw, struct decl *decl, symbol name,
+		       const struct program_kind *kind, enum ir_target target, struct decl **bound)
+{
+	uint32_t index = ir_add_fn(lw->m, name, target);
+	struct ir_fn *fn = lw->m->fns.data[index];
+	const struct type *type = without_bound(lw, decl, bound);
+	fn->where = decl->name_where;
+	fn->program = kind ? kind->name : NULL;
+	fn->has_kernel_context = kind && has_kernel_context(kind);
+	fn->is_packet_constant = fn->program && !decl->func.program->writes_packet;
+	fn->is_tcx = fn->program && !strcmp(decl->func.program->attribute, "tc") &&
+		     !decl->func.has_other_results;
+	fn->is_exported = fn->program || decl == lw->program->main;
+	if (kind && is_tracer(kind)) {
+		set_tracer_signature(lw, fn, decl);
+	} else {
+		fn->dtype = bound ? lower_dtype(lw, type) : lower_func_dtype(lw, decl);
+		set_signature(fn, type, fn_may_throw(lw, decl));
+	}
+	fn->is_inline = must_inline(fn);
+	struct pending_fn pending = {.decl = decl, .bound = bound, .kind = kind, .index = index};
+	vec_push(lw->m->arena, &lw->queue, pending);
+	return index;
+}
+
 uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 {
 	uint64_t *known = map_insert(&lw->fns, MAP_PTR(decl) << 2 | target);
-	if (*known)
-		return (uint32_t)*known - 1;
-	uint32_t index = ir_add_fn(lw->m, decl->name, target);
-	*known = index + 1;
-	struct ir_fn *fn = lw->m->fns.data[index];
-	fn->where = decl->name_where;
-	fn->program = decl->func.program ? decl->func.program->name : NULL;
-	fn->is_exported = fn->program || decl == lw->program->main;
-	fn->dtype = lower_func_dtype(lw, decl);
-	set_signature(fn, decl->type, fn_may_throw(lw, decl));
-	fn->is_inline = must_inline(fn);
-	struct pending_fn pending = {decl, index};
-	vec_push(lw->m->arena, &lw->queue, pending);
-	return index;
+	if (!*known) // adding may move what `known` points at
+		*map_insert(&lw->fns, MAP_PTR(decl) << 2 | target) =
+			add_fn(lw, decl, decl->link_name, decl->func.program, target, NULL) + 1;
+	return (uint32_t)*map_find(&lw->fns, MAP_PTR(decl) << 2 | target) - 1;
+}
+
+/* A name that no function of the module has. */
+static symbol bound_name(struct lower *lw, const struct decl *decl)
+{
+	for (uint32_t n = 1;; n++) {
+		const char *text =
+			arena_printf(lw->m->arena, "%s__%u",
+				     intern_text(&lw->compile->names, decl->link_name), n);
+		symbol name = intern_string(&lw->compile->names, text);
+		bool is_free = true;
+		for (uint32_t i = 0; i < lw->program->functions.len; i++)
+			is_free = is_free && lw->program->functions.data[i]->link_name != name;
+		for (uint32_t i = 0; i < lw->m->fns.len; i++)
+			is_free = is_free && lw->m->fns.data[i]->name != name;
+		if (is_free)
+			return name;
+	}
+}
+
+uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
+{
+	uint32_t count = decl->type->func.param_count;
+	for (uint32_t i = 0; i < lw->queue.len; i++) {
+		const struct pending_fn *p = &lw->queue.data[i];
+		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
+			return p->index;
+	}
+	return add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
+}
+
+static const struct program_kind *find_kind(const struct lower *lw, const char *name)
+{
+	const struct program_kind *k;
+	for (uint32_t i = 0; (k = lw->info->program_kind_at(i)); i++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+/* The same program once more, for kernels that cannot attach it as what it is. */
+static void request_fallback(struct lower *lw, struct decl *decl)
+{
+	const struct program_kind *kind = find_kind(lw, decl->func.program->fallback);
+	if (!kind)
+		return;
+	symbol name = intern_string(&lw->compile->names,
+				    arena_printf(lw->m->arena, "%s__%s",
+						 intern_text(&lw->compile->names, decl->link_name),
+						 kind->name));
+	uint32_t index = add_fn(lw, decl, name, kind, IR_TARGET_BPF, NULL);
+	lw->m->fns.data[index]->stands_in_for = decl->link_name;
 }
 
 static void request_roots(struct lower *lw)
 {
 	const decl_list *functions = &lw->program->functions;
 	for (uint32_t i = 0; i < functions->len; i++)
-		if (functions->data[i]->func.program)
+		if (functions->data[i]->func.program && !functions->data[i]->func.is_unavailable)
 			request_fn(lw, functions->data[i], IR_TARGET_BPF);
-	if (lw->program->main)
+	for (uint32_t i = 0; i < functions->len; i++)
+		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
+		    !functions->data[i]->func.is_unavailable)
+			request_fallback(lw, functions->data[i]);
+	lower_impls(lw);
+	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
 		struct decl *decl = functions->data[i];
-		if (decl->func.target != TARGET_USER)
+		if (decl->func.target != TARGET_USER || decl->func.role == ROLE_TEST ||
+		    decl->func.is_unavailable)
 			continue;
 		uint32_t index = request_fn(lw, decl, IR_TARGET_HOST); // may move fns.data
 		lw->m->fns.data[index]->is_exported = true;
@@ -283,7 +431,11 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
+	map_init(&lw.callbacks, out->arena);
+	map_init(&lw.drops, out->arena);
+	map_init(&lw.panics, out->arena);
 	map_init(&lw.tails, out->arena);
+	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);
 	for (uint32_t i = 0; i < program->globals.len; i++)
@@ -293,8 +445,13 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	add_options(&lw);
 	find_throws(&lw);
 	request_roots(&lw);
-	for (uint32_t i = 0; i < lw.queue.len; i++)
-		lower_function(&lw, lw.queue.data[i].decl, lw.queue.data[i].index);
+	for (uint32_t i = 0; i < lw.queue.len; i++) {
+		struct pending_fn pending = lw.queue.data[i]; // the queue grows meanwhile
+		if (pending.callback)
+			lower_callback(&lw, &pending);
+		else
+			lower_function(&lw, &pending);
+	}
 	arena_fini(&lw.making);
 	return compile->diags.errors == lw.error_count;
 }

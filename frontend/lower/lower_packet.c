@@ -29,11 +29,8 @@ static const struct ctx_field *context_row(struct body *f, const struct type *co
 	return NULL;
 }
 
-static ir_ref load_field(struct body *f, ir_ref ctx, const struct type *context, const char *name)
+static ir_ref load_row(struct body *f, ir_ref ctx, const struct ctx_field *row)
 {
-	const struct ctx_field *row = context_row(f, context, name);
-	if (!row) // a context without packet data
-		return zero_of(f, *name == 'd' ? IR_PTR : IR_I32);
 	uint16_t aux = ir_mem_aux(row->width, false, (enum ir_space)row->value);
 	return ir_emit_full(&f->b, (struct ir_insn){.op = IR_CTX_LOAD,
 						    .type = row->value ? IR_PTR : IR_I32,
@@ -42,9 +39,35 @@ static ir_ref load_field(struct body *f, ir_ref ctx, const struct type *context,
 						    .imm = row->offset});
 }
 
+static ir_ref load_length(struct body *f, ir_ref ctx, const struct type *context)
+{
+	const struct ctx_field *row = context_row(f, context, "len");
+	return row ? load_row(f, ctx, row) : zero_of(f, IR_I32);
+}
+
+/* The packet pointer of that kind, whatever the context calls it. */
+static ir_ref load_packet(struct body *f, ir_ref ctx, const struct type *context,
+			  enum ctx_value value)
+{
+	const char *text = intern_text(&f->lw->compile->names, context->name);
+	const struct ctx_field *row;
+	for (uint32_t i = 0; (row = f->lw->info->ctx_field_at(text, i)); i++)
+		if (row->value == value)
+			return load_row(f, ctx, row);
+	return zero_of(f, IR_PTR); // a context without packet data
+}
+
 static bool is_skb(struct body *f, const struct type *context)
 {
 	return context_row(f, context, "len") != NULL;
+}
+
+/* Every program that gets here may ask the kernel to make more of an skb linear. */
+static bool may_pull(struct body *f, const struct type *context)
+{
+	const struct target_info *info = f->lw->info;
+	const struct helper_info *pull = info->find_helper("bpf_skb_pull_data", info->kernel);
+	return is_skb(f, context) && pull && !(f->decl->func.reached_by & ~pull->callers);
 }
 
 static void pull(struct body *f, ir_ref ctx, ir_ref length)
@@ -77,8 +100,8 @@ struct packet_access {
 static void try_range(struct body *f, const struct packet_access *access, uint32_t outside)
 {
 	uint32_t inside = new_block(f);
-	ir_ref data = load_field(f, access->ctx, access->context, "data");
-	ir_ref end = load_field(f, access->ctx, access->context, "data_end");
+	ir_ref data = load_packet(f, access->ctx, access->context, CTX_PACKET);
+	ir_ref end = load_packet(f, access->ctx, access->context, CTX_PACKET_END);
 	ir_ref start = ir_is_const(access->offset) && !ir_get_const(f->fn, access->offset)->bits
 			       ? data
 			       : ir_emit(&f->b, IR_PTRADD, IR_PTR, data, access->offset);
@@ -93,7 +116,7 @@ static void try_range(struct body *f, const struct packet_access *access, uint32
 static void pull_range(struct body *f, const struct packet_access *access)
 {
 	uint32_t longer = new_block(f);
-	ir_ref length = load_field(f, access->ctx, access->context, "len");
+	ir_ref length = load_length(f, access->ctx, access->context);
 	ir_ref need = to_register(f, access->offset, IR_I32, false);
 	need = ir_emit(&f->b, IR_ADD, IR_I32, need, const32(f, access->size));
 	branch(f, ir_emit(&f->b, IR_ULE, IR_I32, need, length), longer, access->none,
@@ -123,7 +146,7 @@ static void lower_range(struct body *f, const struct packet_access *access, stru
 		start_block(f, inside);
 	}
 	bool is_pulled =
-		!is_skb(f, access->context) || reach(offset, access->size) <= MAX_PULLED_AT_START;
+		!may_pull(f, access->context) || reach(offset, access->size) <= MAX_PULLED_AT_START;
 	uint32_t outside = is_pulled ? access->none : new_block(f);
 	try_range(f, access, outside);
 	if (!is_pulled) {
@@ -167,9 +190,9 @@ ir_ref lower_ctx_len(struct body *f, struct expr *call)
 	ir_ref ctx = lower_value(f, receiver);
 	f->b.where = call->where;
 	if (is_skb(f, context))
-		return load_field(f, ctx, context, "len");
-	ir_ref data = load_field(f, ctx, context, "data");
-	ir_ref end = load_field(f, ctx, context, "data_end");
+		return load_length(f, ctx, context);
+	ir_ref data = load_packet(f, ctx, context, CTX_PACKET);
+	ir_ref end = load_packet(f, ctx, context, CTX_PACKET_END);
 	return to_register(f, ir_emit(&f->b, IR_PTRDIFF, IR_I64, end, data), IR_I32, false);
 }
 
@@ -211,7 +234,7 @@ void pull_headers(struct body *f)
 {
 	struct decl *param = f->decl->func.params.data[0];
 	const struct type *context = param->type->element;
-	if (!is_skb(f, context))
+	if (!may_pull(f, context))
 		return;
 	struct reach_search search = {0};
 	map_init(&search.seen, f->m->arena);
@@ -223,12 +246,12 @@ void pull_headers(struct body *f)
 	uint32_t is_short = new_block(f), partial = new_block(f), done = new_block(f);
 	f->b.where = f->decl->name_where;
 	ir_ref need = const32(f, (uint32_t)search.most);
-	ir_ref data = load_field(f, ctx, context, "data");
-	ir_ref end = load_field(f, ctx, context, "data_end");
+	ir_ref data = load_packet(f, ctx, context, CTX_PACKET);
+	ir_ref end = load_packet(f, ctx, context, CTX_PACKET_END);
 	ir_ref last = ir_emit(&f->b, IR_PTRADD, IR_PTR, data, const64(f, search.most));
 	branch(f, ir_emit(&f->b, IR_ULE, IR_I32, last, end), done, is_short, IR_LIKELY_TRUE);
 	start_block(f, is_short);
-	ir_ref length = load_field(f, ctx, context, "len");
+	ir_ref length = load_length(f, ctx, context);
 	ir_ref linear =
 		to_register(f, ir_emit(&f->b, IR_PTRDIFF, IR_I64, end, data), IR_I32, false);
 	branch(f, ir_emit(&f->b, IR_ULT, IR_I32, linear, length), partial, done, IR_LIKELY_FALSE);

@@ -28,6 +28,7 @@ struct piece {
 
 struct line {
 	struct body *f;
+	bool is_line; // in userspace the line is ended
 	VEC(struct piece) pieces;
 };
 
@@ -246,16 +247,18 @@ static void print_piece(struct body *f, const struct piece *piece, ir_ref value)
 }
 
 /* Every value before the first piece: one of them may print a line itself. */
-static ir_ref print_user(struct line *line, struct expr *call)
+static ir_ref print_user(struct line *line, span where)
 {
 	struct body *f = line->f;
 	ir_ref *values = ARENA_ARRAY(f->m->arena, ir_ref, line->pieces.len);
 	for (uint32_t i = 0; i < line->pieces.len; i++)
 		if (line->pieces.data[i].value)
 			values[i] = user_value(f, &line->pieces.data[i]);
-	f->b.where = call->where;
+	f->b.where = where;
 	for (uint32_t i = 0; i < line->pieces.len; i++)
 		print_piece(f, &line->pieces.data[i], values[i]);
+	if (!line->is_line)
+		return IR_REF_NONE;
 	return call_runtime(f, "ks_print_end", IR_I32, IR_EFFECT_OTHER, NULL, 0);
 }
 
@@ -351,7 +354,7 @@ static ir_ref trace(struct body *f, ir_ref format, uint32_t size, const ir_ref *
 	return call_helper(f, "bpf_trace_vprintk", args, 4);
 }
 
-static ir_ref print_kernel(struct line *line, struct expr *call)
+static ir_ref print_kernel(struct line *line, span where)
 {
 	struct body *f = line->f;
 	struct buf format;
@@ -373,7 +376,7 @@ static ir_ref print_kernel(struct line *line, struct expr *call)
 	}
 	buf_add_char(&format, '\0');
 	struct place text = global_place(f, literal_text(f->lw, format.data, (uint32_t)format.len));
-	f->b.where = call->where;
+	f->b.where = where;
 	ir_ref result = trace(f, text.base, (uint32_t)format.len, values, count);
 	buf_fini(&format);
 	return result;
@@ -381,7 +384,19 @@ static ir_ref print_kernel(struct line *line, struct expr *call)
 
 ir_ref lower_print(struct body *f, struct expr *call)
 {
-	struct line line = {.f = f};
+	struct line line = {.f = f, .is_line = true};
 	read_line(&line, &call->call.args);
-	return f->target == IR_TARGET_BPF ? print_kernel(&line, call) : print_user(&line, call);
+	return f->target == IR_TARGET_BPF ? print_kernel(&line, call->where)
+					  : print_user(&line, call->where);
+}
+
+void lower_message(struct body *f, const char *prefix, const expr_list *args, span where)
+{
+	struct line line = {.f = f};
+	add_text(&line, prefix, (uint32_t)strlen(prefix));
+	read_line(&line, args);
+	if (f->target == IR_TARGET_BPF)
+		print_kernel(&line, where);
+	else
+		print_user(&line, where);
 }

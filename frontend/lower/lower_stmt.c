@@ -102,7 +102,7 @@ void emit_atomic(struct body *f, const struct place *place, enum binary_op op,
 
 static bool is_shared(const struct place *place, const struct type *type)
 {
-	if (place_align(place) < type->size)
+	if (place_align(place) < type->size || place->bit_width)
 		return false;
 	return place->space == IR_SPACE_GLOBAL ||
 	       (place->space == IR_SPACE_MAP && !place->is_percpu);
@@ -112,6 +112,10 @@ static void assign_op(struct body *f, struct stmt *stmt)
 {
 	const struct type *type = stmt->assign.target->type;
 	struct place place = lower_place(f, stmt->assign.target);
+	if (type->kind == TYPE_STR) {
+		append_to_string(f, &place, stmt->assign.value, type);
+		return;
+	}
 	struct op_operand operand = lower_op_operand(f, stmt->assign.op, stmt->assign.value, type);
 	f->b.where = stmt->where;
 	uint32_t done = place.guard_count ? new_block(f) : 0;
@@ -334,13 +338,13 @@ static void lower_for_range(struct body *f, struct stmt *stmt)
 static void ask_next_key(struct body *f, uint32_t map, ir_ref before, uint32_t next, uint32_t more)
 {
 	ir_ref args[] = {const32(f, map), before, slot_addr(f, next)};
-	store_word(f, more, IR_I32,
-		   call_runtime(f, "ks_map_next_key", IR_I32, IR_EFFECT_OTHER, args, 3));
+	uint32_t effects = IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER;
+	store_word(f, more, IR_I32, call_runtime(f, "ks_map_next_key", IR_I32, effects, args, 3));
 }
 
 /* Walks the keys of a map; the next key is asked for before the body runs, so that the body may
  * delete the entry it is looking at. */
-static void lower_for_map(struct body *f, struct stmt *stmt)
+static void lower_for_map_user(struct body *f, struct stmt *stmt)
 {
 	struct decl *map = stmt->each.map->name.decl;
 	struct type *key_type = map->type->map.key, *element = map->type->map.value;
@@ -371,7 +375,45 @@ static void lower_for_map(struct body *f, struct stmt *stmt)
 	start_block(f, end);
 }
 
+/* In eBPF (ir.h, IR_EACH_NEXT). */
+static void lower_for_map_bpf(struct body *f, struct stmt *stmt)
+{
+	struct decl *map = stmt->each.map->name.decl;
+	const struct type *key_type = map->type->map.key, *element = map->type->map.value;
+	uint32_t head = new_block(f), body = new_block(f), end = new_block(f);
+	forget_facts(f, NULL);
+	jump_to(f, head);
+	start_block(f, head);
+	ir_ref which = map_ref(f, map);
+	ir_ref more = emit_helper(f, IR_EACH_NEXT, IR_I32, &which, 1);
+	branch(f, more, body, end, IR_LIKELY_TRUE);
+	start_block(f, body);
+	struct place key = pointer_place(emit_helper(f, IR_EACH_KEY, IR_PTR, NULL, 0), 8);
+	struct place value = pointer_place(emit_helper(f, IR_EACH_VALUE, IR_PTR, NULL, 0), 8);
+	value.space = IR_SPACE_MAP;
+	bind_each(f, stmt->each.key, key_type, &key);
+	bind_each(f, stmt->each.value, element, &value);
+	loop_body(f, stmt->each.body, NULL, head, end);
+	jump_to(f, head);
+	start_block(f, end);
+}
+
+static void lower_for_map(struct body *f, struct stmt *stmt)
+{
+	if (f->target == IR_TARGET_BPF)
+		lower_for_map_bpf(f, stmt);
+	else
+		lower_for_map_user(f, stmt);
+}
+
 /* ---- the rest ---- */
+
+static void lower_delete_object(struct body *f, struct stmt *stmt)
+{
+	ir_ref object = lower_value(f, stmt->expr);
+	f->b.where = stmt->where;
+	call_runtime(f, "ks_delete", IR_VOID, IR_EFFECT_OTHER, &object, 1);
+}
 
 static void lower_stmt(struct body *f, struct stmt *stmt)
 {
@@ -407,7 +449,10 @@ static void lower_stmt(struct body *f, struct stmt *stmt)
 		return_result(f, stmt->expr);
 		break;
 	case STMT_DELETE:
-		delete_entry(f, stmt->expr);
+		if (stmt->expr->type->kind == TYPE_POINTER)
+			lower_delete_object(f, stmt);
+		else
+			delete_entry(f, stmt->expr);
 		break;
 	case STMT_TRY:
 		lower_try(f, stmt);

@@ -34,6 +34,8 @@ struct text lower_text(struct body *f, struct expr *expr)
 		return text;
 	}
 	text.place = lower_place(f, expr);
+	if (core_is_inside(&text.place))
+		text.place = core_text(f, &text.place, expr->type);
 	if (text.place.guard_count) {
 		struct place copy = slot_place(f, new_slot(f, expr->type, 0, expr->where));
 		copy_object(f, &copy, &text.place, text.capacity);
@@ -196,13 +198,11 @@ static void put_text(struct body *f, const struct place *to, struct expr *expr, 
 /* ---- concatenation ---- */
 
 /* Appends the characters of a text at `position`, as many as fit before the last byte. */
-static void append(struct body *f, const struct place *to, struct expr *expr, uint32_t position,
-		   uint32_t size)
+static void append_text(struct body *f, const struct place *to, const struct text *text,
+			uint32_t position, uint32_t size)
 {
-	struct text text = lower_text(f, expr);
-	struct place from = text_place(f, &text);
-	f->b.where = expr->where;
-	struct counter counter = begin_count(f, text.capacity);
+	struct place from = text_place(f, text);
+	struct counter counter = begin_count(f, text->capacity);
 	uint32_t fits = new_block(f), store = new_block(f);
 	ir_ref c = load_char(f, from, counter.value);
 	branch(f, ir_emit(&f->b, IR_NE, IR_I32, c, const32(f, 0)), fits, counter.end,
@@ -219,6 +219,14 @@ static void append(struct body *f, const struct place *to, struct expr *expr, ui
 	end_count(f, &counter);
 }
 
+static void append(struct body *f, const struct place *to, struct expr *expr, uint32_t position,
+		   uint32_t size)
+{
+	struct text text = lower_text(f, expr);
+	f->b.where = expr->where;
+	append_text(f, to, &text, position, size);
+}
+
 static bool is_concatenation(const struct expr *expr)
 {
 	return expr->kind == EXPR_BINARY && expr->binary.op == BINARY_ADD;
@@ -233,6 +241,23 @@ static void append_all(struct body *f, const struct place *to, struct expr *expr
 	} else {
 		append(f, to, expr, position, size);
 	}
+}
+
+/* Made beside the object, which the operand may read, and out of its text alone: what lies behind a NUL
+ * goes away. */
+void append_to_string(struct body *f, const struct place *to, struct expr *expr,
+		      const struct type *type)
+{
+	uint32_t size = type->size, position = raw_slot(f, 8, 8);
+	struct place old = slot_place(f, new_slot(f, type, 0, f->b.where));
+	struct place whole = slot_place(f, new_slot(f, type, 0, f->b.where));
+	struct text text = {.place = old, .capacity = size};
+	copy_object(f, &old, to, size);
+	zero_object(f, &whole, size);
+	store_word(f, position, IR_I64, const64(f, 0));
+	append_text(f, &whole, &text, position, size);
+	append_all(f, &whole, expr, position, size);
+	copy_object(f, to, &whole, size);
 }
 
 void lower_string_into(struct body *f, const struct place *to, struct expr *expr,

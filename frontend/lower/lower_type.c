@@ -83,7 +83,9 @@ static void fill_record(struct lower *lw, const struct type *type, uint32_t inde
 		const struct decl *field = type->record.fields.data[i];
 		members[i] = (struct ir_dmember){.name = field->name,
 						 .type = lower_dtype(lw, field->type),
-						 .bit_offset = field->field.offset * 8};
+						 .bit_offset = field->field.offset * 8 +
+							       field->field.bit_offset,
+						 .bit_size = field->field.bit_width};
 	}
 	lw->m->dtypes.data[index].members = members;
 	lw->m->dtypes.data[index].member_count = count;
@@ -156,7 +158,9 @@ static uint32_t make_dtype(struct lower *lw, const struct type *type)
 	case TYPE_STR:
 		return add_array(lw, lw->program->types.char_, type->count, type->size);
 	case TYPE_POINTER:
-		return add_pointer(lw, lower_dtype(lw, type->element));
+		return add_pointer(lw, type_is_kernel(type->element)
+					       ? core_record(lw, type->element)
+					       : lower_dtype(lw, type->element));
 	case TYPE_FUNC:
 		return add_pointer(lw, add_func(lw, type, NULL));
 	case TYPE_PROGRAM_REF:

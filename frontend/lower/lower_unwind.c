@@ -11,14 +11,16 @@
  * and the caller looks at it behind the call. A main or a program has no caller: the checker
  * demands a catch in programs, and main ends the process with status 1 and a message.
  *
+ * In eBPF a panic is an error word that handlers pass on; in userspace it ends the process at once.
+ *
  * A function with a defer leaves through one block at its end, which runs the deferred blocks that
  * control has passed, last first, and then returns or passes the throw on.
  */
-#include <string.h>
-
+#include "frontend/base/buf.h"
 #include "frontend/lower/lower_internal.h"
 
 #define ERROR_FLAG (1ull << 32)
+#define PANIC_FLAG (1ull << 33) // no catch takes it
 
 /* ---- which functions let a throw pass ---- */
 
@@ -30,8 +32,11 @@ struct throw_search {
 static void find_throwing_call(void *data, struct expr *expr)
 {
 	struct throw_search *search = data;
-	if (expr->kind == EXPR_CALL && expr->call.target && expr->call.target->kind == DECL_FUNC &&
-	    fn_may_throw(search->lw, expr->call.target))
+	if (expr->kind != EXPR_CALL)
+		return;
+	const struct decl *target = expr->call.target;
+	if (target ? target->kind == DECL_FUNC && fn_may_throw(search->lw, target)
+		   : type_may_throw(search->lw, expr->call.callee->type))
 		search->found = true;
 }
 
@@ -53,9 +58,69 @@ static bool lets_throw_pass(struct lower *lw, const struct decl *decl)
 	return search.found;
 }
 
+/* Whether one of the functions of a type of which there is a value is in the set. */
+static bool any_of_type(const struct lower *lw, const struct map *set, const struct type *type)
+{
+	const decl_list *values = &lw->program->function_values;
+	for (uint32_t i = 0; i < values->len; i++)
+		if (values->data[i]->type == type && map_find(set, MAP_PTR(values->data[i])))
+			return true;
+	return false;
+}
+
+bool type_may_throw(const struct lower *lw, const struct type *type)
+{
+	return any_of_type(lw, &lw->throws, type);
+}
+
+static bool fn_may_panic(const struct lower *lw, const struct decl *decl)
+{
+	return map_find(&lw->panics, MAP_PTR(decl)) != NULL;
+}
+
+static void find_panic(void *data, struct expr *expr)
+{
+	struct throw_search *search = data;
+	const struct decl *target = expr->kind == EXPR_CALL ? expr->call.target : NULL;
+	if (is_panic(expr) ||
+	    (target && target->kind == DECL_FUNC && fn_may_panic(search->lw, target)))
+		search->found = true;
+	if (expr->kind == EXPR_CALL && !target)
+		search->found |=
+			any_of_type(search->lw, &search->lw->panics, expr->call.callee->type);
+}
+
+static bool lets_panic_pass(struct lower *lw, const struct decl *decl)
+{
+	struct throw_search search = {.lw = lw};
+	struct walk walk = {.expr = find_panic, .data = &search};
+	walk_block(&walk, decl->func.body);
+	return search.found;
+}
+
+/* Marks a function; true when that is new. */
+static bool mark(struct map *map, const struct decl *decl)
+{
+	bool is_new = !map_find(map, MAP_PTR(decl));
+	*map_insert(map, MAP_PTR(decl)) = 1;
+	return is_new;
+}
+
 bool fn_may_throw(const struct lower *lw, const struct decl *decl)
 {
 	return map_find(&lw->throws, MAP_PTR(decl)) != NULL;
+}
+
+/* Functions of one type that are values are called in one way: when one can throw, all have the hidden
+ * parameter. */
+static bool level_values(struct lower *lw)
+{
+	const decl_list *values = &lw->program->function_values;
+	bool changed = false;
+	for (uint32_t i = 0; i < values->len; i++)
+		if (!fn_may_throw(lw, values->data[i]) && type_may_throw(lw, values->data[i]->type))
+			changed = mark(&lw->throws, values->data[i]);
+	return changed;
 }
 
 /* Callers after callees until nothing changes; without a throw in the program that is one round. */
@@ -68,11 +133,15 @@ void find_throws(struct lower *lw)
 		for (uint32_t i = functions->len; i-- > 0;) {
 			const struct decl *decl = functions->data[i];
 			bool has_caller = !decl->func.program && decl != lw->program->main;
-			if (!has_caller || fn_may_throw(lw, decl) || !lets_throw_pass(lw, decl))
-				continue;
-			*map_insert(&lw->throws, MAP_PTR(decl)) = 1;
-			changed = true;
+			if (has_caller && !fn_may_throw(lw, decl) && lets_throw_pass(lw, decl))
+				changed = mark(&lw->throws, decl);
+			if (!fn_may_panic(lw, decl) && lets_panic_pass(lw, decl)) {
+				changed = mark(&lw->panics, decl);
+				if (has_caller)
+					mark(&lw->throws, decl);
+			}
 		}
+		changed = level_values(lw) || changed;
 	}
 }
 
@@ -83,8 +152,8 @@ static void find_defer(void *data, struct stmt *stmt)
 	struct body *f = data;
 	if (stmt->kind != STMT_DEFER)
 		return;
-	struct deferred deferred = {raw_slot(f, 4, 4), stmt->block, false};
-	store_word(f, deferred.flag_slot, IR_I32, const32(f, 0));
+	struct deferred deferred = {.count_slot = raw_slot(f, 4, 4), .block = stmt->block};
+	store_word(f, deferred.count_slot, IR_I32, const32(f, 0));
 	vec_push(f->m->arena, &f->defers, deferred);
 	f->has_defer = true;
 }
@@ -123,17 +192,48 @@ static ir_ref zero_result(struct body *f)
 	return ir_const(f->fn, type, program ? (uint64_t)(int64_t)program->on_failure : 0);
 }
 
-/* main has no caller: says where the throw was not caught, and exits. */
+/* Where a throw stands, in the upper bits of the error word of userspace code: the number of the file and
+ * the line. */
+enum { SITE_SHIFT = 34, SITE_LINE_BITS = 20, SITE_MAX_FILES = 1023 };
+
+static uint64_t throw_site(struct body *f, span where)
+{
+	const struct source_map *sources = &f->lw->compile->sources;
+	struct source_pos pos = source_locate(sources, where.begin);
+	uint32_t most = (1u << SITE_LINE_BITS) - 1, file = 0;
+	while (file < sources->files.len && sources->files.data[file] != pos.file)
+		file++;
+	if (file >= SITE_MAX_FILES)
+		return 0;
+	uint64_t line = pos.line < most ? pos.line : most;
+	return ((uint64_t)(file + 1) << SITE_LINE_BITS | line) << SITE_SHIFT;
+}
+
+/* The paths of all files, each with its NUL. */
+static uint32_t path_list(struct body *f, uint32_t *size)
+{
+	const struct source_map *sources = &f->lw->compile->sources;
+	struct buf list;
+	buf_init(&list);
+	for (uint32_t i = 0; i < sources->files.len && i < SITE_MAX_FILES; i++) {
+		buf_add_text(&list, sources->files.data[i]->path);
+		buf_add_char(&list, '\0');
+	}
+	*size = (uint32_t)list.len;
+	uint32_t global = literal_text(f->lw, list.data, *size);
+	buf_fini(&list);
+	return global;
+}
+
+/* main has no caller: says what was not caught and where it was thrown, and exits. */
 static void report_uncaught(struct body *f, ir_ref word)
 {
-	struct compile *compile = f->lw->compile;
-	struct source_pos pos = source_locate(&compile->sources, f->b.where.begin);
-	const char *place =
-		arena_printf(&compile->module, "%s:%u", pos.file ? pos.file->path : "?", pos.line);
-	uint32_t len = (uint32_t)strlen(place);
-	struct place text = global_place(f, literal_text(f->lw, place, len + 1));
-	ir_ref args[] = {to_register(f, word, IR_I32, false), text.base, const64(f, len)};
-	call_runtime(f, "ks_uncaught", IR_VOID, IR_EFFECT_OTHER, args, 3);
+	uint32_t size;
+	struct place paths = global_place(f, path_list(f, &size));
+	ir_ref site = emit_folded(f, IR_LSHR, IR_I64, word, const64(f, SITE_SHIFT));
+	ir_ref args[] = {to_register(f, word, IR_I32, false), to_register(f, site, IR_I32, false),
+			 paths.base, const64(f, size)};
+	call_runtime(f, "ks_uncaught", IR_VOID, IR_EFFECT_OTHER, args, 4);
 }
 
 /* Ends a function that a throw leaves. */
@@ -161,17 +261,45 @@ void leave_with(struct body *f, ir_ref value)
 	jump_to(f, f->exit_block);
 }
 
-static void run_deferred(struct body *f, const struct deferred *deferred)
+static void run_defers(struct body *f, const struct block *outer);
+
+/* What the block defers itself runs at its end. */
+static void run_block(struct body *f, const struct deferred *deferred)
 {
-	if (!deferred->is_reached)
+	const struct block *outer = f->in_defer;
+	const struct block *block = deferred->block;
+	f->in_defer = block;
+	lower_block(f, block);
+	if (is_live(f))
+		run_defers(f, block);
+	f->in_defer = outer;
+}
+
+static void run_deferred(struct body *f, uint32_t index)
+{
+	struct deferred deferred = f->defers.data[index];
+	if (!deferred.is_reached)
 		return;
-	uint32_t run = new_block(f), next = new_block(f);
-	ir_ref flag = load_word(f, deferred->flag_slot, IR_I32);
-	branch(f, flag, run, next, IR_LIKELY_TRUE);
+	uint32_t head = new_block(f), run = new_block(f), next = new_block(f);
+	forget_facts(f, NULL);
+	jump_to(f, head);
+	start_block(f, head);
+	ir_ref count = load_word(f, deferred.count_slot, IR_I32);
+	branch(f, count, run, next, IR_LIKELY_TRUE);
 	start_block(f, run);
-	lower_block(f, deferred->block);
-	jump_to(f, next);
+	store_word(f, deferred.count_slot, IR_I32,
+		   emit_folded(f, IR_SUB, IR_I32, count, const32(f, 1)));
+	run_block(f, &deferred);
+	jump_to(f, deferred.is_repeated ? head : next);
 	start_block(f, next);
+}
+
+/* Those that stand in one block of a defer, or in none; the last one first. */
+static void run_defers(struct body *f, const struct block *outer)
+{
+	for (uint32_t i = f->defers.len; i-- > 0;)
+		if (f->defers.data[i].outer == outer)
+			run_deferred(f, i);
 }
 
 void finish_exit(struct body *f)
@@ -180,8 +308,7 @@ void finish_exit(struct body *f)
 		return;
 	f->has_defer = false; // a deferred block cannot leave by return
 	start_block(f, f->exit_block);
-	for (uint32_t i = f->defers.len; i-- > 0;)
-		run_deferred(f, &f->defers.data[i]);
+	run_defers(f, NULL);
 	f->b.where = f->decl->name_where;
 	uint32_t thrown = new_block(f), normal = new_block(f);
 	ir_ref word = load_word(f, f->code_slot, IR_I64);
@@ -198,15 +325,27 @@ void finish_exit(struct body *f)
 
 /* ---- statements ---- */
 
+static void leave_function(struct body *f)
+{
+	if (f->has_defer)
+		jump_to(f, f->exit_block);
+	else
+		pass_on(f);
+}
+
 /* To the innermost handler, or out of the function. */
 static void raise(struct body *f)
 {
 	if (f->tries)
 		jump_to(f, f->tries->handler);
-	else if (f->has_defer)
-		jump_to(f, f->exit_block);
 	else
-		pass_on(f);
+		leave_function(f);
+}
+
+void leave_in_panic(struct body *f)
+{
+	store_word(f, code_slot(f), IR_I64, const64(f, PANIC_FLAG));
+	leave_function(f);
 }
 
 void lower_throw(struct body *f, struct stmt *stmt)
@@ -214,15 +353,33 @@ void lower_throw(struct body *f, struct stmt *stmt)
 	ir_ref code = to_register(f, lower_value(f, stmt->expr), IR_I32, false);
 	f->b.where = stmt->where;
 	ir_ref word = to_register(f, code, IR_I64, false);
-	word = ir_emit(&f->b, IR_OR, IR_I64, word, const64(f, ERROR_FLAG));
+	uint64_t flags = ERROR_FLAG;
+	if (f->target == IR_TARGET_HOST)
+		flags |= throw_site(f, stmt->where);
+	word = ir_emit(&f->b, IR_OR, IR_I64, word, const64(f, flags));
 	store_word(f, code_slot(f), IR_I64, word);
 	raise(f);
+}
+
+/* What comes to a handler may be a panic of a function that the try called. */
+static void let_panic_pass(struct body *f, uint32_t slot)
+{
+	uint32_t panic = new_block(f), thrown = new_block(f);
+	ir_ref word = load_word(f, slot, IR_I64);
+	ir_ref flag = ir_emit(&f->b, IR_AND, IR_I64, word, const64(f, PANIC_FLAG));
+	branch(f, ir_emit(&f->b, IR_NE, IR_I32, flag, const64(f, 0)), panic, thrown,
+	       IR_LIKELY_FALSE);
+	start_block(f, panic);
+	leave_function(f);
+	start_block(f, thrown);
 }
 
 /* The handler: the first catch with the code, or the only one left that takes any. */
 static void lower_catches(struct body *f, struct stmt *stmt, uint32_t done)
 {
 	uint32_t slot = code_slot(f);
+	if (f->target == IR_TARGET_BPF && fn_may_panic(f->lw, f->decl))
+		let_panic_pass(f, slot);
 	ir_ref code = to_register(f, load_word(f, slot, IR_I64), IR_I32, false);
 	for (uint32_t i = 0; i < stmt->attempt.catches.len; i++) {
 		const struct catch_arm *arm = &stmt->attempt.catches.data[i];
@@ -261,12 +418,18 @@ void lower_try(struct body *f, struct stmt *stmt)
 
 void lower_defer(struct body *f, struct stmt *stmt)
 {
-	/* They were collected in source order, and statements are lowered in that order too. */
-	while (f->defers.data[f->next_defer].block != stmt->block)
-		f->next_defer++;
-	struct deferred *deferred = &f->defers.data[f->next_defer];
+	uint32_t i = 0;
+	while (f->defers.data[i].block != stmt->block)
+		i++;
+	struct deferred *deferred = &f->defers.data[i];
 	deferred->is_reached = true;
-	store_word(f, deferred->flag_slot, IR_I32, const32(f, 1));
+	deferred->is_repeated = f->loop != NULL;
+	deferred->outer = f->in_defer;
+	ir_ref count = const32(f, 1);
+	if (deferred->is_repeated)
+		count = ir_emit(&f->b, IR_ADD, IR_I32, load_word(f, deferred->count_slot, IR_I32),
+				count);
+	store_word(f, deferred->count_slot, IR_I32, count);
 }
 
 /* ---- calls ---- */

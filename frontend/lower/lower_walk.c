@@ -20,7 +20,9 @@ static void walk_expr(const struct walk *w, struct expr *expr)
 		walk_expr(w, expr->binary.right);
 		break;
 	case EXPR_CALL:
-		if (expr->call.callee->kind == EXPR_FIELD)
+		if (!expr->call.target)
+			walk_expr(w, expr->call.callee);
+		else if (expr->call.callee->kind == EXPR_FIELD)
 			walk_expr(w, expr->call.callee->field.base);
 		walk_list(w, &expr->call.args);
 		break;

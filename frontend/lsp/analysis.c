@@ -15,12 +15,16 @@ static void fill_target(struct target_info *target, const struct lsp_options *op
 {
 	target->kernel = options->kernel;
 	target->open_btf = options->open_btf;
+	target->open_modules = options->open_modules;
 	target->btf_owner = options->btf_owner;
 	target->prelude = ks_find_shipped_text("prelude.kh");
 	target->program_kind_at = kernel_program_kind_at;
 	target->map_kind_at = kernel_map_kind_at;
 	target->ctx_field_at = kernel_ctx_field_at;
 	target->find_helper = kernel_find_helper;
+	target->find_kfunc = kernel_find_kfunc;
+	target->helper_name = kernel_helper_name;
+	target->arch = options->arch;
 }
 
 /* Diagnostics that need code. */

@@ -178,7 +178,8 @@ static void add_names(struct list *l, struct analysis *a, uint32_t offset, bool 
 	for (uint32_t i = 0; a->prelude && i < a->prelude->decls.len; i++)
 		add_top(l, a, a->prelude->decls.data[i]);
 	for (uint32_t i = 0; (k = kernel_program_kind_at(i)); i++)
-		add_item(l, k->context, ITEM_STRUCT, "program context", NULL);
+		if (*k->context)
+			add_item(l, k->context, ITEM_STRUCT, "program context", NULL);
 	add_words(l);
 	if (wants_helpers)
 		add_helpers(l, a);
@@ -207,7 +208,9 @@ static void add_headers(struct list *l)
 static void add_members_of(struct list *l, struct analysis *a, const struct type *t)
 {
 	if (t->kind == TYPE_MAP) {
-		add_methods(l, "map.");
+		char family[33];
+		for (const char *at = NULL; map_method_family(t->map.kind, &at, family);)
+			add_methods(l, strcat(family, "."));
 		return;
 	}
 	if (t->kind == TYPE_ENTRY)

@@ -75,14 +75,70 @@ static const char *helper_signature(struct analysis *a, const struct kernel_help
 	return arena_printf(arena, "%s) -> %s", text, h->info.result);
 }
 
+/* A function of the kernel, from its BTF. */
+static const char *kernel_signature(struct analysis *a, const struct decl *d)
+{
+	struct arena *arena = &a->compile.module;
+	const struct type *t = d->type;
+	const char *text = arena_printf(arena, "extern %s(", name_of(a, d->name));
+
+	for (uint32_t i = 0; i < t->func.param_count; i++) {
+		const struct decl *p = i < d->func.params.len ? d->func.params.data[i] : NULL;
+		text = arena_printf(arena, "%s%s%s%s%s", text, i ? ", " : "",
+				    p && p->name ? name_of(a, p->name) : "",
+				    p && p->name ? ": " : "",
+				    type_or_unknown(a, t->func.params[i]));
+	}
+	if (t->func.result->kind == TYPE_VOID)
+		return arena_printf(arena, "%s)", text);
+	return arena_printf(arena, "%s) -> %s", text, type_or_unknown(a, t->func.result));
+}
+
 static const char *function_detail(struct analysis *a, struct decl *d)
 {
 	const struct kernel_helper *h = kernel_find_helper_row(name_of(a, d->name));
 
 	if (!d->name_where.end && h)
 		return helper_signature(a, h);
+	if (!d->name_where.end && d->type && d->type->kind == TYPE_FUNC)
+		return kernel_signature(a, d);
 	const char *text = declaration_text(a, d);
 	return text ? text : name_of(a, d->name);
+}
+
+/* The declaration with that name at the top level, or of the kernel. */
+static struct decl *find_function(struct analysis *a, const char *name)
+{
+	symbol sym = intern_string(&a->compile.names, name);
+	struct decl *d = map_find_ptr(&a->index.top, sym);
+
+	if (d)
+		return d->kind == DECL_FUNC || d->kind == DECL_EXTERN ? d : NULL;
+	for (uint32_t i = 0; i < a->index.refs.len; i++) {
+		d = a->index.refs.data[i].decl;
+		if (d && d->kind == DECL_EXTERN && d->name == sym)
+			return d;
+	}
+	return NULL;
+}
+
+const char *server_call_text(struct analysis *a, const char *name, const char **text)
+{
+	*text = NULL;
+	for (size_t i = 0; i < sizeof docs / sizeof *docs; i++) {
+		const char *dot = strchr(docs[i].name, '.');
+		if (strcmp(*name == '.' && dot ? dot : docs[i].name, name) != 0)
+			continue;
+		*text = docs[i].text;
+		return docs[i].signature;
+	}
+	if (*name == '.')
+		return NULL;
+	struct decl *d = find_function(a, name);
+	if (d)
+		return server_detail(a, d);
+	const struct kernel_helper *h = kernel_find_helper_row(name);
+	return h ? helper_signature(a, h) : NULL;
 }
 
 static const char *constant_detail(struct analysis *a, const struct decl *d)
@@ -198,6 +254,8 @@ static void add_helper_facts(struct analysis *a, const struct decl *d, struct bu
 {
 	const struct kernel_helper *h = kernel_find_helper_row(name_of(a, d->name));
 
+	if (!h && !d->name_where.end)
+		buf_add_text(out, "\n\nA function of the kernel, as its BTF describes it.");
 	if (!h)
 		return;
 	buf_printf(out, "\n\nBPF helper %u, ", h->info.id);
@@ -222,7 +280,7 @@ static void add_field_facts(const struct decl *d, struct buf *out)
 		return;
 	}
 	buf_printf(out, "\n\nField of `%s`, offset %u, %s; ", row->context, row->offset,
-		   row->can_write ? "may be written" : "read only");
+		   row->writers ? "may be written" : "read only");
 	add_version(out, "since", kernel_ctx_field_version(row));
 	buf_add_text(out, ".");
 }

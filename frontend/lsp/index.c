@@ -114,6 +114,8 @@ static void walk_struct(struct index *x, struct expr *e)
 	walk_type(x, e->literal.node);
 	for (uint32_t i = 0; i < e->literal.fields.len; i++) {
 		struct field_init *f = &e->literal.fields.data[i];
+		if (!f->where.end) // a default, which stands in the struct
+			continue;
 		struct decl *d = f->field ? f->field : field_of(e->type, f->name);
 		add_ref(x, f->where, d, d ? d->type : NULL, false);
 		walk_expr(x, f->value);

@@ -8,30 +8,6 @@
 #include "frontend/lsp/server.h"
 #include "frontend/syntax/format.h"
 
-/* Whether `text` parses to the tree of `module` and has the comments of its file. */
-static bool is_same(struct compile *compile, const struct module *module, const struct buf *text)
-{
-	struct buf before, after;
-	struct source_file *file =
-		source_add(&compile->sources, module->file->path, text->data, (uint32_t)text->len);
-
-	if (!file)
-		return false;
-	const struct module *again = parse_file(compile, file);
-	if (compile->diags.errors)
-		return false;
-	buf_init(&before);
-	buf_init(&after);
-	ast_print_module(compile, module, &before);
-	ast_print_module(compile, again, &after);
-	bool same = before.len == after.len &&
-		    (!before.len || !memcmp(before.data, after.data, before.len)) &&
-		    format_same_comments(module->file->text, text->data);
-	buf_fini(&before);
-	buf_fini(&after);
-	return same;
-}
-
 static void put_edit(const struct source_map *sources, const struct source_file *file,
 		     const struct buf *text, struct buf *out)
 {
@@ -63,8 +39,7 @@ void server_formatting(struct server *s, const struct json *params, struct buf *
 		s->error = "a file with mistakes in its syntax is not formatted";
 	} else {
 		format_module(&compile, m, &text);
-		buf_add_text(&text, "");
-		if (is_same(&compile, m, &text))
+		if (format_keeps_program(&compile, m, &text))
 			put_edit(&compile.sources, file, &text, out);
 		else
 			s->error = "formatting would change the program; nothing was done";

@@ -3,6 +3,7 @@
 #ifndef KS_LSP_LSP_H
 #define KS_LSP_LSP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct btf; // btf/btf.h
@@ -12,7 +13,9 @@ struct lsp_options {
 	uint32_t folder_count;
 	uint32_t kernel; // release that eBPF code is checked for
 	/* The kernel's types, as in struct target_info; may be called often and gives the same always. */
+	const struct arch_info *arch; // NULL when the machine is not known
 	const struct btf *(*open_btf)(void *owner);
+	bool (*open_modules)(void *owner, const struct btf *btf);
 	void *btf_owner;
 };
 

@@ -29,32 +29,93 @@ static bool put_included(struct server *s, const struct document *doc, uint32_t 
 	return false;
 }
 
+/* Members of a type of the kernel, one on a line. The line of `member`, from 0, goes to *line. */
+static void put_members(struct analysis *a, const struct decl *d, const struct decl *member,
+			uint32_t *line, struct buf *text)
+{
+	const decl_list *members =
+		d->kind == DECL_ENUM ? &d->enumeration.constants : &d->type->record.fields;
+
+	for (uint32_t i = 0; i < members->len; i++) {
+		struct decl *m = members->data[i];
+		if (m == member)
+			*line = 2 + i;
+		if (d->kind == DECL_ENUM)
+			buf_printf(text, "    %s = %lld,\n",
+				   intern_text(&a->compile.names, m->name),
+				   (long long)m->constant.value);
+		else if (m->field.bit_width)
+			buf_printf(text, "    %s : %u, // offset %u, bit %u\n", server_detail(a, m),
+				   m->field.bit_width, m->field.offset, m->field.bit_offset);
+		else
+			buf_printf(text, "    %s, // offset %u\n", server_detail(a, m),
+				   m->field.offset);
+	}
+}
+
 /* A declaration for a type that only the kernel's BTF has, in a file made for it. */
 static void put_kernel_type(struct server *s, struct analysis *a, const struct decl *d,
-			    struct buf *out)
+			    const struct decl *member, struct buf *out)
 {
 	const char *name = intern_text(&a->compile.names, d->name);
 	const struct type *t = d->type;
+	uint32_t line = 1;
 	struct buf text;
 
-	if (d->kind != DECL_STRUCT || !t || t->kind != TYPE_STRUCT || !*name)
+	bool is_type = t && d->type->decl == d &&
+		       (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION || t->kind == TYPE_ENUM);
+	if (!is_type || !*name)
 		return;
 	buf_init(&text);
-	buf_printf(&text, "// %u bytes, from the kernel's BTF.\nstruct %s {\n", t->size, name);
-	for (uint32_t i = 0; i < t->record.fields.len; i++) {
-		struct decl *f = t->record.fields.data[i];
-		buf_printf(&text, "    %s, // offset %u\n", server_detail(a, f), f->field.offset);
-	}
+	buf_printf(&text, "// %u bytes, from the kernel's BTF.\n%s %s {\n", t->size,
+		   t->kind == TYPE_UNION  ? "union"
+		   : t->kind == TYPE_ENUM ? "enum"
+					  : "struct",
+		   name);
+	put_members(a, d, member, &line, &text);
 	buf_add_text(&text, "}\n");
 	const char *path = server_cache(s, arena_printf(&s->scratch, "kernel/%s.kh", name),
 					text.data, text.len);
 	if (path) {
+		uint32_t column = line == 1 ? 7 : 4;
 		buf_add_text(out, "{\"uri\":");
 		text_put_uri(out, path);
-		buf_add_text(out, ",\"range\":{\"start\":{\"line\":1,\"character\":7},\"end\":"
-				  "{\"line\":1,\"character\":7}}}");
+		buf_printf(out,
+			   ",\"range\":{\"start\":{\"line\":%u,\"character\":%u},\"end\":"
+			   "{\"line\":%u,\"character\":%u}}}",
+			   line, column, line, column);
 	}
 	buf_fini(&text);
+}
+
+/* The struct that a field of the kernel belongs to: what the access goes through. */
+static const struct decl *owner_of_field(const struct index *x, const struct index_ref *r)
+{
+	for (uint32_t i = 0; i < x->accesses.len; i++) {
+		const struct expr *e = x->accesses.data[i];
+		const struct type *t = e->field.base->type;
+		if (e->field.name_where.begin != r->where.begin || !t)
+			continue;
+		if (t->kind == TYPE_ENTRY)
+			t = type_entry_value(t);
+		else if (t->kind == TYPE_POINTER)
+			t = t->element;
+		return t->kind == TYPE_STRUCT || t->kind == TYPE_UNION ? t->decl : NULL;
+	}
+	return NULL;
+}
+
+static void put_kernel(struct server *s, struct analysis *a, const struct index_ref *r,
+		       struct buf *out)
+{
+	const struct decl *d = r->decl, *owner = d;
+
+	if (d->kind == DECL_FIELD)
+		owner = owner_of_field(&a->index, r);
+	else if (d->kind == DECL_ENUM_CONST)
+		owner = d->constant.parent;
+	if (owner)
+		put_kernel_type(s, a, owner, owner == d ? NULL : d, out);
 }
 
 void server_definition(struct server *s, const struct json *params, struct buf *out)
@@ -66,7 +127,7 @@ void server_definition(struct server *s, const struct json *params, struct buf *
 		return;
 	const struct index_ref *r = index_at(&doc->analysis->index, offset);
 	if (r && !server_put_location(s, doc, definition_of(doc->analysis, r), out) && r->decl)
-		put_kernel_type(s, doc->analysis, r->decl, out);
+		put_kernel(s, doc->analysis, r, out);
 }
 
 /* Whether two names mean the same thing. */

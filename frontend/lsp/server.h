@@ -51,6 +51,11 @@ void server_publish(struct server *s, struct document *doc);
 server_answer server_code_actions;
 /* describe.c */
 server_answer server_hover;
+/* signature.c */
+server_answer server_signature;
+/* "name(a: T, b: U) -> R" of something that can be called, by its name; a method as ".name". NULL when there is
+ * none. *text receives what it does, NULL when nothing is known. */
+const char *server_call_text(struct analysis *a, const char *name, const char **text);
 /* A declaration on one line, for lists. */
 const char *server_detail(struct analysis *a, struct decl *d);
 /* navigate.c */

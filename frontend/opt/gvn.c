@@ -19,13 +19,14 @@ enum space {   // versions in a state
 	GLOBALS,
 	VALUES, // map values
 	PACKET,
+	KERNEL, // objects of the kernel
 	CONTEXT,
 	MAPS, // which entries exist
 	SPACE_COUNT
 };
 
 enum { // sets of them, as bits
-	MEMORY = 1u << SLOTS | 1u << GLOBALS | 1u << VALUES | 1u << PACKET,
+	MEMORY = 1u << SLOTS | 1u << GLOBALS | 1u << VALUES | 1u << PACKET | 1u << KERNEL,
 	ALL_SPACES = (1u << SPACE_COUNT) - 1,
 };
 
@@ -149,7 +150,7 @@ static struct place find_place(struct numbering *n, ir_ref address, uint16_t aux
 		return global_place(n, in->index);
 	if (in && in->op == IR_MAP_LOOKUP)
 		return (struct place){.space = VALUES, .is_known = true};
-	if (in && in->op == IR_CTX_LOAD && IR_MEM_SPACE(in->aux) != 0)
+	if (in && ir_is_packet_load(in))
 		return (struct place){.space = PACKET, .is_known = true};
 	switch (IR_MEM_SPACE(aux)) {
 	case IR_SPACE_SLOT:
@@ -160,6 +161,9 @@ static struct place find_place(struct numbering *n, ir_ref address, uint16_t aux
 		return (struct place){.space = VALUES, .is_known = true};
 	case IR_SPACE_PACKET:
 		return (struct place){.space = PACKET, .is_known = true};
+	case IR_SPACE_KERNEL:
+	case IR_SPACE_PROBE:
+		return (struct place){.space = KERNEL, .is_known = true};
 	case IR_SPACE_ANY:
 	case IR_SPACE_COUNT:
 		break;
@@ -196,6 +200,7 @@ static void clobber(struct numbering *n, const struct place *p)
 		raise(n, GLOBALS);
 		raise(n, VALUES);
 		raise(n, PACKET);
+		raise(n, KERNEL);
 	} else if (p->object) {
 		*object_version(n, p) = ++n->next_version;
 		n->touched[p->space] = n->touched_any = n->next_version;
@@ -440,7 +445,8 @@ static uint32_t spaces_written(const struct numbering *n, ir_ref r)
 	static const uint32_t of_hint[IR_SPACE_COUNT] = {
 		[IR_SPACE_ANY] = MEMORY,           [IR_SPACE_SLOT] = 1u << SLOTS,
 		[IR_SPACE_GLOBAL] = 1u << GLOBALS, [IR_SPACE_MAP] = 1u << VALUES,
-		[IR_SPACE_PACKET] = 1u << PACKET,
+		[IR_SPACE_PACKET] = 1u << PACKET,  [IR_SPACE_KERNEL] = 1u << KERNEL,
+		[IR_SPACE_PROBE] = 1u << KERNEL,
 	};
 
 	switch ((enum ir_effect)ir_ops[in->op].effect) {

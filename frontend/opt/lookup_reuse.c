@@ -48,8 +48,7 @@ static bool may_change_key(const struct reuse *u, ir_ref key, ir_ref address)
 		return true;
 	if (w->op == IR_SLOT)
 		return w->index == k->index;
-	return w->op != IR_GLOBAL && w->op != IR_MAP_LOOKUP &&
-	       !(w->op == IR_CTX_LOAD && IR_MEM_SPACE(w->aux) != 0);
+	return w->op != IR_GLOBAL && w->op != IR_MAP_LOOKUP && !ir_is_packet_load(w);
 }
 
 static bool call_may_change(const struct reuse *u, ir_ref r, bool key_in_memory)

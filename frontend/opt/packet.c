@@ -185,7 +185,7 @@ static struct packet_value find_value(const struct packets *p, ir_ref r)
 	const struct ir_insn *in = ir_get(p->fn, r);
 	if (in->type != IR_PTR)
 		return (struct packet_value){0};
-	if (in->op == IR_CTX_LOAD)
+	if (ir_is_packet_load(in))
 		return (struct packet_value){
 			.kind = (uint8_t)IR_MEM_SPACE(in->aux), .base = r, .epoch = p->now[r]};
 	if (in->op == IR_PTRADD)

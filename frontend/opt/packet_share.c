@@ -26,7 +26,7 @@ struct share {
 static bool is_shareable(const struct ir_insn *in)
 {
 	if (in->op == IR_CTX_LOAD)
-		return IR_MEM_SPACE(in->aux) != (enum ir_space)IR_CTX_SCALAR;
+		return ir_is_packet_load(in);
 	return in->op == IR_PTRADD || (ir_ops[in->op].flags & IR_FLAG_CAN_FOLD);
 }
 

@@ -5,8 +5,9 @@
 
 #include "frontend/opt/pass.h"
 
-opt_fn_pass opt_access_check, opt_dce, opt_flow, opt_gvn, opt_inline, opt_licm, opt_loop_bound;
-opt_fn_pass opt_lookup_reuse, opt_mem2reg, opt_simplify;
-opt_module_pass opt_strip;
+opt_fn_pass opt_access_check, opt_dce, opt_flow, opt_frame_align, opt_gvn, opt_inline, opt_licm;
+opt_fn_pass opt_kernel_pointers, opt_loop_bound, opt_lookup_reuse, opt_mem2reg, opt_probe_reads;
+opt_fn_pass opt_simplify, opt_stored_value, opt_unroll;
+opt_module_pass opt_loop_outline, opt_strip;
 
 #endif

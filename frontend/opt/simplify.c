@@ -259,6 +259,53 @@ static ir_ref simplify_ptrdiff(struct simplifier *s, ir_ref r)
 	return IR_REF_NONE;
 }
 
+/* The byte swap that all operands of a phi but constants are, each for the phi alone; 0 when they are not. */
+static enum ir_op swap_of_operands(struct simplifier *s, ir_ref r)
+{
+	const ir_ref *args = ir_args(s->fn, r);
+	enum ir_op op = IR_NONE;
+	for (uint32_t i = 0; i < ir_arg_count(s->fn, r); i++) {
+		uint64_t c;
+		if (simplify_const(s, args[i], &c))
+			continue;
+		const struct ir_insn *in = ir_get(s->fn, args[i]);
+		enum ir_op is = (enum ir_op)in->op;
+		if ((is != IR_BE16 && is != IR_BE32 && is != IR_BE64) || (op && is != op) ||
+		    in->type != ir_get(s->fn, r)->type || !simplify_is_single_use(s, args[i]))
+			return IR_NONE;
+		op = is;
+	}
+	uint64_t most = op == IR_BE16 ? UINT16_MAX : op == IR_BE32 ? UINT32_MAX : UINT64_MAX, c;
+	for (uint32_t i = 0; i < ir_arg_count(s->fn, r); i++)
+		if (simplify_const(s, args[i], &c) && c > most)
+			return IR_NONE;
+	return op;
+}
+
+/* phi(swap x, swap y) is swap(phi(x, y)), which comparisons with constants do without. */
+static ir_ref swap_behind_phi(struct simplifier *s, ir_ref r)
+{
+	struct ir_fn *fn = s->fn;
+	enum ir_op op = swap_of_operands(s, r);
+	enum ir_type type = (enum ir_type)ir_get(fn, r)->type;
+	if (!op)
+		return IR_REF_NONE;
+	ir_ref phi = ir_add_phi(fn, fn->block_of.data[r], type, fn->spans.data[r]);
+	for (uint32_t i = 0; i < ir_arg_count(fn, r); i++) {
+		ir_ref arg = ir_args(fn, r)[i];
+		uint64_t c;
+		ir_ref plain = simplify_const(s, arg, &c)
+				       ? ir_const(fn, type, ir_fold(op, type, type, c, 0))
+				       : simplify_resolve(s, ir_get(fn, arg)->a);
+		ir_args(fn, phi)[i] = plain;
+	}
+	note_known(s, phi);
+	ir_ref at = fn->next.data[r];
+	while (ir_get(fn, at)->op == IR_PHI)
+		at = fn->next.data[at];
+	return simplify_emit(s, at, op, type, phi, IR_REF_NONE);
+}
+
 static ir_ref simplify_phi(struct simplifier *s, ir_ref r)
 {
 	const ir_ref *args = ir_args(s->fn, r);
@@ -269,7 +316,7 @@ static ir_ref simplify_phi(struct simplifier *s, ir_ref r)
 		if (args[i] == r || args[i] == only)
 			continue;
 		if (only)
-			return IR_REF_NONE;
+			return swap_behind_phi(s, r);
 		only = args[i];
 	}
 	return only;

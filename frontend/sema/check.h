@@ -37,8 +37,9 @@ struct handler {
 struct throw_event {
 	const struct handler *handlers; // innermost first
 	span where;
-	bool is_call, is_known; // is_known: the code is constant
-	uint32_t callee;        // index into checker.funcs
+	bool is_call, is_known;        // is_known: the code is constant
+	uint32_t callee;               // index into checker.funcs
+	const struct type *value_type; // call through a function value of that type
 	uint64_t code;
 };
 
@@ -49,20 +50,27 @@ struct escape {
 	uint32_t event; // the first one found that lets it pass; index into throws
 };
 
+/* Something that only some kinds of program may do: use a field of the context, call a helper. */
+struct kind_use {
+	const struct ctx_field *field;    // or
+	const struct helper_info *helper; // or
+	const struct kfunc_info *kfunc;
+	span where;
+	bool is_write, is_reported;
+};
+
 /* What the checker keeps about a function with a body. */
 struct func_info {
 	struct decl *decl;
+	VEC(struct kind_use) kind_uses;
 	VEC(struct call_edge) calls;
 	struct user_reason user_only;
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
+	VEC(const struct decl *) named; // functions that it calls or whose value it takes
+	bool is_damaged;                // parts of the body did not parse
+	bool has_effect;                // it does something besides giving a result
 	bool is_skipped; // attribute that this version cannot compile: body not checked
-};
-
-/* A program handle given to attach or detach that no load() is seen to produce. */
-struct handle_use {
-	const struct decl *local; // NULL: `null` itself
-	span where;
 };
 
 struct loop {
@@ -78,10 +86,10 @@ struct fn_state {
 	struct decl *result_var; // named result, or NULL
 	struct loop *loop;       // innermost
 	struct locals locals;
-	struct map unknown; // symbols already reported as unknown
-	VEC(struct handle_use) handle_uses;
+	struct map unknown;       // symbols already reported as unknown
 	struct handler *handlers; // innermost
 	bool in_defer;
+	bool is_damaged;  // as of the func_info
 	span first_defer; // empty when there is none so far
 };
 
@@ -90,10 +98,24 @@ struct redeclaration {
 	struct decl *first, *second;
 };
 
+/* A map given to dispatch(). */
+struct dispatched {
+	const struct decl *map;
+	span where;
+};
+
+/* The names of a file and of those that it includes. */
+struct space {
+	struct scope scope;
+	struct module *root;
+	struct map seen; // modules whose names are in
+};
+
 /* What has been taken from the kernel's BTF so far. */
 struct kernel_names {
 	const struct btf *btf; // NULL when there is none
 	bool is_opened;
+	bool has_modules;   // those of modules were asked for
 	bool is_broken;     // what was to be opened could not; that was reported
 	struct map types;   // BTF id to type
 	struct map ids;     // DECL_STRUCT or DECL_ENUM to BTF id
@@ -107,18 +129,23 @@ struct checker {
 	struct types *types;
 	const struct target_info *info;
 	struct checked_program *out;
-	struct scope prelude; // built-in functions, contexts, prelude.kh
-	struct scope top;     // the program, all included files
-	decl_list all;        // every top-level declaration, in order
+	struct scope prelude;       // built-in functions, contexts, prelude.kh
+	struct scope *top;          // the file being checked, with what it includes
+	VEC(struct space *) spaces; // the program first, then imported files
+	decl_list all;              // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
-	struct map helpers;    // symbol to DECL_EXTERN made for a BPF helper
-	struct map methods;    // symbol of "ctx.at" to DECL_BUILTIN
-	struct map func_index; // DECL_FUNC to index + 1 into funcs
+	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
+	struct map methods;          // symbol of "ctx.at" to DECL_BUILTIN
+	struct map handler_types;    // function types of handlers
+	struct map module_functions; // symbol to DECL_EXTERN that module code calls
+	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values;        // functions whose value is taken
-	bool has_syntax_errors; // parts are missing: what is unused or not returned is not judged
+	function_values;   // functions whose value is taken
+	expr_list dropped; // calls whose result is not used
+	VEC(struct dispatched) dispatched;
+	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
 
 	struct fn_state fn; // what is being checked now
@@ -133,12 +160,19 @@ struct checker {
 void report_suggestion(struct checker *c, struct diag *d, span where, const struct suggestion *s);
 /* Note at the declaration, when it has a place. */
 void report_declared(struct checker *c, struct diag *d, const struct decl *decl);
+/* A form that cannot be compiled, and not even checked. */
 void report_unavailable(struct checker *c, span where, const char *what);
+/* A form that is checked in full but cannot be compiled: nothing is said before an output needs it. Marks the
+ * function being checked. */
+void note_unavailable(struct checker *c, span where, const char *what);
 /* "expected `want`, found `got`". */
 struct diag *report_mismatch(struct checker *c, span where, const struct type *want,
 			     const struct type *got);
 /* Value of a constant as the author would write it. */
 const char *value_text(struct checker *c, const struct type *type, uint64_t value);
+
+/* Tells how a word of another language is written here. False when it is none such. */
+bool report_foreign(struct checker *c, struct diag *d, span where, const char *word);
 
 enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
 /* What the table says about a name, or NULL. */
@@ -159,6 +193,13 @@ static inline struct expr *fail(struct checker *c, struct expr *e)
 	return e;
 }
 
+/* The function being checked does something besides giving a result. */
+static inline void note_effect(struct checker *c)
+{
+	if (c->fn.decl)
+		c->funcs.data[c->fn.number].has_effect = true;
+}
+
 /* ---- names (resolve.c) ---- */
 
 /* Puts the top-level declarations of all included files into the scopes and lists. */
@@ -171,6 +212,13 @@ struct decl *find_name(struct checker *c, symbol name);
 struct decl *resolve_helper(struct checker *c, symbol name);
 /* Type from text such as "u32", "*u8", "xdp_action", as tables write it. */
 struct type *resolve_type_text(struct checker *c, const char *text);
+/* What `name` of an imported file means; counts the use. NULL after a diagnostic. */
+struct decl *resolve_imported(struct checker *c, struct decl *import, symbol name, span where);
+/* Makes `import.name` an EXPR_NAME with its declaration, NULL after a diagnostic. False when e is
+ * something else. */
+bool take_imported(struct checker *c, struct expr *e);
+/* The import of a Python file whose member e names, or NULL. */
+struct decl *find_python(struct checker *c, const struct expr *e);
 /* Compares the declarations that were given twice. */
 void resolve_check_redeclarations(struct checker *c);
 /* Makes a declaration without source text. */
@@ -182,8 +230,34 @@ struct decl *kernel_find_type(struct checker *c, symbol name);
 /* Enum constants in capitals. */
 struct decl *kernel_find_constant(struct checker *c, symbol name);
 struct decl *kernel_find_function(struct checker *c, symbol name);
+/* Names of the kernel that are near to one that was not found. */
+void kernel_offer_types(struct checker *c, struct suggestion *s);
+void kernel_offer_constants(struct checker *c, struct suggestion *s);
+/* Type of the functions that a member of a struct of the kernel points at; NULL when it is something else. */
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member);
 /* Gives a struct of the kernel its fields; false for other structs. */
 bool kernel_complete(struct checker *c, struct decl *d);
+/* Parameters and result of a function of the kernel. */
+struct kernel_param {
+	symbol name; // 0: not told
+	struct type *type;
+	uint16_t slot; // of 64 bits, among those of all parameters
+};
+struct kernel_proto {
+	struct kernel_param *params;
+	uint32_t count;
+	uint16_t slots; // of all of them
+	struct type *result;
+};
+/* False when the kernel has none of that name. */
+bool kernel_find_proto(struct checker *c, const char *function, struct kernel_proto *out);
+/* The same of what a typedef of a pointer to a function names. */
+bool kernel_find_typedef_proto(struct checker *c, const char *name, struct kernel_proto *out);
+/* True when the kernel's types are known. */
+bool kernel_has_types(struct checker *c);
+bool kernel_has_struct(struct checker *c, const char *name);
+/* Offers the functions (typedefs) whose names begin with `prefix`, without it. */
+void kernel_offer(struct checker *c, struct suggestion *s, const char *prefix, bool typedefs);
 /* True for a struct that the kernel only declares. */
 bool kernel_is_opaque(struct checker *c, const struct decl *d);
 /* True for a struct or enum that comes from the kernel. */
@@ -195,11 +269,36 @@ bool kernel_declares(const struct checker *c, const struct decl *d);
 struct type *check_type(struct checker *c, struct type_node *node);
 /* The same for a type of which there is to be a value. */
 struct type *check_value_type(struct checker *c, struct type_node *node);
-/* The same for a local or a parameter, which may also hold a function. */
-struct type *check_variable_type(struct checker *c, struct type_node *node);
 /* Makes size and layout known. False (with a diagnostic) when there cannot be a value of the type. */
 bool complete_type(struct checker *c, struct type *type, span where);
+
+/* ---- maps (check_map.c, check_map_call.c) ---- */
+
 struct type *check_map_type(struct checker *c, struct type_node *node);
+void check_map(struct checker *c, struct decl *d);
+/* Whether a struct is kept by the kernel or holds such structs. */
+void note_special(struct checker *c, struct decl *record);
+/* False after a diagnostic when the map has no entries `m[k]` for the code being checked. */
+bool check_map_keys(struct checker *c, const struct type *map, span where);
+/* A key of the map. */
+struct expr *check_map_key(struct checker *c, struct expr *key, const struct type *map);
+/* The same for a loop over the map. */
+bool check_map_walk(struct checker *c, const struct type *map, span where);
+/* Why the built-in function may give null; NULL when it is no method of a map or never does. */
+const char *map_null_text(int builtin);
+/* An argument of a method of map `base` by its letter in builtins.def. */
+struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *arg, char letter);
+/* The type of the result of a method by its text there; notes what follows from the call. */
+struct type *map_result(struct checker *c, struct expr *call, const char *result);
+struct expr *check_dispatch(struct checker *c, struct expr *e);
+/* `outer[k] = m`: the map `m` into a map of maps like `inner`. */
+void check_map_put(struct checker *c, struct stmt *s, struct type *inner);
+/* NULL when the argument is the address of such a struct, else what is wanted. */
+const char *special_pointer(struct checker *c, const struct expr *arg, const char *name);
+/* The call of a helper that takes a function; its other arguments were checked. */
+struct expr *check_callback(struct checker *c, struct expr *call);
+/* After all bodies: functions that handle the records of a map because of their names. */
+void find_callbacks(struct checker *c);
 
 /* ---- declarations (check_decl.c) ---- */
 
@@ -247,6 +346,8 @@ bool retype_literal(struct expr *e, struct type *to);
 /* Gives a literal beside an operand of type `other` the type that it has there: that one when it fits, else
  * i32 beside a signed one when that fits, as in C; else it stays. Anything else stays. */
 struct expr *fit_literal(struct checker *c, struct expr *e, struct type *other);
+/* Reports a constant that a bit-field cannot hold, and warns about a value that may lose bits there. */
+void check_bit_value(struct checker *c, const struct expr *e, const struct decl *field);
 /* A condition: bool. */
 struct expr *to_condition(struct checker *c, struct expr *e);
 /* Brings two values to one type by the rules for operands; NULL when they have none in common (no
@@ -268,6 +369,9 @@ struct expr *check_expr(struct checker *c, struct expr *e, struct type *hint);
 struct expr *check_value(struct checker *c, struct expr *e, struct type *hint);
 /* A value of exactly this type. */
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type);
+/* The same for what d is to hold (a function: to return); a report points at d. */
+struct expr *check_as_declared(struct checker *c, struct expr *e, struct type *type,
+			       const struct decl *d);
 struct expr *check_condition(struct checker *c, struct expr *e);
 /* Operators (check_operator.c). */
 struct expr *check_unary(struct checker *c, struct expr *e, struct type *hint);
@@ -277,6 +381,8 @@ void report_operand(struct checker *c, span where, const char *op, const struct 
 /* Warns about a constant divisor 0 and a constant count that is not below the width. */
 void check_right_operand(struct checker *c, enum binary_op op, const struct type *t,
 			 const struct expr *right);
+/* Warns about a checked comparison whose outcome the types and constants in it decide (check_range.c). */
+void check_comparison_range(struct checker *c, const struct expr *e);
 /* Places (check_access.c). */
 struct expr *check_field(struct checker *c, struct expr *e);
 struct expr *check_index(struct checker *c, struct expr *e);
@@ -286,13 +392,20 @@ struct expr *to_index(struct checker *c, struct expr *e);
 bool is_place(const struct expr *e);
 /* Local or parameter that holds the object a place is part of; NULL for other objects. */
 struct decl *place_root(const struct expr *e);
+/* The bit-field that a place is, or NULL. */
+const struct decl *place_bit_field(const struct expr *e);
 /* The entry that a place is part of, or NULL. */
 struct expr *place_entry(struct expr *e);
 /* Field by name; NULL after a diagnostic. `record` is a complete struct or a context. */
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where);
+/* A built-in function that does nothing but give a result (check_unused.c). */
+bool is_pure_builtin(const struct decl *d);
 /* Calls (check_call.c, check_print.c). */
-struct expr *check_call(struct checker *c, struct expr *e);
-void check_print(struct checker *c, struct expr *e);
+/* `first`: the argument where the format or the values begin. */
+struct expr *check_call(struct checker *c, struct expr *e, struct type *hint);
+void check_print(struct checker *c, struct expr *e, uint32_t first);
+/* A call of exit or panic, checked or not. */
+bool never_returns(struct checker *c, const struct expr *e);
 /* match and if (check_match.c). is_value: the context wants a value. *falls: control can go on after it. */
 struct expr *check_match(struct checker *c, struct expr *e, struct type *hint, bool is_value,
 			 bool *falls);
@@ -317,6 +430,10 @@ bool check_try(struct checker *c, struct stmt *s);
 bool check_throw(struct checker *c, struct stmt *s);
 bool check_defer(struct checker *c, struct stmt *s);
 void note_throwing_call(struct checker *c, uint32_t callee, span where);
+/* Values of that function type are called by the runtime, which catches nothing. */
+void note_handler_type(struct checker *c, struct type *type);
+/* A call through a function value of that type. */
+void note_value_call(struct checker *c, const struct type *type, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
 
@@ -329,10 +446,80 @@ void check_nulls(struct checker *c);
 
 /* An attribute that cannot stand before `what` (check_program.c). */
 void report_attribute(struct checker *c, const struct attribute *a, const char *what);
+/* Hook, context and parameters of a program that watches something (check_trace.c). */
+void check_tracer(struct checker *c, struct decl *d);
 /* Target, program kind and signature of a function from its attributes. */
 void check_function_signature(struct checker *c, struct decl *d);
+/* Remembers that the function being checked needs another one. */
+void note_named(struct checker *c, const struct decl *d);
+/* Whether the function being checked may call a function, or hold it as a value. False after a diagnostic. */
+bool check_value_target(struct checker *c, span where, const struct decl *callee);
 /* Records a call for the graph, with the rules for calls across targets. False after a diagnostic. */
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee);
+
+/* ---- what kinds of program may do (check_kinds.c) ---- */
+
+/* An access to a field of a program context; of helpers it counts where programs call them. */
+void note_ctx_access(struct checker *c, const struct ctx_field *field, span where, bool is_write);
+/* The same when the place that is assigned is one. */
+void note_ctx_write(struct checker *c, const struct expr *target);
+/* A method that reads the packet of a context. */
+void note_packet_use(struct checker *c, const struct type *ctx, span where);
+void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where);
+/* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
+void check_program_result(struct checker *c, const struct expr *e);
+/* After all bodies: judges what was noted, for each kind of program that does it. */
+void check_program_kinds(struct checker *c);
+/* "@cgroup("bind4")" */
+const char *kind_text(struct checker *c, const struct program_kind *kind);
+/* "6.12" */
+const char *release_text(struct checker *c, uint32_t release);
+
+/* ---- helpers, kernel-module functions, tests (check_role.c) ---- */
+
+bool is_role_attribute(const char *name);
+void offer_roles(struct suggestion *s);
+/* Gives the function the role and target that a role attribute names. */
+void apply_role(struct checker *c, struct decl *d, const struct attribute *a);
+void check_role_signature(struct checker *c, const struct decl *d);
+/* Whether a function may call another one that is no program. */
+bool may_call(const struct decl *from, const struct decl *to);
+bool is_module_code(const struct checker *c);
+/* False after a diagnostic where kernel-module code uses a variable, config or map. */
+bool check_shared_use(struct checker *c, span where, const struct decl *d);
+/* The function of the kernel that module code means by a name, or NULL. */
+struct decl *find_module_function(struct checker *c, symbol name);
+/* A call of it. */
+struct expr *check_kernel_call(struct checker *c, struct expr *e, struct decl *d);
+
+/* ---- impl (check_impl.c) ---- */
+
+/* Gives the functions of an impl their scope; when names are collected. */
+void add_operations(struct checker *c, struct decl *d);
+void check_impl(struct checker *c, struct decl *d);
+
+/* ---- life of objects (check_alloc.c) ---- */
+
+struct expr *check_new(struct checker *c, struct expr *e);
+/* `delete` of what a pointer points at; false when it cannot be deleted. */
+bool check_delete_object(struct checker *c, const struct stmt *s);
+/* Reports a returned value that holds the address of a local. */
+void check_returned_address(struct checker *c, const struct expr *e);
+
+/* ---- test() (check_test.c) ---- */
+
+/* Its second argument. */
+struct expr *check_test_context(struct checker *c, struct expr *e);
+/* False after a diagnostic outside of @test functions. */
+bool check_test_place(struct checker *c, const struct expr *e);
+
+/* ---- functions of the kernel that eBPF calls (check_kfunc.c) ---- */
+
+/* A call of an extern that is no BPF helper. */
+struct expr *check_kfunc_call(struct checker *c, struct expr *e, struct decl *d);
+/* The parameter may be null. */
+bool kfunc_param_takes_null(struct checker *c, const struct decl *kfunc, uint32_t index);
 
 /* ---- tail calls (check_tail.c) ---- */
 
@@ -343,7 +530,14 @@ bool check_tail_call(struct checker *c, const struct expr *call, const struct de
 /* Notes a use of something that exists in userspace only / in eBPF only; false after a diagnostic. */
 bool use_user_only(struct checker *c, span where, const char *what);
 bool use_bpf_only(struct checker *c, span where, const char *what);
-/* After all bodies: reach of eBPF, recursion, unused functions. */
+/* After all bodies: reach of eBPF, recursion. */
 void check_call_graph(struct checker *c);
+/* Last of all: marks the functions that need one that cannot be compiled. */
+void spread_unavailable(struct checker *c);
+
+/* ---- what is not used (check_unused.c) ---- */
+
+/* After all bodies: functions, parameters and results. */
+void check_unused(struct checker *c);
 
 #endif

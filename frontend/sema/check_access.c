@@ -27,7 +27,7 @@ bool is_place(const struct expr *e)
 		if (outer->type->kind == TYPE_ENTRY)
 			return true;
 	if (e->kind == EXPR_FIELD)
-		return !type_is_ctx_pointer(e->field.base->type);
+		return !type_has_rows(e->field.base->type);
 	if (e->kind == EXPR_INDEX)
 		return e->index.base->type->kind == TYPE_POINTER;
 	if (e->kind == EXPR_UNARY)
@@ -50,6 +50,13 @@ struct decl *place_root(const struct expr *e)
 	return d->kind == DECL_LOCAL || d->kind == DECL_PARAM ? d : NULL;
 }
 
+const struct decl *place_bit_field(const struct expr *e)
+{
+	const struct decl *f = e->kind == EXPR_FIELD ? e->field.decl : NULL;
+
+	return f && f->kind == DECL_FIELD && f->field.bit_width ? f : NULL;
+}
+
 struct expr *place_entry(struct expr *e)
 {
 	for (; e && e->type; e = outer_place(e))
@@ -60,16 +67,13 @@ struct expr *place_entry(struct expr *e)
 
 /* ---- fields ---- */
 
+enum { LISTED_FIELDS = 8 }; // so few are listed when none is near
+
 struct decl *find_field(struct checker *c, const struct type *record, symbol name, span where)
 {
 	struct decl *f = type_find_field(record, name);
 	const char *text = NAME(c, name);
 
-	if (f && f->field.bit_width) {
-		report_unavailable(c, where,
-				   arena_printf(c->arena, "an access to the bit-field `%s`", text));
-		return NULL;
-	}
 	if (f)
 		return f;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_FIELD, where, TEXT(c, record), text);
@@ -77,6 +81,13 @@ struct decl *find_field(struct checker *c, const struct type *record, symbol nam
 	for (uint32_t i = 0; i < record->record.fields.len; i++)
 		suggestion_offer(&s, NAME(c, record->record.fields.data[i]->name));
 	report_suggestion(c, d, where, &s);
+	if (!s.best && record->record.fields.len && record->record.fields.len <= LISTED_FIELDS) {
+		const char *all = NULL;
+		for (uint32_t i = 0; i < record->record.fields.len; i++)
+			all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+					   NAME(c, record->record.fields.data[i]->name));
+		diag_hint(c->diags, d, "it has %s", all);
+	}
 	if (record->decl)
 		report_declared(c, d, record->decl);
 	return NULL;
@@ -86,9 +97,13 @@ struct decl *find_field(struct checker *c, const struct type *record, symbol nam
 static struct expr *check_qualified(struct checker *c, struct expr *e)
 {
 	struct expr *base = e->field.base;
-	struct decl *d = base->kind == EXPR_NAME ? find_name(c, base->name.name) : NULL;
+	take_imported(c, base);
+	bool is_imported = base->kind == EXPR_NAME && base->name.is_imported;
+	struct decl *d = is_imported               ? base->name.decl
+			 : base->kind == EXPR_NAME ? find_name(c, base->name.name)
+						   : NULL;
 
-	if (base->kind == EXPR_NAME && !d && base->name.name)
+	if (base->kind == EXPR_NAME && !d && base->name.name && !is_imported)
 		d = kernel_find_type(c, base->name.name);
 	if (d && d->kind == DECL_ALIAS) {
 		check_decl(c, d);
@@ -169,9 +184,10 @@ struct expr *check_field(struct checker *c, struct expr *e)
 			   (base->kind == EXPR_NAME && base->name.decl->kind == DECL_CONFIG);
 	e->is_lvalue = is_indirect || base->is_lvalue;
 	if (f->field.ctx) {
-		e->is_lvalue = f->field.ctx->can_write;
+		e->is_lvalue = f->field.ctx->writers != 0;
 		if (!use_bpf_only(c, e->where, "a program context"))
 			return fail(c, e);
+		note_ctx_access(c, f->field.ctx, e->field.name_where, false);
 	}
 	return e;
 }
@@ -213,13 +229,34 @@ static struct expr *check_map_index(struct checker *c, struct expr *e)
 	struct expr *map = e->index.base;
 	const struct type *t = map->type;
 
-	e->index.index = check_as(c, e->index.index, t->map.key);
+	if (!check_map_keys(c, t, e->where)) {
+		check_value(c, e->index.index, NULL);
+		return fail(c, e);
+	}
+	e->index.index = check_map_key(c, e->index.index, t);
 	if (map->kind != EXPR_NAME || e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);
 	if (t->map.kind->shape == MAP_SHAPE_ARRAY &&
 	    !check_index_range(c, e->index.index, t->map.max_entries, t))
 		return fail(c, e);
 	e->type = type_make_entry(c->types, map->name.decl);
+	e->is_lvalue = true;
+	return e;
+}
+
+/* An entry of a map that is itself an entry. */
+static struct expr *check_inner_index(struct checker *c, struct expr *e)
+{
+	struct decl *inner = e->index.base->type->entry_of->map.inner;
+	const struct type *t = inner->type;
+
+	e->index.index = check_as(c, e->index.index, t->map.key);
+	if (e->index.index->type->kind == TYPE_ERROR)
+		return fail(c, e);
+	if (t->map.kind->shape == MAP_SHAPE_ARRAY &&
+	    !check_index_range(c, e->index.index, t->map.max_entries, t))
+		return fail(c, e);
+	e->type = type_make_entry(c->types, inner);
 	e->is_lvalue = true;
 	return e;
 }
@@ -231,8 +268,13 @@ struct expr *check_index(struct checker *c, struct expr *e)
 
 	if (t->kind == TYPE_MAP)
 		return check_map_index(c, e);
-	e->index.index = to_index(c, check_value(c, e->index.index, NULL));
-	if (t->kind == TYPE_ERROR || e->index.index->type->kind == TYPE_ERROR)
+	if (t->kind == TYPE_ENTRY && type_entry_value(t)->kind == TYPE_MAP)
+		return check_inner_index(c, e);
+	e->index.index = check_value(c, e->index.index, NULL);
+	if (t->kind == TYPE_ERROR)
+		return fail(c, e);
+	e->index.index = to_index(c, e->index.index);
+	if (e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);
 	bool is_entry = t->kind == TYPE_ENTRY;
 	if (is_entry)
@@ -248,7 +290,15 @@ struct expr *check_index(struct checker *c, struct expr *e)
 		diag_report(c->diags, D_NOT_INDEXABLE, e->where, TEXT(c, t));
 		return fail(c, e);
 	}
-	if (!check_index_range(c, e->index.index, t->count, t))
+	const struct expr *index = e->index.index;
+	bool is_past_text = t->kind == TYPE_STR && index->is_const && index->value >= t->count &&
+			    !(index->type->is_signed && (int64_t)index->value < 0);
+	if (is_past_text && (is_entry || is_place(base) || base->kind == EXPR_STRING)) {
+		set_const(e, c->types->char_, 0); // behind the end of a text is its end
+		e->is_lvalue = false;
+		return e;
+	}
+	if (!check_index_range(c, index, t->count, t))
 		return fail(c, e);
 	if (base->kind == EXPR_FIELD && base->field.decl->kind == DECL_FIELD &&
 	    base->field.decl->field.ctx && !e->index.index->is_const) {

@@ -53,12 +53,47 @@ static struct expr *check_function_call(struct checker *c, struct expr *e, struc
 		return fail_call(c, e);
 	for (uint32_t i = 0; i < e->call.args.len; i++) {
 		struct expr **arg = &e->call.args.data[i];
-		*arg = check_as(c, *arg, d->type->func.params[i]);
+		*arg = i < d->func.params.len ? check_as_declared(c, *arg, d->type->func.params[i],
+								  d->func.params.data[i])
+					      : check_as(c, *arg, d->type->func.params[i]);
 	}
 	return e;
 }
 
 /* ---- BPF helpers ---- */
+
+/* A text, array or struct stands for its address, as in C; also a text that is written out. */
+static struct expr *address_of_object(struct checker *c, struct expr *arg)
+{
+	bool is_text = arg->kind == EXPR_STRING;
+
+	if (!type_is_aggregate(arg->type) || (!is_text && !is_place(arg)) || place_entry(arg))
+		return arg;
+	struct decl *root = is_text ? NULL : place_root(arg);
+	if (root)
+		root->variable.is_address_taken = true;
+	struct expr *e = ARENA_NEW(c->arena, struct expr);
+	e->kind = EXPR_UNARY;
+	e->where = arg->where;
+	e->unary.op = UNARY_ADDR;
+	e->unary.operand = arg;
+	e->type = type_make_pointer(c->types, arg->type);
+	return e;
+}
+
+/* The context of the program, or of one that calls this function. */
+static bool is_context_pointer(const struct checker *c, const struct expr *arg)
+{
+	const struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
+	const struct type *t = arg->type;
+
+	if (type_has_rows(t))
+		return true;
+	bool is_param = d && d->kind == DECL_PARAM && t->kind == TYPE_POINTER &&
+			type_is_kernel(t->element) && c->fn.decl;
+	return is_param && (!c->fn.decl->func.program || (d->variable.source == SOURCE_CONTEXT &&
+							  c->fn.decl->func.params.len == 1));
+}
 
 static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char letter,
 				     const char *name)
@@ -70,11 +105,15 @@ static struct expr *check_helper_arg(struct checker *c, struct expr *arg, char l
 	arg = check_expr(c, arg, NULL);
 	if (letter == 'm') {
 		want = arg->type->kind == TYPE_MAP ? NULL : "a map";
+	} else if (letter == 'f') {
+		return arg; // judged with the arguments before it
+	} else if (letter == 'l' || letter == 't') {
+		want = special_pointer(c, arg, letter == 'l' ? "bpf_spin_lock" : "bpf_timer");
 	} else {
 		arg = to_value(c, arg);
 		if (letter == 'c')
-			want = type_is_ctx_pointer(arg->type) ? NULL : "the program's context";
-		else
+			want = is_context_pointer(c, arg) ? NULL : "the program's context";
+		else if ((arg = address_of_object(c, arg))->type->kind != TYPE_ERROR)
 			want = arg->type->kind == TYPE_POINTER ? NULL : "a pointer";
 	}
 	if (!want || arg->type->kind == TYPE_ERROR)
@@ -90,18 +129,18 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 
 	e->call.target = d;
 	e->call.callee->type = d->type;
-	if (!h) {
-		report_unavailable(
-			c, e->where,
-			arena_printf(c->arena, "a call of the kernel function `%s`", name));
-		return fail_call(c, e);
-	}
+	note_effect(c);
+	if (!h)
+		return check_kfunc_call(c, e, d);
 	if (!use_bpf_only(c, e->where, arena_printf(c->arena, "the BPF helper `%s`", name)) ||
 	    !check_count(c, e, name, (uint32_t)strlen(h->args), d))
 		return fail_call(c, e);
 	e->type = d->type->func.result;
+	note_helper_call(c, h, e->where);
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
+	if (strchr(h->args, 'f'))
+		return check_callback(c, e);
 	return e;
 }
 
@@ -128,7 +167,10 @@ static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 
 static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 {
-	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+	take_imported(c, arg);
+	struct decl *d = arg->kind != EXPR_NAME  ? NULL
+			 : arg->name.is_imported ? arg->name.decl
+						 : find_name(c, arg->name.name);
 
 	if (d && d->kind == DECL_FUNC) {
 		check_decl(c, d);
@@ -143,24 +185,6 @@ static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 	return check_as(c, arg, c->types->program_ref);
 }
 
-/* Remembers a handle that may never have been loaded; judged when the function is known. */
-static struct expr *check_handle_arg(struct checker *c, struct expr *arg)
-{
-	arg = check_as(c, arg, c->types->program_handle);
-	const struct expr *source = arg->kind == EXPR_CONVERT ? arg->convert.operand : arg;
-	struct handle_use use = {NULL, arg->where};
-	if (source->kind == EXPR_NAME && source->name.decl &&
-	    source->name.decl->kind == DECL_LOCAL) {
-		const struct expr *init = source->name.decl->variable.init;
-		if (init && !init->is_const)
-			return arg;
-		use.local = source->name.decl;
-	} else if (source->kind != EXPR_NULL)
-		return arg;
-	vec_push(c->arena, &c->fn.handle_uses, use);
-	return arg;
-}
-
 /* An argument of ntoh*: be or unsigned of that size. hton*: unsigned. */
 static struct expr *check_order_arg(struct checker *c, struct expr *arg, uint32_t size,
 				    bool takes_be)
@@ -173,21 +197,191 @@ static struct expr *check_order_arg(struct checker *c, struct expr *arg, uint32_
 	return convert_to(c, arg, number);
 }
 
-static struct expr *check_builtin_arg(struct checker *c, struct expr *arg, char letter)
+/* The impl block that an argument names. */
+static struct expr *check_impl_arg(struct checker *c, struct expr *arg)
+{
+	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+
+	if (d && d->kind == DECL_IMPL) {
+		check_decl(c, d);
+		d->use_count++;
+		arg->name.decl = d;
+		arg->type = c->types->void_;
+		return d->type->kind == TYPE_ERROR ? fail(c, arg) : arg;
+	}
+	arg = check_expr(c, arg, NULL);
+	if (arg->type->kind != TYPE_ERROR)
+		diag_report(c->diags, D_NOT_AN_IMPL, arg->where);
+	return fail(c, arg);
+}
+
+/* Name of a field, which the type need not have, or names with dots between them. */
+static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
+{
+	const struct expr *e = arg;
+
+	arg->type = c->types->void_;
+	while (e->kind == EXPR_FIELD && !e->field.arrow)
+		e = e->field.base;
+	if (e->kind == EXPR_NAME)
+		return arg;
+	diag_report(c->diags, D_EXPECTED, arg->where, "the name of a field",
+		    expr_kind_name(arg->kind));
+	return fail(c, arg);
+}
+
+/* A type that the kernel may lack: unknown names are fine. */
+static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
+{
+	if (arg->kind == EXPR_NAME && !type_find_named(c->types, arg->name.name) &&
+	    !scope_find(c->top, arg->name.name) && !kernel_find_type(c, arg->name.name)) {
+		arg->type = c->types->void_;
+		return arg;
+	}
+	return check_type_arg(c, arg);
+}
+
+/* A constant of an enum of the kernel. */
+static struct expr *check_kernel_constant_arg(struct checker *c, struct expr *arg)
+{
+	arg = check_expr(c, arg, NULL);
+	const struct decl *d = arg->kind == EXPR_NAME    ? arg->name.decl
+			       : arg->kind == EXPR_FIELD ? arg->field.decl
+							 : NULL;
+	if (arg->type->kind == TYPE_ERROR)
+		return arg;
+	if (d && d->kind == DECL_ENUM_CONST && kernel_declares(c, d->constant.parent))
+		return arg;
+	diag_report(c->diags, D_EXPECTED, arg->where, "a constant of an enum of the kernel",
+		    expr_kind_name(arg->kind));
+	return fail(c, arg);
+}
+
+static struct type *counter_options(struct checker *c)
+{
+	struct decl *d = scope_find(&c->prelude, intern_string(&c->compile->names, "perf_options"));
+
+	return d && d->kind == DECL_STRUCT ? d->type : NULL;
+}
+
+/* A literal must say what is counted, and where. */
+static struct expr *check_counter_options(struct checker *c, struct expr *arg)
+{
+	static const char *const needed[] = {"perf_type", "perf_config"};
+	struct type *t = counter_options(c);
+	int64_t pid = -1, cpu = 0;
+
+	arg = check_as(c, arg, t ? t : c->types->error);
+	if (arg->kind != EXPR_STRUCT || arg->type->kind == TYPE_ERROR)
+		return arg;
+	bool is_given[2] = {false, false};
+	for (uint32_t i = 0; i < arg->literal.fields.len; i++) {
+		const struct field_init *init = &arg->literal.fields.data[i];
+		const char *name = NAME(c, init->field->name);
+		for (int k = 0; k < 2; k++)
+			is_given[k] = is_given[k] || !strcmp(name, needed[k]);
+		if (!strcmp(name, "pid"))
+			pid = init->value->is_const ? (int64_t)init->value->value : 0;
+		if (!strcmp(name, "cpu"))
+			cpu = init->value->is_const ? (int64_t)init->value->value : 0;
+	}
+	for (int k = 0; k < 2; k++)
+		if (!is_given[k])
+			diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+				    arena_printf(c->arena, "`%s` must be given", needed[k]));
+	if (pid == -1 && cpu == -1)
+		diag_report(c->diags, D_COUNTER_OPTION, arg->where,
+			    "every process on every processor cannot be counted at once: `pid` or "
+			    "`cpu` must be another number than -1");
+	return arg;
+}
+
+/* Type of a variable, or of a literal, that is not checked yet. */
+static const struct type *type_ahead(struct checker *c, const struct expr *e)
+{
+	bool is_named = e->kind == EXPR_STRUCT && e->literal.node &&
+			e->literal.node->kind == TYPE_NODE_NAME;
+	symbol name = is_named               ? e->literal.node->named.name
+		      : e->kind == EXPR_NAME ? e->name.name
+					     : 0;
+	const struct decl *d = name ? find_name(c, name) : NULL;
+
+	if (d && (d->kind == DECL_STRUCT || d->kind == DECL_GLOBAL))
+		check_decl(c, (struct decl *)d);
+	return d && d->check_state == 2 ? d->type : NULL;
+}
+
+/* attach() and detach() of performance counters are functions of their own. */
+static struct decl *choose_overload(struct checker *c, const struct expr *e, struct decl *d)
+{
+	int id = d->builtin.id;
+	uint32_t at = id == BUILTIN_ATTACH;
+	const struct type *t =
+		(id == BUILTIN_ATTACH || id == BUILTIN_DETACH) && at < e->call.args.len
+			? type_ahead(c, e->call.args.data[at])
+			: NULL;
+
+	if (!t || t != (at ? counter_options(c) : c->types->perf_attachment))
+		return d;
+	const char *name = at ? "attach counter" : "detach counter";
+	return scope_find(&c->prelude, intern_string(&c->compile->names, name));
+}
+
+static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
+{
+	arg = check_value(c, arg, NULL);
+	if (arg->type->kind == TYPE_POINTER || arg->type->kind == TYPE_ERROR)
+		return arg;
+	/* An address out of a register or a context is a number. */
+	return convert_to(c, arg, c->types->u64);
+}
+
+static struct expr *check_builtin_arg(struct checker *c, struct expr *call, struct expr *arg,
+				      char letter)
 {
 	switch (letter) {
+	case 'v':
+	case 'k':
+	case 'R':
+	case 'B':
+	case 'e':
+	case 'C':
+		return check_map_arg(c, call->call.callee->field.base, arg, letter);
 	case 'p':
 		return check_program_arg(c, arg);
 	case 'h':
-		return check_handle_arg(c, arg);
+		return check_as(c, arg, c->types->program_handle);
 	case 'T':
 		return check_type_arg(c, arg);
+	case 'K':
+		return check_maybe_type(c, arg);
+	case 'F':
+		return check_field_name_arg(c, arg);
+	case 'I':
+		return check_impl_arg(c, arg);
+	case 'O':
+		return check_counter_options(c, arg);
+	case 'A':
+		return check_as(c, arg, c->types->perf_attachment);
+	case 'E':
+		return check_kernel_constant_arg(c, arg);
+	case 'P':
+		return check_pointer_arg(c, arg);
+	case 'X':
+		return check_test_context(c, arg);
+	case 'c':
+		return check_condition(c, arg);
 	case 'i':
 		return check_as(c, arg, c->types->i32);
 	case 'w':
 		return check_as(c, arg, c->types->u32);
 	case 'l':
 		return check_as(c, arg, c->types->u64);
+	case 'n':
+		arg = check_value(c, arg, c->types->u64);
+		if (arg->is_const && arg->type->is_signed && (int64_t)arg->value < 0)
+			set_const(arg, c->types->u64, arg->value);
+		return convert_to(c, arg, c->types->u64);
 	case '2':
 		return check_order_arg(c, arg, 2, true);
 	case '4':
@@ -230,7 +424,7 @@ static bool check_builtin_target(struct checker *c, const struct expr *e,
 
 	if (!strchr(row->where, 'b'))
 		return use_user_only(c, e->where, what);
-	if (!strchr(row->where, 'u'))
+	if (!strchr(row->where, 'u') || (is_module_code(c) && !strchr(row->where, 'm')))
 		return use_bpf_only(c, e->where, what);
 	return true;
 }
@@ -244,76 +438,113 @@ static bool has_packet(const struct type *ctx)
 	return false;
 }
 
-static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d)
+/* The type of a call; false after a diagnostic. */
+static bool set_builtin_type(struct checker *c, struct expr *e, const struct builtin_row *row,
+			     struct type *hint)
 {
+	switch (*row->result) {
+	case 'T':
+		e->type = type_make_pointer(c->types, e->call.args.data[0]->type);
+		return true;
+	case 'V':
+		e->type = e->call.args.data[e->call.args.len - 1]->type;
+		return true;
+	case 'S':
+		if (!hint || hint->kind != TYPE_STR) {
+			diag_report(c->diags, D_NEEDS_TYPE, e->where, row->name);
+			return false;
+		}
+		e->type = hint;
+		return true;
+	default:
+		e->type = resolve_type_text(c, row->result);
+		return true;
+	}
+}
+
+static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct decl *d,
+				       struct type *hint)
+{
+	d = choose_overload(c, e, d);
 	const struct builtin_row *row = &builtin_rows[d->builtin.id];
 	const char *params = *row->params == 'x' ? row->params + 1 : row->params;
 
 	e->call.target = d;
 	e->call.callee->type = c->types->void_;
-	if (!check_builtin_target(c, e, row))
+	if (!is_pure_builtin(d))
+		note_effect(c);
+	if (!check_builtin_target(c, e, row) ||
+	    (d->builtin.id == BUILTIN_TEST && !check_test_place(c, e)))
 		return fail_call(c, e);
-	if (*params == '*') {
-		check_print(c, e);
-		e->type = resolve_type_text(c, row->result);
-		return e;
-	}
-	if (!check_count(c, e, row->name, (uint32_t)strlen(params), d))
+	if (*params == 'r')
+		return check_dispatch(c, e);
+	const char *what = find_unavailable(FUNCTION, row->name);
+	if (what)
+		note_unavailable(c, e->where, what);
+	uint32_t fixed = (uint32_t)strcspn(params, "*");
+	bool is_open = params[fixed] == '*' && e->call.args.len >= fixed;
+	if (!is_open && !check_count(c, e, row->name, fixed, d))
 		return fail_call(c, e);
-	for (uint32_t i = 0; i < e->call.args.len; i++)
-		e->call.args.data[i] = check_builtin_arg(c, e->call.args.data[i], params[i]);
-	for (uint32_t i = 0; i < e->call.args.len; i++)
+	for (uint32_t i = 0; i < fixed; i++)
+		e->call.args.data[i] = check_builtin_arg(c, e, e->call.args.data[i], params[i]);
+	if (is_open)
+		check_print(c, e, fixed);
+	for (uint32_t i = 0; i < fixed; i++)
 		if (e->call.args.data[i]->type->kind == TYPE_ERROR)
 			return fail(c, e);
-	if (strcmp(row->result, "T") != 0)
-		e->type = resolve_type_text(c, row->result);
-	else
-		e->type = type_make_pointer(c->types, e->call.args.data[0]->type);
+	bool is_map = params != row->params && e->call.callee->field.base->type->kind == TYPE_MAP;
+	if (is_map)
+		e->type = map_result(c, e, row->result);
+	else if (!set_builtin_type(c, e, row, hint))
+		return fail(c, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
 		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
 	return e;
 }
 
-/* First part of the names in builtins.def of the methods that a type has. */
-static const char *method_family(const struct type *t)
+/* First part of the names in builtins.def of the methods that a type has: the next family from *at on,
+ * which is NULL at first. */
+static bool method_family(const struct type *t, const char **at, char out[32])
 {
-	if (type_is_ctx_pointer(t))
-		return "ctx";
-	return t->kind == TYPE_MAP ? "map" : t->kind == TYPE_STR ? "str" : NULL;
+	bool is_first = !*at;
+
+	if (t->kind == TYPE_MAP)
+		return map_method_family(t->map.kind, at, out);
+	*at = "";
+	strcpy(out, type_is_ctx_pointer(t) ? "ctx" : "str");
+	return is_first && (type_is_ctx_pointer(t) || t->kind == TYPE_STR);
 }
 
-static struct expr *check_method_call(struct checker *c, struct expr *e)
+static struct decl *find_method(struct checker *c, const struct type *t, const char *method)
 {
-	struct expr *callee = e->call.callee;
-	struct expr *base = check_expr(c, callee->field.base, NULL);
-	const char *method = NAME(c, callee->field.name);
+	struct decl *d = NULL;
+	char family[32];
 
-	if (base->type->kind == TYPE_ENTRY)
-		base = to_value(c, base);
-	callee->field.base = base;
-	if (base->type->kind == TYPE_ERROR) {
-		callee->type = base->type;
-		return fail_call(c, e);
+	for (const char *at = NULL; !d && method_family(t, &at, family);) {
+		const char *full = arena_printf(c->arena, "%s.%s", family, method);
+		d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
 	}
-	const char *family = method_family(base->type);
-	const char *full = arena_printf(c->arena, "%s.%s", family ? family : "", method);
-	struct decl *d = map_find_ptr(&c->methods, intern_string(&c->compile->names, full));
-	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
-		d = NULL;
-	if (d)
-		return check_builtin_call(c, e, d);
+	return d;
+}
 
-	callee->type = c->types->error;
-	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
-					TEXT(c, base->type), method);
-	struct suggestion s = suggestion_begin(method);
-	size_t prefix = family ? strlen(family) : 0;
-	for (int i = 0; family && i < BUILTIN_COUNT; i++)
-		if (!strncmp(builtin_rows[i].name, family, prefix) &&
-		    builtin_rows[i].name[prefix] == '.')
-			suggestion_offer(&s, builtin_rows[i].name + prefix + 1);
-	report_suggestion(c, diag, callee->field.name_where, &s);
-	return fail_call(c, e);
+/* Offers the methods of a type; gives all of them as text, NULL when it has none. */
+static const char *offer_methods(struct checker *c, struct suggestion *s, const struct type *t)
+{
+	char family[32];
+	const char *all = NULL;
+
+	for (const char *at = NULL; method_family(t, &at, family);) {
+		size_t len = strlen(family);
+		for (int i = 0; i < BUILTIN_COUNT; i++) {
+			const char *name = builtin_rows[i].name;
+			if (strncmp(name, family, len) != 0 || name[len] != '.')
+				continue;
+			suggestion_offer(s, name + len + 1);
+			all = arena_printf(c->arena, "%s%s`%s`", all ? all : "", all ? ", " : "",
+					   name + len + 1);
+		}
+	}
+	return all;
 }
 
 /* A call through a function value; call.target stays NULL. */
@@ -322,6 +553,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	struct expr *callee = e->call.callee = check_value(c, e->call.callee, NULL);
 	const struct type *t = callee->type;
 
+	note_effect(c);
 	if (t->kind != TYPE_FUNC) {
 		if (t->kind != TYPE_ERROR)
 			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
@@ -336,20 +568,98 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
 	e->type = t->func.result;
+	note_value_call(c, t, e->where);
+	return e;
+}
+
+/* Whether the value or what it points to has a field of that name with a function. */
+static bool holds_function(struct checker *c, const struct type *t, symbol name)
+{
+	if (t->kind == TYPE_ENTRY)
+		t = type_entry_value(t);
+	else if (t->kind == TYPE_POINTER)
+		t = t->element;
+	if (t->kind != TYPE_STRUCT || t->record.is_ctx)
+		return false;
+	if (t->decl)
+		check_decl(c, t->decl);
+	const struct decl *f = type_find_field(t, name);
+	return f && f->type->kind == TYPE_FUNC;
+}
+
+static struct expr *check_method_call(struct checker *c, struct expr *e, struct type *hint)
+{
+	struct expr *callee = e->call.callee;
+	struct expr *base = check_expr(c, callee->field.base, NULL);
+	const char *method = NAME(c, callee->field.name);
+
+	if (holds_function(c, base->type, callee->field.name))
+		return check_value_call(c, e);
+	if (base->type->kind == TYPE_ENTRY)
+		base = to_value(c, base);
+	callee->field.base = base;
+	if (base->type->kind == TYPE_ERROR) {
+		callee->type = base->type;
+		return fail_call(c, e);
+	}
+	struct decl *d = find_method(c, base->type, method);
+	if (d && type_is_ctx_pointer(base->type) && !has_packet(base->type->element))
+		d = NULL;
+	if (d && d->builtin.id == BUILTIN_CTX_AT)
+		note_packet_use(c, base->type->element, callee->field.name_where);
+	if (d)
+		return check_builtin_call(c, e, d, hint);
+
+	callee->type = c->types->error;
+	struct diag *diag = diag_report(c->diags, D_UNKNOWN_METHOD, callee->field.name_where,
+					TEXT(c, base->type), method);
+	struct suggestion s = suggestion_begin(method);
+	const char *all = offer_methods(c, &s, base->type);
+	report_suggestion(c, diag, callee->field.name_where, &s);
+	if (!s.best && all)
+		diag_hint(c->diags, diag, "it has %s", all);
+	return fail_call(c, e);
+}
+
+/* A function of a Python file: takes and gives numbers, bools and strings. Its result is what the place of
+ * the call wants, else i64. */
+static struct expr *check_python_call(struct checker *c, struct expr *e, struct type *hint)
+{
+	struct decl *import = find_python(c, e->call.callee);
+
+	import->use_count++;
+	e->call.callee->type = c->types->void_;
+	if (!use_user_only(c, e->where, "Python"))
+		return fail_call(c, e);
+	for (uint32_t i = 0; i < e->call.args.len; i++) {
+		struct expr *arg = e->call.args.data[i] =
+			check_value(c, e->call.args.data[i], NULL);
+		const struct type *t = arg->type;
+		if (!type_is_integer(t) && t->kind != TYPE_BOOL && t->kind != TYPE_STR &&
+		    t->kind != TYPE_ERROR)
+			diag_report(c->diags, D_PYTHON_VALUE, arg->where, TEXT(c, t));
+	}
+	note_unavailable(c, e->where, "a call of Python");
+	bool is_wanted = hint && (type_is_integer(hint) || hint->kind == TYPE_BOOL ||
+				  hint->kind == TYPE_STR);
+	e->type = is_wanted ? hint : c->types->i64;
 	return e;
 }
 
 /* ---- all of them ---- */
 
-static struct expr *check_named_call(struct checker *c, struct expr *e, struct decl *d)
+static struct expr *check_named_call(struct checker *c, struct expr *e, struct decl *d,
+				     struct type *hint)
 {
 	e->call.callee->name.decl = d;
 	if (d->kind == DECL_BUILTIN)
-		return check_builtin_call(c, e, d);
+		return check_builtin_call(c, e, d, hint);
 	if (d->kind == DECL_FUNC)
 		return check_function_call(c, e, d);
 	if (d->kind == DECL_EXTERN) {
 		check_decl(c, d);
+		if (is_module_code(c) && d->type->kind == TYPE_FUNC)
+			return check_kernel_call(c, e, d);
 		return check_helper_call(c, e, d);
 	}
 	e->call.callee->type = c->types->error;
@@ -367,29 +677,60 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 	return fail_call(c, e);
 }
 
-struct expr *check_call(struct checker *c, struct expr *e)
+bool never_returns(struct checker *c, const struct expr *e)
+{
+	const struct expr *callee = e->kind == EXPR_CALL ? e->call.callee : NULL;
+	const struct decl *d =
+		callee && callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+
+	return d && d->kind == DECL_BUILTIN &&
+	       (d->builtin.id == BUILTIN_EXIT || d->builtin.id == BUILTIN_PANIC);
+}
+
+struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr *callee = e->call.callee;
 
-	if (e->call.arg_names.len) {
-		report_unavailable(c, e->where, "a named argument");
+	bool is_dispatch =
+		callee->kind == EXPR_NAME && !strcmp(NAME(c, callee->name.name), "dispatch");
+	if (e->call.arg_names.len && !is_dispatch) {
+		struct decl *d = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
+		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
+		if (d)
+			d->use_count++;
+		return fail_call(c, e);
+	}
+	if (callee->kind == EXPR_FIELD && find_python(c, callee))
+		return check_python_call(c, e, hint);
+	if (take_imported(c, callee)) {
+		if (callee->name.decl)
+			return check_named_call(c, e, callee->name.decl, hint);
+		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD)
-		return check_method_call(c, e);
+		return check_method_call(c, e, hint);
 	struct decl *local = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
 	bool is_function_value = local &&
 				 (local->kind == DECL_LOCAL || local->kind == DECL_PARAM) &&
 				 local->type->kind == TYPE_FUNC;
 	if (callee->kind != EXPR_NAME || is_function_value)
 		return check_value_call(c, e);
+	if (!local && callee->name.name && is_module_code(c)) {
+		struct decl *kernel = find_module_function(c, callee->name.name);
+		if (kernel)
+			return check_named_call(c, e, kernel, hint);
+	}
 	if (!local && callee->name.name && !resolve_helper(c, callee->name.name) &&
-	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)))
+	    !find_unavailable(FUNCTION, NAME(c, callee->name.name)) &&
+	    !c->info->find_helper(NAME(c, callee->name.name), UINT32_MAX))
 		kernel_find_function(c, callee->name.name);
 	struct decl *d = resolve_name(c, callee->name.name, callee->where);
 	if (!d) {
 		callee->type = c->types->error;
 		return fail_call(c, e);
 	}
-	return check_named_call(c, e, d);
+	/* `bpf_spin_lock` is both, as in C. */
+	struct decl *helper = d->kind == DECL_STRUCT ? resolve_helper(c, callee->name.name) : NULL;
+	return check_named_call(c, e, helper ? helper : d, hint);
 }

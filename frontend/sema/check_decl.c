@@ -111,6 +111,19 @@ static void check_field_names(struct checker *c, const decl_list *fields)
 	}
 }
 
+static void check_bit_field(struct checker *c, struct decl *f)
+{
+	const struct type *t = f->type;
+	uint32_t bits = t->kind == TYPE_BOOL ? 1 : t->size * 8;
+
+	if (!f->field.bit_width || t->kind == TYPE_ERROR ||
+	    ((type_is_integer(t) || t->kind == TYPE_BOOL) && f->field.bit_width <= bits))
+		return;
+	diag_report(c->diags, D_BIT_FIELD_TYPE, f->where, TEXT(c, t),
+		    arena_printf(c->arena, "%u", f->field.bit_width));
+	f->field.bit_width = 0;
+}
+
 static void check_struct(struct checker *c, struct decl *d)
 {
 	if (kernel_complete(c, d))
@@ -122,9 +135,13 @@ static void check_struct(struct checker *c, struct decl *d)
 		struct decl *f = d->record.fields.data[i];
 		f->check_state = 2;
 		f->type = check_value_type(c, f->field.node);
-		if (f->field.bit_width)
-			report_unavailable(c, f->where, "a bit-field");
+		check_bit_field(c, f);
+		if (f->field.init && f->type->kind != TYPE_ERROR) {
+			check_constant_init(c, &f->field.init, f->type, "the default of a field");
+			check_bit_value(c, f->field.init, f);
+		}
 	}
+	note_special(c, d);
 	d->type->record.fields = d->record.fields;
 	if (!type_lay_out(d->type, d->record.is_packed, align)) {
 		diag_report(c->diags, D_TYPE_TOO_LARGE, d->name_where, NAME(c, d->name));
@@ -221,8 +238,10 @@ static bool is_shared_type(const struct type *t)
 {
 	while (t->kind == TYPE_ARRAY)
 		t = t->element;
-	return type_is_aggregate(t) || type_is_integer(t) || t->kind == TYPE_BOOL ||
-	       t->kind == TYPE_BE || t->kind == TYPE_ERROR;
+	if (type_has_special(t))
+		return false;
+	return (type_is_aggregate(t) && !type_has_function(t)) || type_is_integer(t) ||
+	       t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_ERROR;
 }
 
 static void check_global(struct checker *c, struct decl *d)
@@ -236,9 +255,7 @@ static void check_global(struct checker *c, struct decl *d)
 			d->type = d->variable.init->type;
 	}
 	if (!is_shared_type(d->type))
-		report_unavailable(
-			c, d->where,
-			arena_printf(c->arena, "a global variable of type `%s`", TEXT(c, d->type)));
+		diag_report(c->diags, D_SHARED_TYPE, d->where, TEXT(c, d->type));
 }
 
 static void check_config(struct checker *c, struct decl *d)
@@ -256,57 +273,11 @@ static void check_config(struct checker *c, struct decl *d)
 			check_constant_init(c, &f->field.init, f->type,
 					    "the default of a config field");
 		if (!is_shared_type(f->type))
-			report_unavailable(c, f->where,
-					   arena_printf(c->arena, "a config field of type `%s`",
-							TEXT(c, f->type)));
+			diag_report(c->diags, D_SHARED_TYPE, f->where, TEXT(c, f->type));
 	}
 	t->record.fields = d->config.fields;
 	if (!type_lay_out(t, false, 0))
 		diag_report(c->diags, D_TYPE_TOO_LARGE, d->name_where, NAME(c, d->name));
-}
-
-/* ---- maps ---- */
-
-static const struct {
-	const char *name, *kernel_name;
-	uint32_t bits;
-} map_flags[] = {
-#define MAP_FLAG(name, kernel_name, bits) {name, kernel_name, bits},
-#include "frontend/sema/map_flags.def"
-#undef MAP_FLAG
-};
-
-static uint32_t check_map_flag(struct checker *c, const struct expr *e)
-{
-	if (e->kind == EXPR_CALL) {
-		report_unavailable(c, e->where, "the map flag `numa_node`");
-		return 0;
-	}
-	if (e->kind != EXPR_NAME)
-		return 0;
-	const char *text = NAME(c, e->name.name);
-	struct suggestion s = suggestion_begin(text);
-	for (size_t i = 0; i < sizeof map_flags / sizeof *map_flags; i++) {
-		if (!strcmp(map_flags[i].name, text) || !strcmp(map_flags[i].kernel_name, text))
-			return map_flags[i].bits;
-		suggestion_offer(&s, map_flags[i].name);
-	}
-	report_suggestion(c, diag_report(c->diags, D_UNKNOWN_MAP_FLAG, e->where, text), e->where,
-			  &s);
-	return 0;
-}
-
-static void check_map(struct checker *c, struct decl *d)
-{
-	struct type_node *node = d->map.node;
-
-	d->type = c->types->error;
-	for (uint32_t i = 0; i < d->attrs.len; i++)
-		report_attribute(c, &d->attrs.data[i], "a map");
-	for (uint32_t i = 0; i < d->map.flags.len; i++)
-		d->map.flag_bits |= check_map_flag(c, d->map.flags.data[i]);
-	if (node && node->kind == TYPE_NODE_MAP)
-		d->type = node->type = check_map_type(c, node);
 }
 
 /* ---- all of them ---- */
@@ -340,12 +311,12 @@ static void check_by_kind(struct checker *c, struct decl *d)
 		check_function_signature(c, d);
 		break;
 	case DECL_IMPORT:
-		d->type = c->types->error;
-		report_unavailable(c, d->where, "`import`");
+		d->type = c->types->void_;
+		if (d->import.is_python)
+			note_unavailable(c, d->where, "an `import` of Python");
 		break;
 	case DECL_IMPL:
-		d->type = c->types->error;
-		report_unavailable(c, d->name_where, "`impl`");
+		check_impl(c, d);
 		break;
 	case DECL_INCLUDE:
 	case DECL_LOCAL:
@@ -373,12 +344,15 @@ void check_decl(struct checker *c, struct decl *d)
 	if (!enter(c, d->name_where))
 		return;
 	struct fn_state saved = c->fn;
+	struct scope *top = c->top;
 	c->fn = (struct fn_state){0};
+	c->top = d->scope ? d->scope : top;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
 	d->check_state = 1;
 	check_by_kind(c, d);
 	d->check_state = 2;
 	c->fn = saved;
+	c->top = top;
 	leave(c);
 }

@@ -39,7 +39,8 @@ static struct expr *check_enum_constant(struct checker *c, struct expr *e, struc
 
 static struct expr *check_name(struct checker *c, struct expr *e)
 {
-	struct decl *d = resolve_name(c, e->name.name, e->where);
+	struct decl *d =
+		e->name.is_imported ? e->name.decl : resolve_name(c, e->name.name, e->where);
 
 	e->name.decl = d;
 	if (!d)
@@ -56,6 +57,8 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 		check_decl(c, d);
 		e->type = d->type;
 		e->is_lvalue = true;
+		if (!check_shared_use(c, e->where, d))
+			return fail(c, e);
 		if (d->variable.is_local &&
 		    !use_bpf_only(
 			    c, e->where,
@@ -71,14 +74,15 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 		return check_enum_constant(c, e, d);
 	case DECL_MAP:
 	case DECL_CONFIG:
+		if (!check_shared_use(c, e->where, d))
+			return fail(c, e);
+		/* fall through */
 	case DECL_FUNC:
 	case DECL_EXTERN:
 		check_decl(c, d);
 		e->type = d->type;
 		return e;
 	case DECL_IMPORT:
-		check_decl(c, d);
-		return fail(c, e);
 	case DECL_INCLUDE:
 	case DECL_STRUCT:
 	case DECL_ENUM:
@@ -102,6 +106,12 @@ static bool is_integer_or_bool(const struct type *t)
 	return type_is_integer(t) || t->kind == TYPE_BOOL;
 }
 
+/* Numbers become pointers into the kernel only, where a bad one reads as zero. */
+static bool is_kernel_pointer(const struct type *t)
+{
+	return t->kind == TYPE_POINTER && type_is_kernel(t->element);
+}
+
 /* The conversion that `from as to` is; false when there is none. */
 static bool cast_conversion(const struct types *types, const struct type *from,
 			    const struct type *to, enum conversion *out)
@@ -114,6 +124,8 @@ static bool cast_conversion(const struct types *types, const struct type *from,
 	else if (from->kind == TYPE_POINTER && to->kind == TYPE_POINTER)
 		*out = CONV_POINTER;
 	else if (from->kind == TYPE_POINTER && to == types->u64)
+		*out = CONV_POINTER_INT;
+	else if (type_is_integer(from) && from->size == 8 && is_kernel_pointer(to))
 		*out = CONV_POINTER_INT;
 	else
 		return false;
@@ -129,8 +141,8 @@ static struct expr *check_cast(struct checker *c, struct expr *e)
 		return fail(c, e);
 	if (from == to && !type_is_scalar(from))
 		return e->cast.operand;
-	bool is_ctx = type_is_ctx_pointer(from) != type_is_ctx_pointer(to) ||
-		      (type_is_ctx_pointer(from) && from != to);
+	bool is_ctx =
+		type_has_rows(from) != type_has_rows(to) || (type_has_rows(from) && from != to);
 	if ((from != to && !cast_conversion(c->types, from, to, &e->cast.conversion)) || is_ctx) {
 		struct diag *d =
 			diag_report(c->diags, D_CAST, e->where, TEXT(c, from), TEXT(c, to));
@@ -140,6 +152,9 @@ static struct expr *check_cast(struct checker *c, struct expr *e)
 				  "`htons`, `htonl`, `htonll`");
 		return fail(c, e);
 	}
+	if (from->kind != TYPE_POINTER && to->kind == TYPE_POINTER &&
+	    !use_bpf_only(c, e->where, "a number as a pointer into the kernel"))
+		return fail(c, e);
 	e->type = to;
 	if (e->cast.operand->is_const)
 		set_const(e, to,
@@ -149,6 +164,30 @@ static struct expr *check_cast(struct checker *c, struct expr *e)
 }
 
 /* ---- literals of several parts ---- */
+
+/* Fields that the literal leaves out have their defaults. */
+static void add_defaults(struct checker *c, struct expr *e)
+{
+	const decl_list *fields = &e->type->record.fields;
+	uint32_t given = e->literal.fields.len;
+	bool has_defaults = false;
+	struct map seen;
+
+	for (uint32_t i = 0; i < fields->len; i++)
+		has_defaults = has_defaults || fields->data[i]->field.init;
+	if (!has_defaults)
+		return;
+	map_init(&seen, c->arena);
+	for (uint32_t i = 0; i < given; i++)
+		*map_insert(&seen, MAP_PTR(e->literal.fields.data[i].field)) = 1;
+	for (uint32_t i = 0; i < fields->len; i++) {
+		struct decl *f = fields->data[i];
+		if (!f->field.init || map_find(&seen, MAP_PTR(f)))
+			continue;
+		struct field_init init = {.name = f->name, .value = f->field.init, .field = f};
+		vec_push(c->arena, &e->literal.fields, init);
+	}
+}
 
 static struct expr *check_struct_literal(struct checker *c, struct expr *e)
 {
@@ -165,13 +204,19 @@ static struct expr *check_struct_literal(struct checker *c, struct expr *e)
 			f->field = find_field(c, t, f->name, f->where);
 		for (uint32_t j = 0; f->field && j < i; j++)
 			if (e->literal.fields.data[j].field == f->field)
-				diag_report(c->diags, D_DUPLICATE_FIELD, f->where,
-					    NAME(c, f->name));
-		f->value = f->field ? check_as(c, f->value, f->field->type)
+				diag_note(c->diags,
+					  diag_report(c->diags, D_DUPLICATE_FIELD, f->where,
+						      NAME(c, f->name)),
+					  e->literal.fields.data[j].where, "it is given here");
+		f->value = f->field ? check_as_declared(c, f->value, f->field->type, f->field)
 				    : check_value(c, f->value, NULL);
+		if (f->field)
+			check_bit_value(c, f->value, f->field);
 		if (!f->field || f->value->type->kind == TYPE_ERROR)
 			e->type = c->types->error;
 	}
+	if (e->type->kind == TYPE_STRUCT)
+		add_defaults(c, e);
 	return e;
 }
 
@@ -250,6 +295,11 @@ static struct expr *check_offsetof(struct checker *c, struct expr *e)
 	const struct decl *f = find_field(c, t, e->type_arg.field, e->where);
 	if (!f)
 		return fail(c, e);
+	if (f->field.bit_width) {
+		diag_hint(c->diags, diag_report(c->diags, D_ADDRESS, e->where),
+			  "`%s` is a bit-field: it shares its bytes", NAME(c, f->name));
+		return fail(c, e);
+	}
 	set_const(e, c->types->u32, f->field.offset);
 	return e;
 }
@@ -264,7 +314,14 @@ static struct expr *check_in(struct checker *c, struct expr *e)
 		e->binary.left = check_value(c, e->binary.left, NULL);
 		return fail(c, e);
 	}
-	e->binary.left = check_as(c, e->binary.left, map->type->map.key);
+	const struct type *t = map->type;
+	bool is_set = t->map.kind->shape == MAP_SHAPE_SET;
+	if (!is_set && !check_map_keys(c, t, e->where)) {
+		check_value(c, e->binary.left, NULL);
+		return fail(c, e);
+	}
+	e->binary.left = is_set ? check_as(c, e->binary.left, t->map.value)
+				: check_map_key(c, e->binary.left, t);
 	e->type = e->binary.left->type->kind == TYPE_ERROR ? c->types->error : c->types->bool_;
 	return e;
 }
@@ -303,11 +360,11 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_IN:
 		return check_in(c, e);
 	case EXPR_CALL:
-		return check_call(c, e);
+		return check_call(c, e, hint);
 	case EXPR_INDEX:
 		return check_index(c, e);
 	case EXPR_FIELD:
-		return check_field(c, e);
+		return take_imported(c, e) ? check_name(c, e) : check_field(c, e);
 	case EXPR_CAST:
 		return check_cast(c, e);
 	case EXPR_STRUCT:
@@ -319,14 +376,16 @@ static struct expr *check_by_kind(struct checker *c, struct expr *e, struct type
 	case EXPR_IF:
 		return check_if_expr(c, e, hint, true, &falls);
 	case EXPR_NEW:
-		report_unavailable(c, e->where, "`new`");
-		return fail(c, e);
+		return check_new(c, e);
 	case EXPR_SIZEOF:
 		return check_sizeof(c, e);
 	case EXPR_OFFSETOF:
 		return check_offsetof(c, e);
 	case EXPR_TYPE:
-		diag_report(c->diags, D_EXPECTED_EXPRESSION, e->where, "a type");
+		diag_hint(c->diags,
+			  diag_report(c->diags, D_EXPECTED_EXPRESSION, e->where, "a type"),
+			  "to convert a value write `value as %s`",
+			  TEXT(c, check_type(c, e->type_arg.node)));
 		return fail(c, e);
 	case EXPR_ERROR:
 	case EXPR_CONVERT:
@@ -355,6 +414,24 @@ struct expr *check_value(struct checker *c, struct expr *e, struct type *hint)
 struct expr *check_as(struct checker *c, struct expr *e, struct type *type)
 {
 	return convert_to(c, check_expr(c, e, type), type);
+}
+
+struct expr *check_as_declared(struct checker *c, struct expr *e, struct type *type,
+			       const struct decl *d)
+{
+	uint32_t count = c->diags->list.len;
+
+	e = check_as(c, e, type);
+	if (e->type->kind != TYPE_ERROR || c->diags->list.len == count || !d->name_where.end)
+		return e;
+	struct diag *diag = vec_last(&c->diags->list);
+	bool is_about_type = diag->id == D_TYPE_MISMATCH || diag->id == D_CONSTANT_RANGE;
+	if (is_about_type && diag->where.begin == e->where.begin && d->kind == DECL_FUNC)
+		diag_note(c->diags, diag, d->name_where, "`%s` returns `%s`", NAME(c, d->name),
+			  TEXT(c, type));
+	else if (is_about_type && diag->where.begin == e->where.begin)
+		report_declared(c, diag, d);
+	return e;
 }
 
 struct expr *check_condition(struct checker *c, struct expr *e)

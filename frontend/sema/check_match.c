@@ -20,6 +20,7 @@ struct pattern_range {
 struct pattern_set {
 	const struct type *type;
 	struct map values;                 // value to index + 1 into singles
+	uint64_t of_max;                   // the same for UINT64_MAX, which cannot be a key
 	VEC(struct pattern_range) singles; // as ranges of one
 	VEC(struct pattern_range) ranges;
 	bool has_default;
@@ -50,10 +51,9 @@ static void report_pattern(struct checker *c, span where, span before)
 
 static void add_single(struct checker *c, struct pattern_set *set, uint64_t value, span where)
 {
-	uint64_t *place = map_insert(&set->values, value == UINT64_MAX ? value - 1 : value);
+	uint64_t *place = value == UINT64_MAX ? &set->of_max : map_insert(&set->values, value);
 
-	/* UINT64_MAX cannot be a key; it shares the one below, and the values are compared. */
-	if (*place && set->singles.data[*place - 1].low == value) {
+	if (*place) {
 		report_pattern(c, where, set->singles.data[*place - 1].where);
 		return;
 	}
@@ -169,9 +169,9 @@ static void check_patterns(struct checker *c, struct pattern_set *set, struct ma
 
 static bool is_covered(const struct pattern_set *set, uint64_t value)
 {
-	const uint64_t *place = map_find(&set->values, value == UINT64_MAX ? value - 1 : value);
+	const uint64_t *place = value == UINT64_MAX ? &set->of_max : map_find(&set->values, value);
 
-	if (place && *place && set->singles.data[*place - 1].low == value)
+	if (place && *place)
 		return true;
 	for (uint32_t i = 0; i < set->ranges.len; i++)
 		if (range_has(set->type, &set->ranges.data[i], value))
@@ -244,6 +244,10 @@ static void check_arm(struct checker *c, struct match_arm *arm, struct type *hin
 	if (!arm->value) {
 		if (arm->body)
 			check_block_arm(c, arm->body, hint, is_value, values);
+		return;
+	}
+	if (is_value && never_returns(c, arm->value)) {
+		check_discarded(c, &arm->value);
 		return;
 	}
 	if (is_value) {

@@ -83,9 +83,18 @@ static struct expr *check_address(struct checker *c, struct expr *e)
 	const struct expr *entry = place_entry(o);
 	bool is_present = entry && entry != o && entry->kind == EXPR_NAME &&
 			  entry->name.decl->variable.is_present;
-	if (!is_place(o) || !o->is_lvalue || (entry && !is_present)) {
+	const struct decl *bits = place_bit_field(o);
+	bool is_copy = entry && c->fn.decl && c->fn.decl->func.target == TARGET_USER;
+	if (!is_place(o) || !o->is_lvalue || bits || (entry && !is_present) || is_copy) {
 		struct diag *d = diag_report(c->diags, D_ADDRESS, o->where);
-		if (entry)
+		if (bits)
+			diag_hint(c->diags, d, "`%s` is a bit-field: it shares its bytes",
+				  NAME(c, bits->name));
+		else if (is_copy && is_present)
+			diag_hint(
+				c->diags, d,
+				"userspace holds a copy of the entry: assign to its field instead");
+		else if (entry)
 			diag_hint(c->diags, d,
 				  "bind the entry first: `if (var e = …) { … &e.field … }`");
 		return fail(c, e);
@@ -260,6 +269,11 @@ static struct expr *check_concatenation(struct checker *c, struct expr *e, struc
 	return e;
 }
 
+static bool is_logic(enum binary_op op)
+{
+	return op == BINARY_AND || op == BINARY_OR || op == BINARY_XOR;
+}
+
 static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct type *hint)
 {
 	struct expr **l = &e->binary.left, **r = &e->binary.right;
@@ -270,6 +284,9 @@ static struct expr *check_arithmetic(struct checker *c, struct expr *e, struct t
 	if (e->binary.op == BINARY_ADD && (*l)->type->kind == TYPE_STR &&
 	    (*r)->type->kind == TYPE_STR)
 		return check_concatenation(c, e, hint);
+	if ((*l)->type->kind == TYPE_BOOL && (*r)->type->kind == TYPE_BOOL &&
+	    is_logic(e->binary.op))
+		return finish_arithmetic(e, c->types->bool_);
 	if (!type_is_integer((*l)->type) || !type_is_integer((*r)->type))
 		return report_operands(c, e);
 	check_right_operand(c, e->binary.op, (*l)->type, *r);
@@ -301,9 +318,9 @@ static bool can_compare(const struct type *t, bool is_equality)
 {
 	if (type_is_integer(t) || t->kind == TYPE_POINTER)
 		return true;
-	return is_equality &&
-	       (t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_PROGRAM_HANDLE ||
-		t->kind == TYPE_PERF_ATTACHMENT || t->kind == TYPE_PROGRAM_REF);
+	return is_equality && (t->kind == TYPE_BOOL || t->kind == TYPE_BE || t->kind == TYPE_FUNC ||
+			       t->kind == TYPE_PROGRAM_HANDLE || t->kind == TYPE_PERF_ATTACHMENT ||
+			       t->kind == TYPE_PROGRAM_REF);
 }
 
 static struct expr *check_comparison(struct checker *c, struct expr *e)
@@ -324,6 +341,7 @@ static struct expr *check_comparison(struct checker *c, struct expr *e)
 		warn_sign(c, e, *r, right_signed, t);
 	}
 	e->type = c->types->bool_;
+	check_comparison_range(c, e);
 	if ((*l)->is_const && (*r)->is_const && t->kind != TYPE_POINTER)
 		set_const(e, e->type, const_compare(e->binary.op, t, (*l)->value, (*r)->value));
 	return e;

@@ -63,10 +63,10 @@ static struct conversion_spec next_conversion(const char *p)
 	return spec;
 }
 
-static void check_format(struct checker *c, const struct expr *e)
+static void check_format(struct checker *c, const struct expr *e, uint32_t first)
 {
-	const struct expr *format = e->call.args.data[0];
-	uint32_t used = 1;
+	const struct expr *format = e->call.args.data[first];
+	uint32_t used = first + 1;
 
 	for (const char *p = format->string.data;;) {
 		struct conversion_spec spec = next_conversion(p);
@@ -76,7 +76,7 @@ static void check_format(struct checker *c, const struct expr *e)
 		p = spec.text + spec.len;
 		if (!spec.kind) {
 			diag_report(c->diags, D_PRINT_CONVERSION, format->where, text);
-			continue;
+			return; // which argument the next one takes is not known
 		}
 		if (spec.kind == '%')
 			continue;
@@ -92,9 +92,9 @@ static void check_format(struct checker *c, const struct expr *e)
 		diag_report(c->diags, D_PRINT_EXTRA, e->call.args.data[used]->where);
 }
 
-void check_print(struct checker *c, struct expr *e)
+void check_print(struct checker *c, struct expr *e, uint32_t first)
 {
-	for (uint32_t i = 0; i < e->call.args.len; i++) {
+	for (uint32_t i = first; i < e->call.args.len; i++) {
 		struct expr *arg = check_value(c, e->call.args.data[i], NULL);
 		e->call.args.data[i] = arg;
 		if (arg->type->kind == TYPE_ERROR || is_printable(arg->type))
@@ -107,7 +107,7 @@ void check_print(struct checker *c, struct expr *e)
 				  : arg->type->size == 4 ? "ntohl"
 							 : "ntohll");
 	}
-	if (e->call.args.len && e->call.args.data[0]->kind == EXPR_STRING &&
-	    strchr(e->call.args.data[0]->string.data, '%'))
-		check_format(c, e);
+	if (e->call.args.len > first && e->call.args.data[first]->kind == EXPR_STRING &&
+	    strchr(e->call.args.data[first]->string.data, '%'))
+		check_format(c, e, first);
 }

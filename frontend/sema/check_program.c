@@ -26,12 +26,14 @@ static bool is_program_attribute(struct checker *c, const char *name)
 
 void report_attribute(struct checker *c, const struct attribute *a, const char *what)
 {
-	static const char *const others[] = {"helper", "packed", "align", "flags"};
+	static const char *const others[] = {"packed", "align", "flags"};
 	const char *name = NAME(c, a->name);
 	struct suggestion s = suggestion_begin(name);
 	const struct program_kind *k;
-	bool is_known = is_program_attribute(c, name) || find_unavailable(ATTRIBUTE, name);
+	bool is_known = is_program_attribute(c, name) || is_role_attribute(name) ||
+			find_unavailable(ATTRIBUTE, name);
 
+	offer_roles(&s);
 	for (uint32_t i = 0; i < sizeof others / sizeof *others; i++) {
 		is_known = is_known || !strcmp(others[i], name);
 		suggestion_offer(&s, others[i]);
@@ -43,8 +45,11 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
 		suggestion_offer(&s, k->attribute);
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_ATTRIBUTE, a->where, name);
-	if (s.best)
-		diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	if (!s.best)
+		return;
+	diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	span word = {a->where.begin + 1, a->where.begin + 1 + (uint32_t)strlen(name)};
+	diag_fix(c->diags, d, word, s.best);
 }
 
 /* The program kind that an attribute with its argument names; NULL after a diagnostic. */
@@ -53,21 +58,50 @@ static const struct program_kind *find_program_kind(struct checker *c, const str
 	const char *name = NAME(c, a->name);
 	const char *arg = a->arg && a->arg->kind == EXPR_STRING ? a->arg->string.data : "";
 	const char *choices = NULL;
+	struct suggestion s = suggestion_begin(arg);
+	bool may_lack = false;
 	const struct program_kind *k;
 
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++) {
 		if (strcmp(k->attribute, name) != 0)
 			continue;
+		if (k->names != NAMES_NOTHING) {
+			if (*arg)
+				return k;
+			diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
+				    "the name of what it watches, as a string");
+			return NULL;
+		}
 		bool has_right_form = *k->arg ? a->arg != NULL : a->arg == NULL;
 		if (has_right_form && !strcmp(k->arg, arg))
 			return k;
-		if (*k->arg)
-			choices = arena_printf(c->arena, "%s%s`\"%s\"`", choices ? choices : "",
-					       choices ? " or " : "", k->arg);
+		may_lack = may_lack || !*k->arg;
+		if (!*k->arg)
+			continue;
+		suggestion_offer(&s, k->arg);
+		choices = arena_printf(c->arena, "%s%s`\"%s\"`", choices ? choices : "",
+				       choices ? " or " : "", k->arg);
 	}
-	diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
-		    choices ? choices : "no argument");
+	if (choices && may_lack)
+		choices = arena_printf(c->arena, "no argument or %s", choices);
+	struct diag *d = diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name,
+				     choices ? choices : "no argument");
+	if (*arg && s.best)
+		diag_hint(c->diags, d, "did you mean `@%s(\"%s\")`?", name, s.best);
 	return NULL;
+}
+
+/* The kind that watches a place inside of a function, for one that watches functions. */
+static const struct program_kind *kind_of_place(struct checker *c, const struct decl *d)
+{
+	const struct program_kind *k = d->func.program, *other;
+
+	if (k->names != NAMES_FUNCTION || !k->fallback || !strchr(d->func.program_arg, '+'))
+		return k;
+	for (uint32_t i = 0; (other = c->info->program_kind_at(i)); i++)
+		if (!strcmp(other->name, k->fallback) && other->names == NAMES_PLACE)
+			return other;
+	return k;
 }
 
 /* Reads the attributes of a function. False when its body is not to be checked. */
@@ -80,8 +114,9 @@ static bool check_attributes(struct checker *c, struct decl *d)
 		const struct attribute *a = &d->attrs.data[i];
 		const char *name = NAME(c, a->name);
 		const char *what = find_unavailable(ATTRIBUTE, name);
-		bool is_program = is_program_attribute(c, name);
-		if (!is_program && strcmp(name, "helper") != 0 && !what) {
+		bool is_program = is_program_attribute(c, name), is_role = is_role_attribute(name);
+		bool is_wrong = !strcmp(name, "struct_ops");
+		if (is_wrong || (!is_program && !is_role && !what)) {
 			report_attribute(c, a, "a function");
 			continue;
 		}
@@ -91,19 +126,26 @@ static bool check_attributes(struct checker *c, struct decl *d)
 			continue;
 		}
 		first = a;
-		if (!is_program && what) {
+		if (is_role) {
+			apply_role(c, d, a);
+			continue;
+		}
+		if (!is_program) {
 			report_unavailable(c, a->where, what);
 			return false;
 		}
 		d->func.target = TARGET_BPF;
-		if (is_program) {
-			d->func.program = find_program_kind(c, a);
-			if (!d->func.program)
-				return false;
-			if (a->arg && a->arg->kind == EXPR_STRING)
-				d->func.program_arg = a->arg->string.data;
-		} else if (a->arg)
-			diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, a->where, name, "no argument");
+		d->func.program = find_program_kind(c, a);
+		if (!d->func.program)
+			return false;
+		if (d->func.program->kernel > c->info->kernel)
+			diag_report(c->diags, D_KERNEL_LACKS_PROGRAM, a->where,
+				    kind_text(c, d->func.program),
+				    release_text(c, d->func.program->kernel));
+		if (a->arg && a->arg->kind == EXPR_STRING)
+			d->func.program_arg = a->arg->string.data;
+		if (d->func.program_arg)
+			d->func.program = kind_of_place(c, d);
 	}
 	return true;
 }
@@ -153,23 +195,12 @@ static void check_main_signature(struct checker *c, struct decl *d)
 	}
 }
 
-/* Function values live in userspace; the function being declared decides, not the one being checked. */
-static struct type *check_param_type(struct checker *c, const struct decl *d, struct decl *p)
-{
-	struct type *t = check_variable_type(c, p->variable.node);
-
-	if (t->kind != TYPE_FUNC || d->func.target == TARGET_USER)
-		return t;
-	report_unavailable(c, p->where, "a function value in eBPF code");
-	return c->types->error;
-}
-
 void check_function_signature(struct checker *c, struct decl *d)
 {
 	uint32_t count = d->func.params.len;
 	struct type **params = ARENA_ARRAY(c->arena, struct type *, count);
 
-	if (d->kind == DECL_EXTERN)
+	if (d->kind == DECL_EXTERN || d->func.role == ROLE_OPERATION)
 		d->func.target = TARGET_BPF;
 	else if (!check_attributes(c, d)) {
 		d->type = c->types->error;
@@ -177,7 +208,7 @@ void check_function_signature(struct checker *c, struct decl *d)
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct decl *p = d->func.params.data[i];
-		params[i] = p->type = check_param_type(c, d, p);
+		params[i] = p->type = check_value_type(c, p->variable.node);
 		p->variable.index = i;
 	}
 	struct type *result = d->func.result ? check_type(c, d->func.result) : c->types->void_;
@@ -186,9 +217,12 @@ void check_function_signature(struct checker *c, struct decl *d)
 	d->type = type_make_func(c->types, params, count, result);
 	if (d->kind == DECL_EXTERN)
 		return;
-	if (d->func.program)
+	check_role_signature(c, d);
+	if (d->func.program && d->func.program->names != NAMES_NOTHING)
+		check_tracer(c, d);
+	else if (d->func.program)
 		check_program_signature(c, d);
-	else if (d->func.target == TARGET_USER && !strcmp(NAME(c, d->name), "main"))
+	else if (d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))
 		check_main_signature(c, d);
 }
 
@@ -225,22 +259,39 @@ bool use_bpf_only(struct checker *c, span where, const char *what)
 	return report_target(c, where, what, TARGET_BPF);
 }
 
+void note_named(struct checker *c, const struct decl *d)
+{
+	if (c->fn.decl)
+		vec_push(c->arena, &c->funcs.data[c->fn.number].named, d);
+}
+
+bool check_value_target(struct checker *c, span where, const struct decl *callee)
+{
+	const struct decl *f = c->fn.decl;
+
+	if (may_call(f, callee))
+		return true;
+	struct diag *d = diag_report(
+		c->diags, D_CROSS_TARGET, where, target_name(f->func.target), NAME(c, callee->name),
+		callee->func.role == ROLE_TEST ? "test"
+		: callee->func.role == ROLE_PRIVATE && f->func.target == TARGET_BPF
+			? "private kernel-module"
+			: target_name(callee->func.target));
+	report_declared(c, d, callee);
+	return false;
+}
+
 bool check_call_edge(struct checker *c, const struct expr *call, struct decl *callee)
 {
 	const struct decl *f = c->fn.decl;
 
+	note_named(c, callee);
 	if (callee->func.program)
 		return check_tail_call(c, call, callee);
 	if (!f)
 		return true; // reported as not constant
-	enum func_target from = f->func.target, to = callee->func.target;
-	if (from != to && !(from == TARGET_BPF && to == TARGET_USER)) {
-		struct diag *d =
-			diag_report(c->diags, D_CROSS_TARGET, call->where, target_name(from),
-				    NAME(c, callee->name), target_name(to));
-		report_declared(c, d, callee);
+	if (!check_value_target(c, call->where, callee))
 		return false;
-	}
 	const uint64_t *place = map_find(&c->func_index, MAP_PTR(callee));
 	if (place && *place) {
 		struct call_edge edge = {(uint32_t)*place - 1, call->where};
@@ -357,19 +408,28 @@ static void find_recursion(struct checker *c)
 	}
 }
 
-static void find_unused(struct checker *c)
+static bool names_unavailable(const struct func_info *f)
 {
-	bool has_root = c->out->main != NULL;
+	for (uint32_t i = 0; i < f->named.len; i++)
+		if (f->named.data[i]->func.is_unavailable)
+			return true;
+	return false;
+}
 
-	for (uint32_t i = 0; i < c->funcs.len; i++)
-		has_root = has_root || c->funcs.data[i].decl->func.program;
-	if (!has_root || c->has_syntax_errors) // a module's functions are for others
-		return;
-	for (uint32_t i = 0; i < c->funcs.len; i++) {
-		const struct decl *d = c->funcs.data[i].decl;
-		if (!d->use_count && !d->func.program && d != c->out->main && !d->func.is_public &&
-		    !c->funcs.data[i].is_skipped)
-			diag_report(c->diags, D_UNUSED_FUNCTION, d->name_where, NAME(c, d->name));
+/* A function that needs one that cannot be compiled cannot be compiled. */
+void spread_unavailable(struct checker *c)
+{
+	uint32_t n = c->funcs.len;
+	bool changed = c->out->unavailable.len > 0;
+
+	while (changed) { // both directions, so that chains of calls settle in a few rounds
+		changed = false;
+		for (uint32_t i = 0; i < 2 * n; i++) {
+			struct func_info *f = &c->funcs.data[i < n ? i : 2 * n - 1 - i];
+			if (f->decl->func.is_unavailable || !names_unavailable(f))
+				continue;
+			f->decl->func.is_unavailable = changed = true;
+		}
 	}
 }
 
@@ -377,5 +437,4 @@ void check_call_graph(struct checker *c)
 {
 	find_uses(c);
 	find_recursion(c);
-	find_unused(c);
 }

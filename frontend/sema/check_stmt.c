@@ -39,7 +39,7 @@ static void close_block(struct checker *c, uint32_t mark)
 		const char *name = NAME(c, d->name);
 		if (d->kind == DECL_LOCAL && !d->use_count && *name != '_' &&
 		    (d->variable.init || d->variable.node) && !d->variable.is_present &&
-		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->has_syntax_errors)
+		    d != c->fn.result_var && d->type->kind != TYPE_ERROR && !c->fn.is_damaged)
 			diag_report(c->diags, D_UNUSED_VARIABLE, d->name_where, name);
 	}
 	locals_close(l, mark);
@@ -48,7 +48,7 @@ static void close_block(struct checker *c, uint32_t mark)
 /* Type and initialiser of a local that is declared with `var` or `const`. */
 static void check_local(struct checker *c, struct decl *d)
 {
-	struct type *t = d->variable.node ? check_variable_type(c, d->variable.node) : NULL;
+	struct type *t = d->variable.node ? check_value_type(c, d->variable.node) : NULL;
 	struct expr *init = d->variable.init;
 
 	if (t && t->kind == TYPE_FUNC && !init)
@@ -80,6 +80,12 @@ static void report_not_assignable(struct checker *c, const struct expr *e)
 
 	if (e->type->kind == TYPE_ERROR)
 		return;
+	if (e->kind == EXPR_INDEX && e->is_const) { // behind the end of a text
+		const struct expr *index = e->index.index;
+		diag_report(c->diags, D_INDEX_RANGE, index->where,
+			    value_text(c, index->type, index->value), TEXT(c, e->index.base->type));
+		return;
+	}
 	if (e->kind == EXPR_FIELD && e->field.decl && e->field.decl->kind == DECL_FIELD &&
 	    e->field.decl->field.ctx) {
 		diag_report(c->diags, D_READ_ONLY_FIELD, e->where, NAME(c, e->field.name));
@@ -113,7 +119,10 @@ static struct type *check_target(struct checker *c, struct stmt *s)
 		report_not_assignable(c, target);
 		return c->types->error;
 	}
+	note_ctx_write(c, target);
 	struct decl *root = place_root(target);
+	if (!root)
+		note_effect(c);
 	if (root) {
 		root->variable.is_assigned = true;
 		/* A variable that is only written counts as unused. */
@@ -141,7 +150,13 @@ static void check_compound(struct checker *c, struct stmt *s, struct type *t)
 		return;
 	}
 	if (t->kind == TYPE_STR && op == BINARY_ADD) {
-		report_unavailable(c, s->where, "joining strings with `+=`");
+		if (value->type->kind != TYPE_STR)
+			report_operand(c, value->where, spelling, value->type);
+		return;
+	}
+	bool is_logic = op == BINARY_AND || op == BINARY_OR || op == BINARY_XOR;
+	if (t->kind == TYPE_BOOL && is_logic) {
+		s->assign.value = convert_to(c, value, t);
 		return;
 	}
 	if (!type_is_integer(t)) {
@@ -169,8 +184,16 @@ static bool check_assign(struct checker *c, struct stmt *s)
 		check_compound(c, s, t);
 	else if (t->kind == TYPE_ERROR)
 		s->assign.value = check_value(c, s->assign.value, NULL);
+	else if (t->kind == TYPE_MAP)
+		check_map_put(c, s, t);
+	else if (s->assign.target->kind == EXPR_NAME)
+		s->assign.value =
+			check_as_declared(c, s->assign.value, t, s->assign.target->name.decl);
 	else
 		s->assign.value = check_as(c, s->assign.value, t);
+	const struct decl *bits = place_bit_field(s->assign.target);
+	if (bits && s->assign.op == ASSIGN_PLAIN)
+		check_bit_value(c, s->assign.value, bits);
 	return true;
 }
 
@@ -189,9 +212,12 @@ bool check_discarded(struct checker *c, struct expr **place)
 		leave(c);
 		return falls;
 	}
+	bool returns = !never_returns(c, e);
 	e = *place = check_expr(c, e, NULL);
+	if (e->kind == EXPR_CALL && e->type->kind != TYPE_VOID && e->type->kind != TYPE_ERROR)
+		vec_push(c->arena, &c->dropped, e);
 	if (e->type->kind == TYPE_ERROR || e->kind == EXPR_CALL)
-		return true;
+		return returns;
 	diag_report(c->diags, D_UNUSED_VALUE, e->where);
 	*place = to_value(c, e);
 	return true;
@@ -349,9 +375,9 @@ static bool check_for_map(struct checker *c, struct stmt *s)
 
 	if (t->kind != TYPE_MAP && t->kind != TYPE_ERROR)
 		diag_report(c->diags, D_NOT_A_MAP, map->where, TEXT(c, t));
-	if (c->fn.decl && c->fn.decl->func.target == TARGET_BPF)
-		report_unavailable(c, s->where, "a loop over a map in eBPF code");
-	else
+	if (t->kind == TYPE_MAP && !check_map_walk(c, t, map->where))
+		t = c->types->error;
+	if (!c->fn.decl || c->fn.decl->func.target != TARGET_BPF)
 		use_user_only(c, s->where, "a loop over a map");
 	uint32_t mark = locals_open(&c->fn.locals);
 	for (int i = 0; i < 2; i++) {
@@ -390,6 +416,7 @@ static bool check_return(struct checker *c, struct stmt *s)
 		return false;
 	}
 	if (!s->expr) {
+		c->fn.decl->func.has_other_results = true; // what a named result holds
 		if (t->kind != TYPE_VOID && t->kind != TYPE_ERROR && !c->fn.result_var)
 			diag_report(c->diags, D_RETURN_MISSING, s->where, TEXT(c, t));
 		return false;
@@ -397,7 +424,9 @@ static bool check_return(struct checker *c, struct stmt *s)
 	if (t->kind != TYPE_VOID) {
 		if (c->fn.decl->func.program)
 			mark_returned(s->expr);
-		s->expr = check_as(c, s->expr, t);
+		s->expr = check_as_declared(c, s->expr, t, c->fn.decl);
+		check_returned_address(c, s->expr);
+		check_program_result(c, s->expr);
 		return false;
 	}
 	s->expr = check_expr(c, s->expr, NULL);
@@ -413,11 +442,13 @@ static bool check_delete(struct checker *c, struct stmt *s)
 {
 	struct expr *e = s->expr = check_expr(c, s->expr, NULL);
 
-	if (e->type->kind == TYPE_POINTER)
-		report_unavailable(c, s->where, "`delete` of an object");
-	else if (e->type->kind != TYPE_ERROR &&
-		 (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
+	note_effect(c);
+	if (e->type->kind == TYPE_POINTER && check_delete_object(c, s))
+		return true;
+	if (e->type->kind != TYPE_ERROR && (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
+	else if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP)
+		use_user_only(c, s->where, "a change of a map of maps");
 	return true;
 }
 
@@ -483,7 +514,8 @@ static bool check_stmts(struct checker *c, struct block *b, struct type *hint, s
 			diag_report(c->diags, D_UNREACHABLE_CODE, s->where);
 			has_warned = true;
 		}
-		if (value && i + 1 == b->stmts.len && s->kind == STMT_EXPR) {
+		bool is_last = i + 1 == b->stmts.len && s->kind == STMT_EXPR;
+		if (value && is_last && !never_returns(c, s->expr)) {
 			s->expr = check_value(c, s->expr, hint);
 			*value = &s->expr;
 		} else {
@@ -504,39 +536,35 @@ bool check_block(struct checker *c, struct block *b, struct type *hint, struct e
 
 /* ---- functions ---- */
 
-static void check_handle_uses(struct checker *c)
-{
-	for (uint32_t i = 0; i < c->fn.handle_uses.len; i++) {
-		struct handle_use use = c->fn.handle_uses.data[i];
-		if (!use.local || !use.local->variable.is_assigned)
-			diag_report(c->diags, D_ATTACH_BEFORE_LOAD, use.where);
-	}
-}
-
 void check_function_body(struct checker *c, uint32_t number)
 {
 	struct decl *d = c->funcs.data[number].decl;
 	struct decl *result_var = d->func.result_var.len ? d->func.result_var.data[0] : NULL;
 
+	struct scope *top = c->top;
 	c->fn = (struct fn_state){.decl = d, .number = number, .result_var = result_var};
+	c->fn.is_damaged = c->funcs.data[number].is_damaged;
+	c->top = d->scope;
 	locals_init(&c->fn.locals, c->arena);
 	map_init(&c->fn.unknown, c->arena);
 	c->fn.result = d->type->kind == TYPE_FUNC ? d->type->func.result : c->types->error;
 	uint32_t mark = locals_open(&c->fn.locals);
 	for (uint32_t i = 0; i < d->func.params.len; i++)
 		declare_local(c, d->func.params.data[i]);
+	if (d->func.context)
+		declare_local(c, d->func.context);
 	if (result_var) {
 		result_var->type = c->fn.result;
 		declare_local(c, result_var);
 	}
 	bool falls = check_stmts(c, d->func.body, NULL, NULL);
 	close_block(c, mark);
-	check_handle_uses(c);
-	if (falls && !c->has_syntax_errors && c->fn.result->kind != TYPE_VOID &&
+	if (falls && !c->fn.is_damaged && c->fn.result->kind != TYPE_VOID &&
 	    c->fn.result->kind != TYPE_ERROR) {
 		span close = {d->func.body->where.end - 1, d->func.body->where.end};
 		diag_report(c->diags, D_MISSING_RETURN, close, NAME(c, d->name),
 			    TEXT(c, c->fn.result));
 	}
 	c->fn = (struct fn_state){0};
+	c->top = top;
 }

@@ -62,6 +62,13 @@ static bool is_own_context(struct checker *c, const struct expr *call, const str
 	return arg->kind == EXPR_NAME && find_name(c, arg->name.name) == context;
 }
 
+/* A program array takes programs of one type for one attachment; both directions of `@tc` are one. */
+static bool may_hand_over(const struct program_kind *from, const struct program_kind *to)
+{
+	return from == to ||
+	       (!strcmp(from->attribute, to->attribute) && !strcmp(from->section, to->section));
+}
+
 bool check_tail_call(struct checker *c, const struct expr *call, const struct decl *callee)
 {
 	const struct decl *f = c->fn.decl;
@@ -73,9 +80,9 @@ bool check_tail_call(struct checker *c, const struct expr *call, const struct de
 		return false;
 	}
 	const struct decl *context = f->func.params.len ? f->func.params.data[0] : NULL;
-	if (strcmp(f->func.program->attribute, callee->func.program->attribute) != 0) {
+	if (!may_hand_over(f->func.program, callee->func.program)) {
 		d = diag_report(c->diags, D_TAIL_CALL_KIND, call->where, name,
-				callee->func.program->attribute, f->func.program->attribute);
+				kind_text(c, callee->func.program), kind_text(c, f->func.program));
 	} else if (!call->call.is_returned) {
 		d = diag_report(c->diags, D_TAIL_CALL_PLACE, call->where, name);
 		diag_hint(c->diags, d, "write `return %s(%s)`, or make `%s` a `@helper`", name,

@@ -27,10 +27,21 @@ void note_throwing_call(struct checker *c, uint32_t callee, span where)
 	note_event(c, (struct throw_event){.is_call = true, .callee = callee, .where = where});
 }
 
+void note_handler_type(struct checker *c, struct type *type)
+{
+	map_set_ptr(&c->handler_types, MAP_PTR(type), type);
+}
+
+void note_value_call(struct checker *c, const struct type *type, span where)
+{
+	note_event(c, (struct throw_event){.value_type = type, .where = where});
+}
+
 bool check_throw(struct checker *c, struct stmt *s)
 {
 	struct expr *e = s->expr = check_as(c, s->expr, c->types->i32);
 
+	note_effect(c);
 	if (e->type->kind != TYPE_ERROR)
 		note_event(c, (struct throw_event){.where = s->where,
 						   .is_known = e->is_const,
@@ -84,10 +95,6 @@ bool check_defer(struct checker *c, struct stmt *s)
 	struct loop *loop = c->fn.loop;
 	struct handler *outer = c->fn.handlers;
 
-	if (loop)
-		report_unavailable(c, s->where, "`defer` inside a loop");
-	else if (c->fn.in_defer)
-		report_unavailable(c, s->where, "`defer` inside a `defer`");
 	if (!c->fn.first_defer.end)
 		c->fn.first_defer = s->where;
 	struct handler *h = ARENA_NEW(c->arena, struct handler);
@@ -146,20 +153,35 @@ static bool raise_event(struct checker *c, struct func_info *f, uint32_t event, 
 	return true;
 }
 
+static bool raise_from(struct checker *c, struct func_info *f, uint32_t event, uint32_t callee)
+{
+	const struct func_info *from = &c->funcs.data[callee];
+	bool changed = false;
+
+	for (uint32_t i = 0; i < from->escapes.len; i++)
+		changed = raise_event(c, f, event, from->escapes.data[i]) || changed;
+	return changed;
+}
+
 static bool raise_all(struct checker *c, struct func_info *f)
 {
 	bool changed = false;
 
 	for (uint32_t i = 0; i < f->throws.len; i++) {
 		const struct throw_event *t = &f->throws.data[i];
-		if (!t->is_call) {
+		if (t->is_call) {
+			changed = raise_from(c, f, i, t->callee) || changed;
+		} else if (t->value_type) {
+			/* Any function of the type of which there is a value. */
+			for (uint32_t j = 0; j < c->function_values.len; j++) {
+				uint32_t callee = c->function_values.data[j].callee;
+				if (c->funcs.data[callee].decl->type == t->value_type)
+					changed = raise_from(c, f, i, callee) || changed;
+			}
+		} else {
 			struct escape e = {t->is_known, t->code, i};
 			changed = raise_event(c, f, i, e) || changed;
-			continue;
 		}
-		const struct func_info *callee = &c->funcs.data[t->callee];
-		for (uint32_t j = 0; j < callee->escapes.len; j++)
-			changed = raise_event(c, f, i, callee->escapes.data[j]) || changed;
 	}
 	return changed;
 }
@@ -172,8 +194,13 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 {
 	for (uint32_t n = 0; e && n < PATH_MAX_NOTES; n++) {
 		const struct throw_event *t = &f->throws.data[e->event];
+		if (t->value_type) {
+			diag_note(c->diags, d, t->where, "by way of this call of a function value");
+			return;
+		}
 		if (!t->is_call) {
-			diag_note(c->diags, d, t->where, "thrown here");
+			if (n || t->where.begin != d->where.begin)
+				diag_note(c->diags, d, t->where, "thrown here");
 			return;
 		}
 		const struct func_info *callee = &c->funcs.data[t->callee];
@@ -191,19 +218,38 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 
 static void check_escapes(struct checker *c, const struct func_info *f)
 {
-	bool is_main = f->decl == c->out->main;
+	bool is_kfunc = f->decl->func.role == ROLE_KFUNC;
+	bool is_main = f->decl == c->out->main || f->decl->func.role == ROLE_TEST;
 
-	if (!f->decl->func.program && !is_main)
+	bool is_program = f->decl->func.program || f->decl->func.role == ROLE_OPERATION;
+	if (!is_program && !is_main && !is_kfunc)
 		return;
 	for (uint32_t i = 0; i < f->escapes.len; i++) {
 		const struct escape *e = &f->escapes.data[i];
 		const char *code = e->is_known ? value_text(c, c->types->i32, e->code)
 					       : "a code that is not constant";
 		struct diag *d =
-			diag_report(c->diags, is_main ? D_UNCAUGHT_IN_MAIN : D_UNCAUGHT_THROW,
+			diag_report(c->diags,
+				    is_main    ? D_UNCAUGHT_IN_MAIN
+				    : is_kfunc ? D_UNCAUGHT_IN_KFUNC
+					       : D_UNCAUGHT_THROW,
 				    f->throws.data[e->event].where, code, NAME(c, f->decl->name));
 		show_path(c, d, f, e);
 	}
+}
+
+static void check_handler(struct checker *c, const struct call_edge *value)
+{
+	const struct func_info *f = &c->funcs.data[value->callee];
+
+	if (!f->escapes.len || !map_find(&c->handler_types, MAP_PTR(f->decl->type)))
+		return;
+	const struct escape *e = &f->escapes.data[0];
+	struct diag *d = diag_report(c->diags, D_UNCAUGHT_IN_HANDLER, value->where,
+				     e->is_known ? value_text(c, c->types->i32, e->code)
+						 : "a code that is not constant",
+				     NAME(c, f->decl->name));
+	show_path(c, d, f, e);
 }
 
 void check_throws(struct checker *c)
@@ -219,10 +265,9 @@ void check_throws(struct checker *c)
 	}
 	for (uint32_t i = 0; i < c->funcs.len; i++)
 		check_escapes(c, &c->funcs.data[i]);
-	for (uint32_t i = 0; i < c->function_values.len; i++) {
-		struct call_edge v = c->function_values.data[i];
-		if (c->funcs.data[v.callee].escapes.len)
-			report_unavailable(c, v.where,
-					   "a function value of a function that throws");
-	}
+	for (uint32_t i = 0; i < c->function_values.len; i++)
+		check_handler(c, &c->function_values.data[i]);
+	for (uint32_t i = 0; i < c->function_values.len; i++)
+		vec_push(c->arena, &c->out->function_values,
+			 c->funcs.data[c->function_values.data[i].callee].decl);
 }

@@ -35,28 +35,45 @@ static struct type *report_unknown_type(struct checker *c, symbol name, span whe
 	if (!c->kernel.btf)
 		diag_hint(c->diags, d,
 			  "the kernel's types were not looked at: there is no BTF (see `--btf`)");
-	if (!c->diags->too_many) {
+	if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
-		offer_type_names(c, &s, &c->top);
+		offer_type_names(c, &s, c->top);
+		kernel_offer_types(c, &s);
 		report_suggestion(c, d, where, &s);
+		const struct decl *near =
+			s.best ? find_name(c, intern_string(&c->compile->names, s.best)) : NULL;
+		if (near)
+			report_declared(c, d, near);
 	}
 	return c->types->error;
+}
+
+/* `import.T`; NULL after a diagnostic. */
+static struct decl *find_prefixed(struct checker *c, const struct type_node *node)
+{
+	struct decl *import = find_name(c, node->named.prefix);
+
+	if (import && import->kind == DECL_IMPORT && !import->import.is_python)
+		return resolve_imported(c, import, node->named.name, node->where);
+	struct diag *d =
+		diag_report(c->diags, D_NOT_AN_IMPORT, node->where, NAME(c, node->named.prefix));
+	if (import)
+		report_declared(c, d, import);
+	return NULL;
 }
 
 static struct type *check_named_type(struct checker *c, struct type_node *node)
 {
 	symbol name = node->named.name;
 
-	if (node->named.prefix) {
-		report_unavailable(c, node->where, "a type of an imported file");
-		return c->types->error;
-	}
 	if (!name) // the parser reported what stands here
 		return c->types->error;
-	struct type *t = type_find_named(c->types, name);
+	struct type *t = node->named.prefix ? NULL : type_find_named(c->types, name);
 	if (t)
 		return t;
-	struct decl *d = scope_find(&c->top, name);
+	struct decl *d = node->named.prefix ? find_prefixed(c, node) : scope_find(c->top, name);
+	if (!d && node->named.prefix)
+		return c->types->error;
 	if (!d && !find_unavailable(TYPE_NAME, NAME(c, name)))
 		d = kernel_find_type(c, name);
 	if (!d)
@@ -64,8 +81,6 @@ static struct type *check_named_type(struct checker *c, struct type_node *node)
 	d->use_count++;
 	if (d->kind == DECL_ALIAS)
 		check_decl(c, d);
-	else if (d->kind == DECL_IMPORT)
-		return c->types->error;
 	else if (d->kind != DECL_STRUCT && d->kind != DECL_ENUM) {
 		struct diag *diag = diag_report(c->diags, D_NOT_A_TYPE, node->where, NAME(c, name),
 						decl_kind_name(d->kind));
@@ -110,6 +125,8 @@ static struct type *check_func_type(struct checker *c, struct type_node *node)
 		params[i] = check_value_type(c, node->func.params.data[i]->variable.node);
 	struct type *result =
 		node->func.result ? check_type(c, node->func.result) : c->types->void_;
+	if (result->kind != TYPE_VOID && !complete_type(c, result, node->where))
+		result = c->types->error;
 	return type_make_func(c->types, params, count, result);
 }
 
@@ -162,19 +179,6 @@ struct type *check_value_type(struct checker *c, struct type_node *node)
 	return complete_type(c, t, node ? node->where : (span){0, 0}) ? t : c->types->error;
 }
 
-struct type *check_variable_type(struct checker *c, struct type_node *node)
-{
-	struct type *t = check_type(c, node);
-
-	if (t->kind != TYPE_FUNC)
-		return check_value_type(c, node);
-	if (type_is_aggregate(t->func.result)) {
-		report_unavailable(c, node->where, "a function value that returns an aggregate");
-		return c->types->error;
-	}
-	return use_user_only(c, node->where, "a function value") ? t : c->types->error;
-}
-
 bool complete_type(struct checker *c, struct type *type, span where)
 {
 	struct diag *d;
@@ -199,9 +203,6 @@ bool complete_type(struct checker *c, struct type *type, span where)
 		if (type->decl)
 			check_decl(c, type->decl);
 		return true;
-	case TYPE_FUNC:
-		report_unavailable(c, where, "a function value in a struct, array, map or global");
-		return false;
 	case TYPE_VOID:
 	case TYPE_MAP:
 	case TYPE_ENTRY:
@@ -214,6 +215,7 @@ bool complete_type(struct checker *c, struct type *type, span where)
 	case TYPE_ARRAY:
 	case TYPE_STR:
 	case TYPE_POINTER:
+	case TYPE_FUNC:
 	case TYPE_PROGRAM_REF:
 	case TYPE_PROGRAM_HANDLE:
 	case TYPE_PERF_ATTACHMENT:
@@ -224,100 +226,4 @@ bool complete_type(struct checker *c, struct type *type, span where)
 		diag_hint(c->diags, d, "a program context is used through a pointer: `*%s`",
 			  TEXT(c, type));
 	return false;
-}
-
-/* ---- maps ---- */
-
-static const struct map_kind *find_map_kind(struct checker *c, symbol name, span where)
-{
-	const char *text = NAME(c, name);
-	struct suggestion s = suggestion_begin(text);
-
-	for (uint32_t i = 0;; i++) {
-		const struct map_kind *k = c->info->map_kind_at(i);
-		if (!k)
-			break;
-		if (!strcmp(k->name, text))
-			return k;
-		suggestion_offer(&s, k->name);
-	}
-	const char *what = find_unavailable(MAP_KIND, text);
-	if (what)
-		report_unavailable(c, where, what);
-	else
-		report_suggestion(c, diag_report(c->diags, D_UNKNOWN_MAP_KIND, where, text), where,
-				  &s);
-	return NULL;
-}
-
-/* True when bytes of the type mean the same in the kernel and in userspace. */
-static bool is_shareable(const struct type *t)
-{
-	while (t->kind == TYPE_ARRAY)
-		t = t->element;
-	return t->kind != TYPE_PROGRAM_REF && t->kind != TYPE_PROGRAM_HANDLE &&
-	       t->kind != TYPE_PERF_ATTACHMENT && t->kind != TYPE_POINTER;
-}
-
-/* Limits of htab_map_alloc_check() and array_map_alloc_check(), Linux 6.12: a key must fit the stack of a
- * program (MAX_BPF_STACK), a value of a hash one allocation, a per-CPU value one unit. */
-enum {
-	MAP_MAX_KEY = 512,
-	MAP_MAX_VALUE = (4 << 20) - 64,
-	MAP_MAX_PERCPU_VALUE = 32 << 10,
-};
-
-static void check_map_part(struct checker *c, const struct type_node *node, const struct type *t,
-			   const char *part, uint32_t limit)
-{
-	if (t->kind == TYPE_ERROR)
-		return;
-	if (!t->size || !is_shareable(t))
-		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t), part);
-	else if (t->size > limit)
-		diag_report(c->diags, D_MAP_PART_SIZE, node->where, part,
-			    arena_printf(c->arena, "%u", t->size),
-			    arena_printf(c->arena, "%u", limit));
-}
-
-enum { MAP_DEFAULT_SIZE = 1024 };
-
-static uint32_t check_map_size(struct checker *c, struct type_node *node)
-{
-	if (!node->map.size)
-		return MAP_DEFAULT_SIZE;
-	if (!check_integer_constant(c, &node->map.size, c->types->u32, "size of a map"))
-		return MAP_DEFAULT_SIZE;
-	const struct expr *e = node->map.size;
-	if (e->value >= 1 && e->value <= UINT32_MAX)
-		return (uint32_t)e->value;
-	diag_report(c->diags, D_MAP_SIZE, e->where, value_text(c, e->type, e->value));
-	return MAP_DEFAULT_SIZE;
-}
-
-struct type *check_map_type(struct checker *c, struct type_node *node)
-{
-	const struct map_kind *kind = find_map_kind(c, node->map.kind, node->where);
-
-	if (!kind)
-		return c->types->error;
-	if (!node->map.value) {
-		diag_report(c->diags, D_MAP_TYPES, node->where, kind->name);
-		return c->types->error;
-	}
-	struct type *t = type_make_new(c->types, TYPE_MAP);
-	t->map.kind = kind;
-	t->map.key = check_value_type(c, node->map.key);
-	t->map.value = check_value_type(c, node->map.value);
-	t->map.max_entries = check_map_size(c, node);
-	check_map_part(c, node->map.key, t->map.key, "key", MAP_MAX_KEY);
-	check_map_part(c, node->map.value, t->map.value, "value",
-		       kind->is_percpu ? MAP_MAX_PERCPU_VALUE : MAP_MAX_VALUE);
-	const struct type *k = t->map.key;
-	bool is_index = (type_is_integer(k) || k->kind == TYPE_BOOL) && k->size <= 4;
-	if (kind->shape == MAP_SHAPE_ARRAY && !is_index && k->kind != TYPE_ERROR)
-		diag_report(c->diags, D_MAP_INDEX, node->map.key->where, kind->name, TEXT(c, k));
-	if (t->map.key->kind == TYPE_ERROR || t->map.value->kind == TYPE_ERROR)
-		return c->types->error;
-	return t;
 }

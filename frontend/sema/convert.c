@@ -59,16 +59,20 @@ struct type *arithmetic_type(const struct types *types, struct type *t)
 /* A program's name is a reference to it, a plain function's name its address. */
 static struct expr *function_to_value(struct checker *c, struct expr *e, struct decl *d)
 {
+	if (d->kind == DECL_FUNC)
+		note_named(c, d);
 	if (d->kind == DECL_FUNC && d->func.program) {
 		if (!use_user_only(c, e->where, "a program reference"))
 			return fail(c, e);
 		return make_convert(c, e, c->types->program_ref, CONV_FUNC);
 	}
-	if (d->func.target != TARGET_USER || type_is_aggregate(e->type->func.result)) {
-		report_unavailable(c, e->where, "this function as a value");
+	if (d->kind != DECL_FUNC || d == c->out->main) {
+		diag_report(c->diags, D_NOT_A_VALUE, e->where, NAME(c, d->name),
+			    d->kind == DECL_FUNC ? "function that nobody calls"
+						 : "kernel function");
 		return fail(c, e);
 	}
-	if (!use_user_only(c, e->where, "a function value"))
+	if (c->fn.decl && !check_value_target(c, e->where, d))
 		return fail(c, e);
 	const uint64_t *place = map_find(&c->func_index, MAP_PTR(d));
 	if (place && *place && c->fn.decl) {
@@ -84,6 +88,10 @@ struct expr *to_value(struct checker *c, struct expr *e)
 {
 	struct decl *d = e->kind == EXPR_NAME ? e->name.decl : NULL;
 
+	if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP) {
+		diag_report(c->diags, D_NOT_A_VALUE, e->where, "this", "map");
+		return fail(c, e);
+	}
 	if (e->type->kind == TYPE_ENTRY)
 		return make_convert(c, e, type_entry_value(e->type), CONV_ENTRY_VALUE);
 	if (e->type->kind == TYPE_MAP || (d && d->kind == DECL_CONFIG)) {
@@ -95,7 +103,11 @@ struct expr *to_value(struct checker *c, struct expr *e)
 		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_VOID) {
-		diag_report(c->diags, D_NO_VALUE, e->where);
+		struct diag *diag = diag_report(c->diags, D_NO_VALUE, e->where);
+		const struct decl *target = e->kind == EXPR_CALL ? e->call.target : NULL;
+		if (target && target->name_where.end)
+			diag_note(c->diags, diag, target->name_where,
+				  "`%s` is declared without a result", NAME(c, target->name));
 		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_FUNC && d && (d->kind == DECL_FUNC || d->kind == DECL_EXTERN))
@@ -121,6 +133,9 @@ static uint32_t value_bits(const struct expr *e, uint32_t depth)
 		uint32_t bits = o->type->is_signed ? width : value_bits(o, depth + 1);
 		return bits < width ? bits : width;
 	}
+	const struct decl *bits = place_bit_field(e);
+	if (bits && !e->type->is_signed)
+		return bits->field.bit_width;
 	if (e->kind != EXPR_BINARY || e->type->kind != TYPE_INT)
 		return e->type->kind == TYPE_BOOL ? 1 : width;
 
@@ -169,7 +184,8 @@ static bool is_byte_pointer(const struct types *types, const struct type *t)
 
 static bool is_handle(const struct type *t)
 {
-	return t->kind == TYPE_PROGRAM_HANDLE || t->kind == TYPE_PERF_ATTACHMENT;
+	return t->kind == TYPE_PROGRAM_HANDLE || t->kind == TYPE_PERF_ATTACHMENT ||
+	       t->kind == TYPE_FUNC;
 }
 
 /* A string literal that initialises a string or an array of bytes. */
@@ -214,6 +230,25 @@ struct expr *convert_to(struct checker *c, struct expr *e, struct type *to)
 	return fail(c, e);
 }
 
+void check_bit_value(struct checker *c, const struct expr *e, const struct decl *field)
+{
+	const struct type *t = field->type;
+	uint32_t width = field->field.bit_width;
+
+	if (!width || e->type->kind == TYPE_ERROR || t->kind == TYPE_BOOL)
+		return;
+	const char *text = arena_printf(c->arena, "%s : %u", TEXT(c, t), width);
+	int64_t edge = (int64_t)(1ull << (width - 1)), value = (int64_t)e->value;
+	bool fits = width == 64 || (arithmetic_type(c->types, field->type)->is_signed
+					    ? value >= -edge && value < edge
+					    : e->value >> width == 0);
+	if (e->is_const && !fits)
+		diag_report(c->diags, D_CONSTANT_RANGE, e->where, value_text(c, e->type, e->value),
+			    text);
+	else if (!e->is_const && value_bits(e, 0) > width)
+		diag_report(c->diags, D_NARROWING, e->where, TEXT(c, e->type), text);
+}
+
 struct expr *to_condition(struct checker *c, struct expr *e)
 {
 	if (e->type->kind == TYPE_ENTRY)
@@ -229,6 +264,7 @@ struct expr *to_condition(struct checker *c, struct expr *e)
 	case TYPE_ENUM:
 	case TYPE_STR:
 	case TYPE_POINTER:
+	case TYPE_FUNC:
 	case TYPE_PROGRAM_HANDLE:
 	case TYPE_PERF_ATTACHMENT:
 		return make_convert(c, e, c->types->bool_, CONV_TRUTH);
@@ -236,7 +272,6 @@ struct expr *to_condition(struct checker *c, struct expr *e)
 	case TYPE_STRUCT:
 	case TYPE_UNION:
 	case TYPE_ARRAY:
-	case TYPE_FUNC:
 	case TYPE_MAP:
 	case TYPE_ENTRY:
 	case TYPE_PROGRAM_REF:

@@ -3,7 +3,7 @@
  * What a program names and does not declare, from the kernel's BTF: structs, unions, enums, typedefs,
  * enum constants and functions become declarations of the prelude scope when they are first asked for,
  * and the fields of a struct when they are first needed. Layouts are the kernel's. Members of anonymous
- * structs and unions count as members of what is around them. The BTF may come from anybody: every type
+ * structs and unions count as members of what is around them. An array of `char` is a string. The BTF may come from anybody: every type
  * is checked before it is read, recursion is bounded, and fields lie inside their struct.
  */
 #include <stdlib.h>
@@ -34,6 +34,15 @@ static const struct btf *get_btf(struct checker *c)
 	c->kernel.is_broken = c->kernel.is_broken || c->diags->errors > errors;
 	c->kernel.is_opened = true;
 	return c->kernel.btf;
+}
+
+/* True when there are types of modules now that were not searched yet. */
+static bool add_modules(struct checker *c)
+{
+	bool is_new = !c->kernel.has_modules && c->info->open_modules;
+
+	c->kernel.has_modules = true;
+	return is_new && c->info->open_modules(c->info->btf_owner, c->kernel.btf);
 }
 
 static struct type *report_damaged(struct checker *c, const char *why)
@@ -79,6 +88,7 @@ static struct type *make_record(struct checker *c, uint32_t id, const struct btf
 	t->decl = d;
 	t->size = b->size;
 	t->align = 1;
+	t->record.is_kernel = true;
 	d->type = t;
 	d->check_state = b->kind == BTF_KIND_FWD ? 2 : 0;
 	*map_insert(&c->kernel.ids, MAP_PTR(d)) = id;
@@ -97,6 +107,10 @@ static struct decl *make_field(struct checker *c, const struct btf_item *item, u
 		f->field.bit_width = item->bit_size;
 		f->field.offset = (uint32_t)(bits / unit * unit / 8);
 		f->field.bit_offset = (uint32_t)(bits % unit);
+		if (f->field.bit_offset + item->bit_size > unit) { // packed
+			f->field.offset = (uint32_t)(bits / 8);
+			f->field.bit_offset = (uint32_t)(bits % 8);
+		}
 	}
 	return f;
 }
@@ -126,8 +140,9 @@ static bool add_members(struct checker *c, struct type *record, uint32_t id, uin
 		}
 		struct type *t = type_of(c, item.type, 0);
 		struct decl *f = make_field(c, &item, bits, t);
-		if ((!item.bit_size && bits % 8) ||
-		    (uint64_t)f->field.offset + t->size > record->size) {
+		uint64_t end = item.bit_size ? (bits + item.bit_size + 7) / 8
+					     : (uint64_t)f->field.offset + t->size;
+		if ((!item.bit_size && bits % 8) || end > record->size) {
 			report_damaged(c, "a member lies outside of its struct");
 			return false;
 		}
@@ -252,6 +267,8 @@ static struct type *make_array(struct checker *c, const struct btf_type *b, uint
 		return c->types->error;
 	if ((uint64_t)t->size * count > TYPE_MAX_SIZE || count > TYPE_MAX_SIZE)
 		return report_damaged(c, "an array is too large");
+	if (t == c->types->char_ && count)
+		return type_make_str(c->types, count);
 	return type_make_array(c->types, t, count);
 }
 
@@ -376,6 +393,8 @@ struct decl *kernel_find_type(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_TYPE))
 		return NULL;
 	uint32_t id = find_type_id(btf, NAME(c, name));
+	if ((!id || btf_kind_of(btf, id) == BTF_KIND_FWD) && add_modules(c))
+		id = find_type_id(btf, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_TYPE);
 	struct type *t = type_of(c, id, 0);
@@ -403,6 +422,8 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	if (!btf || is_missing(c, name, A_CONSTANT))
 		return NULL;
 	uint32_t id = btf_find_enumerator(btf, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find_enumerator(btf, NAME(c, name));
 	struct type *t = id ? type_of(c, id, 0) : NULL;
 	if (t && t->kind == TYPE_ENUM)
 		for (uint32_t i = 0; i < t->decl->enumeration.constants.len; i++) {
@@ -415,25 +436,220 @@ struct decl *kernel_find_constant(struct checker *c, symbol name)
 	return note_missing(c, name, A_CONSTANT);
 }
 
+/* The function type of a prototype, without names. */
+static struct type *make_signature(struct checker *c, const struct btf_type *proto)
+{
+	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto->count + 1);
+
+	for (uint32_t i = 0; i < proto->count; i++)
+		params[i] = type_of(c, btf_get_item(c->kernel.btf, proto, i).type, 0);
+	return type_make_func(c->types, params, proto->count, type_of(c, proto->type, 0));
+}
+
+/* The prototype behind a pointer, qualifiers and typedefs; false when there is none. */
+static bool find_prototype(struct checker *c, uint32_t id, struct btf_type *out)
+{
+	bool is_pointer = false;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH && get_type(c, id, out); depth++) {
+		if (out->kind == BTF_KIND_FUNC_PROTO)
+			return is_pointer;
+		if (out->kind == BTF_KIND_PTR && !is_pointer)
+			is_pointer = true;
+		else if (!is_reference(out->kind))
+			return false;
+		id = out->type;
+	}
+	return false;
+}
+
+/* Kernels mark their kfuncs in BTF, if pahole 1.26 or later made it. */
+static bool is_tagged(const struct btf *btf, uint32_t id)
+{
+	const char *why;
+
+	for (uint32_t tag = 0;
+	     (tag = btf_find_next(btf, KIND_BIT(BTF_KIND_DECL_TAG), "bpf_kfunc", tag));)
+		if (!btf_check_type(btf, tag, &why) && btf_get_type(btf, tag).type == id)
+			return true;
+	return false;
+}
+
+/* A parameter that is a function, which a program would have to make one of. */
+static bool has_callback(struct checker *c, const struct btf_type *proto)
+{
+	struct btf_type t = {0}, target = {0};
+
+	for (uint32_t i = 0; i < proto->count; i++) {
+		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;
+		for (uint32_t depth = 0;
+		     id && depth < MAX_DEPTH && get_type(c, id, &t) && is_reference(t.kind);
+		     depth++)
+			id = t.type;
+		if (id && t.kind == BTF_KIND_PTR && t.type && get_type(c, t.type, &target) &&
+		    target.kind == BTF_KIND_FUNC_PROTO)
+			return true;
+	}
+	return false;
+}
+
+struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member)
+{
+	const uint64_t *id = record->decl ? map_find(&c->kernel.ids, MAP_PTR(record->decl)) : NULL;
+	struct btf_type b, proto;
+
+	if (!id || !get_type(c, (uint32_t)*id, &b))
+		return NULL;
+	for (uint32_t i = 0; i < b.count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, &b, i);
+		if (!strcmp(item.name, NAME(c, member)))
+			return find_prototype(c, item.type, &proto) ? make_signature(c, &proto)
+								    : NULL;
+	}
+	return NULL;
+}
+
 struct decl *kernel_find_function(struct checker *c, symbol name)
 {
 	const struct btf *btf = get_btf(c);
 	struct btf_type func, proto;
+	struct decl *known = scope_find_here(&c->prelude, name);
 
+	if (known && known->kind == DECL_EXTERN)
+		return known;
 	if (!btf || is_missing(c, name, A_FUNCTION))
 		return NULL;
 	uint32_t id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
+	if (!id && add_modules(c))
+		id = btf_find(btf, BTF_KIND_FUNC, NAME(c, name));
 	if (!id)
 		return note_missing(c, name, A_FUNCTION);
 	if (!get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
 	    proto.kind != BTF_KIND_FUNC_PROTO)
 		return note_missing(c, name, A_FUNCTION);
-	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto.count + 1);
-	for (uint32_t i = 0; i < proto.count; i++)
-		params[i] = type_of(c, btf_get_item(btf, &proto, i).type, 0);
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
-	d->type = type_make_func(c->types, params, proto.count, type_of(c, proto.type, 0));
+	d->type = make_signature(c, &proto);
+	for (uint32_t i = 0; i < proto.count; i++) {
+		struct decl *p =
+			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
+		p->type = d->type->func.params[i];
+		p->variable.index = i;
+		vec_push(c->arena, &d->func.params, p);
+	}
 	d->func.target = TARGET_BPF;
+	d->func.kfunc = c->info->find_kfunc ? c->info->find_kfunc(NAME(c, name)) : NULL;
+	d->func.has_callback = has_callback(c, &proto);
+	d->func.is_kfunc = d->func.kfunc || is_tagged(btf, id);
 	scope_add(&c->prelude, name, d);
 	return d;
+}
+
+/* ---- suggestions ---- */
+
+/* The kernel has so many names that only a near one is likely to be meant. */
+static bool begin_offer(struct checker *c, struct suggestion *s)
+{
+	size_t len = strlen(s->wanted);
+	uint32_t limit = len < 5 ? 1 : len < 9 ? 2 : 3;
+
+	if (s->distance > limit)
+		s->distance = limit;
+	return s->distance > 1 && get_btf(c);
+}
+
+void kernel_offer_types(struct checker *c, struct suggestion *s)
+{
+	const uint32_t named = RECORD_KINDS | ENUM_KINDS | KIND_BIT(BTF_KIND_TYPEDEF);
+
+	if (!begin_offer(c, s))
+		return;
+	const struct btf *btf = c->kernel.btf;
+	for (uint32_t id = 1; id <= btf->type_count; id++)
+		if (named & KIND_BIT(btf_kind_of(btf, id)))
+			suggestion_offer(s, btf_name_of(btf, id));
+}
+
+static void offer_constant(void *data, const char *name)
+{
+	suggestion_offer(data, name);
+}
+
+void kernel_offer_constants(struct checker *c, struct suggestion *s)
+{
+	if (is_capital(s->wanted) && begin_offer(c, s))
+		btf_each_enumerator(c->kernel.btf, offer_constant, s);
+}
+
+/* ---- prototypes ---- */
+
+static void read_proto(struct checker *c, const struct btf_type *proto, struct kernel_proto *out)
+{
+	out->params = ARENA_ARRAY(c->arena, struct kernel_param, proto->count + 1);
+	out->count = proto->count;
+	out->slots = 0;
+	for (uint32_t i = 0; i < proto->count; i++) {
+		struct btf_item item = btf_get_item(c->kernel.btf, proto, i);
+		struct type *t = type_of(c, item.type, 0);
+		out->params[i] = (struct kernel_param){name_of(c, item.name), t, out->slots};
+		out->slots = (uint16_t)(out->slots + (t->size > 8 ? (t->size + 7) / 8 : 1));
+	}
+	out->result = type_of(c, proto->type, 0);
+}
+
+bool kernel_find_proto(struct checker *c, const char *function, struct kernel_proto *out)
+{
+	const struct btf *btf = get_btf(c);
+	struct btf_type func, proto;
+	uint32_t id = btf ? btf_find(btf, BTF_KIND_FUNC, function) : 0;
+
+	if (!id || !get_type(c, id, &func) || !func.type || !get_type(c, func.type, &proto) ||
+	    proto.kind != BTF_KIND_FUNC_PROTO)
+		return false;
+	read_proto(c, &proto, out);
+	return true;
+}
+
+bool kernel_find_typedef_proto(struct checker *c, const char *name, struct kernel_proto *out)
+{
+	const struct btf *btf = get_btf(c);
+	struct btf_type t;
+	uint32_t id = btf ? btf_find(btf, BTF_KIND_TYPEDEF, name) : 0;
+
+	for (uint32_t depth = 0; id && depth < MAX_DEPTH; depth++) {
+		if (!get_type(c, id, &t))
+			return false;
+		if (t.kind == BTF_KIND_FUNC_PROTO) {
+			read_proto(c, &t, out);
+			return true;
+		}
+		id = t.type;
+	}
+	return false;
+}
+
+bool kernel_has_types(struct checker *c)
+{
+	return get_btf(c) != NULL;
+}
+
+bool kernel_has_struct(struct checker *c, const char *name)
+{
+	const struct btf *btf = get_btf(c);
+
+	return btf && btf_find(btf, BTF_KIND_STRUCT, name);
+}
+
+void kernel_offer(struct checker *c, struct suggestion *s, const char *prefix, bool typedefs)
+{
+	const struct btf *btf = get_btf(c);
+	enum btf_kind kind = typedefs ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC;
+	size_t len = strlen(prefix);
+	struct btf_type t;
+
+	for (uint32_t id = 1; btf && id <= btf->type_count; id++) {
+		if (btf_kind_of(btf, id) != kind || !get_type(c, id, &t))
+			continue;
+		if (!strncmp(t.name, prefix, len))
+			suggestion_offer(s, t.name + len);
+	}
 }

@@ -1,62 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The null proof: a pointer that may be null is tested on every way on which it is read or written
- * through. It walks checked bodies in the order in which they run and knows, of every pointer in a
- * local or a parameter, whether it may be null there; conditions narrow that. Loops are walked until
- * nothing changes.
+ * through. It walks checked bodies in the order in which they run and knows, of every pointer, handle
+ * and bool in a local or a parameter, what it may be there; conditions narrow that, also when they were
+ * stored in a bool first. Loops are walked until nothing changes. The same walk follows what must be
+ * given back (owned_check.c).
  *
- * Null comes from `null`, variables without a value, ctx.at(), BPF helpers that may find nothing,
- * functions that return one of these, and parameters to which some call passes one. All other pointers
- * are trusted: fields, elements, and variables whose address is taken. What parameters and results may
- * be only ever gets worse, so functions are walked again when what they depend on changed, and a report
- * once made stays right.
+ * Null comes from `null`, variables and fields without a value, ctx.at(), BPF helpers that may find
+ * nothing, functions that return one of these, and parameters to which some call passes one. All other
+ * pointers are trusted: those in memory that is reached through a pointer, and variables whose address
+ * is taken. What parameters and results may be only ever gets worse, so functions are walked again when
+ * what they depend on changed, and a report once made stays right.
  */
-#include "frontend/sema/null_flow.h"
+#include "frontend/sema/null_check.h"
 
 enum { NOTES_MAX = 4 };
 
-/* What is known of a function from outside. */
-struct summary {
-	struct fact result;
-	struct fact *params; // what the calls seen so far pass
-	bool is_queued;
-	VEC(uint32_t) callers;
-};
+const struct null_path no_path;
 
-struct flow_loop {
-	struct flow_loop *outer;
-	struct flow *breaks, *continues;
-};
-
-/* A `try` around a statement: what holds at its catch arms. */
-struct flow_try {
-	struct flow_try *outer;
-	struct flow *caught;
-};
-
-struct nulls {
-	struct checker *c;
-	struct flow_pool pool;
-	struct summary *summaries; // by number of the function
-	VEC(uint32_t) queue;
-	struct map places; // decl to place among the facts + 1
-	struct map heads;  // loop statement to the flow at its head
-	uint32_t number;   // function being walked
-	struct flow_loop *loop;
-	struct flow_try *attempt;
-};
-
-static const struct null_path no_path;
-
-static struct fact walk_expr(struct nulls *n, struct expr *e, struct flow *flow);
-static void walk_condition(struct nulls *n, struct expr *e, struct flow *yes, struct flow **no);
 static struct fact walk_block(struct nulls *n, struct block *b, struct flow *flow, bool is_value);
 static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow);
 
 /* ---- facts ---- */
 
-static struct fact make_fact(struct nulls *n, enum null_state state, span where, const char *text,
-			     const struct null_origin *cause)
+struct fact make_fact(struct nulls *n, enum null_state state, span where, const char *text,
+		      const struct null_origin *cause)
 {
 	struct null_origin *o = ARENA_NEW(n->c->arena, struct null_origin);
 
@@ -64,181 +32,88 @@ static struct fact make_fact(struct nulls *n, enum null_state state, span where,
 	return (struct fact){.state = state, .origin = o};
 }
 
-static bool is_tracked(const struct decl *d)
-{
-	return (d->kind == DECL_LOCAL || d->kind == DECL_PARAM) && d->type &&
-	       d->type->kind == TYPE_POINTER && !type_is_ctx_pointer(d->type) &&
-	       !d->variable.is_address_taken;
-}
-
-/* The variable behind conversions of an expression, or NULL. */
-static const struct decl *variable_of(const struct expr *e)
-{
-	while (e->type && e->type->kind == TYPE_POINTER) {
-		if (e->kind == EXPR_CONVERT)
-			e = e->convert.operand;
-		else if (e->kind == EXPR_CAST)
-			e = e->cast.operand;
-		else
-			break;
-	}
-	return e->kind == EXPR_NAME && e->name.decl && is_tracked(e->name.decl) ? e->name.decl
-										: NULL;
-}
-
-static struct fact *find_fact(struct nulls *n, const struct decl *d, struct flow *flow)
-{
-	const uint64_t *place = d ? map_find(&n->places, MAP_PTR(d)) : NULL;
-
-	return place && *place <= flow->count ? &flow->facts[*place - 1] : NULL;
-}
-
-static void declare(struct nulls *n, const struct decl *d, struct fact fact, struct flow *flow)
-{
-	if (!is_tracked(d))
-		return;
-	flow_push(&n->pool, flow, fact);
-	*map_insert(&n->places, MAP_PTR(d)) = flow->count;
-}
-
-/* Gives a variable what is assigned to it; a throw may show it to a catch arm any time later. */
-static void assign(struct nulls *n, const struct decl *d, struct fact fact, struct flow *flow)
-{
-	struct fact *place = find_fact(n, d, flow);
-
-	if (!place || !flow->is_live)
-		return;
-	*place = fact;
-	for (struct flow_try *t = n->attempt; t; t = t->outer) {
-		struct fact *caught = find_fact(n, d, t->caught);
-		if (caught)
-			*caught = fact_join(*caught, no_path, fact, no_path);
-	}
-}
-
 /* ---- reports ---- */
 
-static void report_null(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow)
+enum { TEXT_MAX = 40 };
+
+const char *null_source_text(struct nulls *n, const struct expr *e)
+{
+	struct source_pos at = source_locate(&n->c->compile->sources, e->where.begin);
+	uint32_t len = e->where.end - e->where.begin;
+
+	if (!at.file || len > TEXT_MAX || !len)
+		return NULL;
+	const char *text = at.file->text + (e->where.begin - at.file->base);
+	return memchr(text, '\n', len) ? NULL : arena_copy_string(n->c->arena, text, len);
+}
+
+/* Notes that tell where the null comes from and on which way. */
+static void note_origin(struct nulls *n, struct diag *diag, struct fact fact, const char *name)
+{
+	struct diags *diags = n->c->diags;
+	const struct null_origin *o = fact.origin;
+
+	for (uint32_t i = 0; o && i < NOTES_MAX; i++, o = o->cause)
+		if (o->text && (o->where.begin != diag->where.begin || o->cause))
+			diag_note(diags, diag, o->where, "%s", o->text);
+	if (fact.path.text && name)
+		diag_note(diags, diag, fact.path.where, "`%s` %s %s", name,
+			  fact.path_state == IS_NULL ? "is null" : "is not tested", fact.path.text);
+}
+
+void null_report(struct nulls *n, const struct expr *e, struct fact fact, const char *use,
+		 struct flow *flow)
 {
 	struct checker *c = n->c;
-	const struct decl *d = variable_of(e);
-	const char *name = d ? NAME(c, d->name) : NULL;
+	struct fact *known = null_find_fact(n, e, flow);
+	const char *name = known ? null_source_text(n, e) : NULL;
 	bool is_null = fact.state == IS_NULL;
 	const char *what = name      ? arena_printf(c->arena, "`%s`, which %s", name,
                                                is_null ? "is null here" : "may be null here")
 			   : is_null ? "`null`"
 				     : "a pointer that may be null";
-	struct diag *diag = diag_report(c->diags, D_NULL_DEREFERENCE, e->where, what);
+	struct diag *diag = diag_report(c->diags, D_NULL_DEREFERENCE, e->where, use, what);
 
-	for (uint32_t i = 0; fact.origin && i < NOTES_MAX; i++, fact.origin = fact.origin->cause)
-		if (fact.origin->text)
-			diag_note(c->diags, diag, fact.origin->where, "%s", fact.origin->text);
-	if (fact.path.text && name)
-		diag_note(c->diags, diag, fact.path.where, "`%s` %s %s", name,
-			  fact.path_state == IS_NULL ? "is null" : "is not tested", fact.path.text);
+	note_origin(n, diag, fact, name);
 	if (name && !is_null)
-		diag_hint(c->diags, diag, "test it first: `if (%s) { … }`", name);
+		diag_hint(c->diags, diag, "test it first: `if (%s != null) { … }`", name);
 	else if (!is_null)
 		diag_hint(c->diags, diag, "bind and test it first: `if (var p = …) { … }`");
-	assign(n, d, (struct fact){.is_object = fact.is_object}, flow); // said once
+	if (known)
+		*known = (struct fact){.is_object = fact.is_object,
+				       .sites = fact.sites}; // said once
 }
 
-static bool runs_in_bpf(const struct nulls *n)
+/* attach or detach of a handle that is null on every way. */
+static void check_handle(struct nulls *n, const struct expr *e, struct fact fact)
 {
-	const struct decl *d = n->c->funcs.data[n->number].decl;
+	const struct expr *source = e->kind == EXPR_CONVERT ? e->convert.operand : e;
+	const char *name = source->kind == EXPR_NAME ? null_source_text(n, source) : NULL;
 
-	return d->func.target == TARGET_BPF || d->func.used_from[TARGET_BPF];
+	if (fact.state != IS_NULL)
+		return;
+	note_origin(n, diag_report(n->c->diags, D_ATTACH_BEFORE_LOAD, e->where), fact, name);
+}
+
+void null_check_handles(struct nulls *n, const struct expr *call, const struct fact *args)
+{
+	const struct decl *d = call->call.target;
+	const struct expr *first = call->call.args.len ? call->call.args.data[0] : NULL;
+
+	if (d && d->kind == DECL_BUILTIN && first && type_holds_null(first->type) &&
+	    first->type->kind != TYPE_POINTER)
+		check_handle(n, first, args[0]);
 }
 
 /* A read or write through `pointer`. */
 static void walk_access(struct nulls *n, struct expr *pointer, struct flow *flow)
 {
-	struct fact fact = walk_expr(n, pointer, flow);
+	struct fact fact = null_walk_expr(n, pointer, flow);
 
 	if (fact.state != NOT_NULL && flow->is_live)
-		report_null(n, pointer, fact, flow);
-	if (fact.is_object && flow->is_live && runs_in_bpf(n))
-		report_unavailable(n->c, pointer->where,
-				   arena_printf(n->c->arena, "an access to a kernel object (`%s`)",
-						TEXT(n->c, pointer->type->element)));
-}
-
-/* ---- calls ---- */
-
-static void enqueue(struct nulls *n, uint32_t number)
-{
-	struct summary *s = &n->summaries[number];
-
-	if (s->is_queued)
-		return;
-	s->is_queued = true;
-	vec_push(n->c->arena, &n->queue, number);
-}
-
-static void pass_argument(struct nulls *n, uint32_t callee, uint32_t index, const struct expr *arg,
-			  struct fact fact)
-{
-	struct fact *known = &n->summaries[callee].params[index];
-
-	bool is_new_object = fact.is_object && !known->is_object;
-	bool is_new_null = fact.state != NOT_NULL && known->state == NOT_NULL;
-	if (!is_new_object && !is_new_null)
-		return;
-	bool is_object = fact.is_object || known->is_object;
-	if (is_new_null)
-		*known = make_fact(n, MAY_BE_NULL, arg->where,
-				   "this call passes a pointer that may be null", fact.origin);
-	known->is_object = is_object;
-	enqueue(n, callee);
-}
-
-/* What the call of something that is no function of the program gives. */
-static struct fact outside_result(struct nulls *n, const struct expr *e)
-{
-	struct checker *c = n->c;
-	const struct decl *d = e->call.target;
-	const char *name = d ? NAME(c, d->name) : "";
-
-	if (d && d->kind == DECL_BUILTIN && d->builtin.id == BUILTIN_CTX_AT)
-		return make_fact(n, MAY_BE_NULL, e->where,
-				 "`ctx.at` gives null when the packet is too short", NULL);
-	const struct helper_info *h =
-		d && d->kind == DECL_EXTERN ? c->info->find_helper(name, c->info->kernel) : NULL;
-	struct fact fact = {NOT_NULL};
-	if (h && h->may_give_null)
-		fact = make_fact(n, MAY_BE_NULL, e->where,
-				 arena_printf(c->arena, "`%s` may give null", name), NULL);
-	fact.is_object = h && h->gives_object;
-	return fact;
-}
-
-static struct fact walk_call(struct nulls *n, struct expr *e, struct flow *flow)
-{
-	struct expr *callee = e->call.callee;
-	const struct decl *d = e->call.target;
-	const uint64_t *place = d ? map_find(&n->c->func_index, MAP_PTR(d)) : NULL;
-
-	if (callee->kind == EXPR_FIELD)
-		walk_expr(n, callee->field.base, flow);
-	else if (!d)
-		walk_expr(n, callee, flow);
-	for (uint32_t i = 0; i < e->call.args.len; i++) {
-		struct expr *arg = e->call.args.data[i];
-		struct fact fact = walk_expr(n, arg, flow);
-		if (place && flow->is_live && i < d->func.params.len)
-			pass_argument(n, (uint32_t)*place - 1, i, arg, fact);
-	}
-	if (!place)
-		return outside_result(n, e);
-	struct fact result = n->summaries[*place - 1].result;
-	if (result.state == NOT_NULL)
-		return result;
-	struct fact fact =
-		make_fact(n, MAY_BE_NULL, e->where,
-			  arena_printf(n->c->arena, "`%s` may return null", NAME(n->c, d->name)),
-			  result.origin);
-	fact.is_object = result.is_object;
-	return fact;
+		null_report(n, pointer, fact, "this reads or writes through", flow);
+	if (fact.sites && flow->is_live)
+		owned_use(n, pointer, fact, flow);
 }
 
 /* ---- expressions ---- */
@@ -247,7 +122,7 @@ static struct fact walk_arm_value(struct nulls *n, struct match_arm *arm, struct
 				  bool is_value)
 {
 	if (arm->value)
-		return walk_expr(n, arm->value, flow);
+		return null_walk_expr(n, arm->value, flow);
 	return arm->body ? walk_block(n, arm->body, flow, is_value) : (struct fact){NOT_NULL};
 }
 
@@ -256,7 +131,7 @@ static struct fact walk_match(struct nulls *n, struct expr *e, struct flow *flow
 	bool is_value = e->type->kind != TYPE_VOID, has_default = false;
 	struct fact result = {NOT_NULL};
 
-	walk_expr(n, e->match.subject, flow);
+	null_walk_expr(n, e->match.subject, flow);
 	struct flow *after = flow_copy(&n->pool, flow), *entry = flow_copy(&n->pool, flow);
 	after->is_live = false;
 	for (uint32_t i = 0; i < e->match.arms.len; i++) {
@@ -266,22 +141,22 @@ static struct fact walk_match(struct nulls *n, struct expr *e, struct flow *flow
 		struct fact value = walk_arm_value(n, arm, way, is_value);
 		if (way->is_live)
 			result = after->is_live ? fact_join(result, no_path, value, path) : value;
-		flow_join(after, no_path, way, path);
+		flow_join(&n->pool, after, no_path, way, path);
 		flow_give_back(&n->pool, way);
 		for (uint32_t j = 0; j < arm->patterns.len; j++)
 			has_default = has_default || !arm->patterns.data[j].low;
 	}
 	if (!has_default && !is_value)
-		flow_join(after, no_path, entry,
+		flow_join(&n->pool, after, no_path, entry,
 			  (struct null_path){e->match.subject->where, "when no arm matches"});
 	flow->is_live = false;
-	flow_join(flow, no_path, after, no_path);
+	flow_join(&n->pool, flow, no_path, after, no_path);
 	flow_give_back(&n->pool, after);
 	flow_give_back(&n->pool, entry);
 	return result;
 }
 
-static struct null_path when(const struct expr *condition, bool is_true)
+struct null_path null_when(const struct expr *condition, bool is_true)
 {
 	return (struct null_path){condition->where, is_true ? "on the way where this is true"
 							    : "on the way where this is false"};
@@ -294,15 +169,15 @@ static struct fact walk_if_expr(struct nulls *n, struct expr *e, struct flow *fl
 	struct fact b = {NOT_NULL};
 	struct flow *no;
 
-	walk_condition(n, condition, flow, &no);
+	null_walk_condition(n, condition, flow, &no);
 	struct fact a = walk_block(n, e->conditional.then, flow, is_value);
 	if (e->conditional.otherwise)
 		b = walk_block(n, e->conditional.otherwise, no, is_value);
 	if (!flow->is_live)
 		a = b;
 	else if (no->is_live)
-		a = fact_join(a, when(condition, true), b, when(condition, false));
-	flow_join(flow, when(condition, true), no, when(condition, false));
+		a = fact_join(a, null_when(condition, true), b, null_when(condition, false));
+	flow_join(&n->pool, flow, null_when(condition, true), no, null_when(condition, false));
 	flow_give_back(&n->pool, no);
 	return a;
 }
@@ -312,13 +187,13 @@ static struct fact walk_binary(struct nulls *n, struct expr *e, struct flow *flo
 	struct flow *no;
 
 	if (e->binary.op == BINARY_LOGAND || e->binary.op == BINARY_LOGOR) {
-		walk_condition(n, e, flow, &no);
-		flow_join(flow, when(e, true), no, when(e, false));
+		null_walk_condition(n, e, flow, &no);
+		flow_join(&n->pool, flow, null_when(e, true), no, null_when(e, false));
 		flow_give_back(&n->pool, no);
 		return (struct fact){NOT_NULL};
 	}
-	struct fact left = walk_expr(n, e->binary.left, flow);
-	struct fact right = walk_expr(n, e->binary.right, flow);
+	struct fact left = null_walk_expr(n, e->binary.left, flow);
+	struct fact right = null_walk_expr(n, e->binary.right, flow);
 	if (e->type->kind != TYPE_POINTER)
 		return (struct fact){NOT_NULL};
 	return e->binary.left->type->kind == TYPE_POINTER ? left : right;
@@ -330,7 +205,7 @@ static void walk_base(struct nulls *n, struct expr *base, struct flow *flow)
 	if (base->type && base->type->kind == TYPE_POINTER && !type_is_ctx_pointer(base->type))
 		walk_access(n, base, flow);
 	else
-		walk_expr(n, base, flow);
+		null_walk_expr(n, base, flow);
 }
 
 /* A pointer kept in a struct of the kernel leads to another object of the kernel. */
@@ -345,17 +220,26 @@ static bool is_kernel_field(struct nulls *n, const struct expr *e)
 	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && kernel_declares(n->c, t->decl);
 }
 
+static bool may_be_null_row(const struct expr *e)
+{
+	const struct ctx_field *row = e->field.decl && e->field.decl->kind == DECL_FIELD
+					      ? e->field.decl->field.ctx
+					      : NULL;
+
+	return row && *row->type == '?';
+}
+
 static void walk_parts(struct nulls *n, struct expr *e, struct flow *flow)
 {
 	if (e->kind == EXPR_STRUCT)
 		for (uint32_t i = 0; i < e->literal.fields.len; i++)
-			walk_expr(n, e->literal.fields.data[i].value, flow);
+			null_walk_expr(n, e->literal.fields.data[i].value, flow);
 	else
 		for (uint32_t i = 0; i < e->array.items.len; i++)
-			walk_expr(n, e->array.items.data[i], flow);
+			null_walk_expr(n, e->array.items.data[i], flow);
 }
 
-static struct fact walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
+struct fact null_walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 {
 	struct fact fine = {NOT_NULL}, fact;
 	const struct fact *known;
@@ -363,42 +247,50 @@ static struct fact walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 	if (!e->type || e->type->kind == TYPE_ERROR)
 		return fine;
 	if (e->is_const) {
-		bool is_null = e->type->kind == TYPE_POINTER && !e->value;
+		bool is_null = type_holds_null(e->type) && !e->value;
 		return is_null ? make_fact(n, IS_NULL, e->where, "null comes from here", NULL)
 			       : fine;
 	}
 	switch (e->kind) {
 	case EXPR_NAME:
-		known = find_fact(n, variable_of(e), flow);
+		known = null_find_fact(n, e, flow);
 		return known ? *known : fine;
 	case EXPR_UNARY:
 		if (e->unary.op == UNARY_DEREF) {
 			walk_access(n, e->unary.operand, flow);
 			return fine;
 		}
-		walk_expr(n, e->unary.operand, flow);
+		null_walk_expr(n, e->unary.operand, flow);
 		return fine;
 	case EXPR_BINARY:
 		return walk_binary(n, e, flow);
 	case EXPR_IN:
-		walk_expr(n, e->binary.left, flow);
+		null_walk_expr(n, e->binary.left, flow);
 		return fine;
 	case EXPR_CALL:
-		return walk_call(n, e, flow);
+		return null_walk_call(n, e, flow);
 	case EXPR_INDEX:
 		walk_base(n, e->index.base, flow);
-		walk_expr(n, e->index.index, flow);
-		return fine;
+		fact = null_walk_expr(n, e->index.index, flow);
+		if (e->index.index->type->kind == TYPE_POINTER && fact.state != NOT_NULL &&
+		    flow->is_live)
+			null_report(n, e->index.index, fact, "the key of this entry is", flow);
+		known = null_find_fact(n, e, flow);
+		return known ? *known : fine;
 	case EXPR_FIELD:
 		walk_base(n, e->field.base, flow);
+		if (may_be_null_row(e))
+			return make_fact(n, MAY_BE_NULL, e->where,
+					 "this field of the context may be null", NULL);
 		fine.is_object = e->type->kind == TYPE_POINTER && is_kernel_field(n, e);
-		return fine;
+		known = null_find_fact(n, e, flow);
+		return known ? *known : fine;
 	case EXPR_CAST:
-		fact = walk_expr(n, e->cast.operand, flow);
-		return e->type->kind == TYPE_POINTER ? fact : fine;
+		fact = null_walk_expr(n, e->cast.operand, flow);
+		return type_holds_null(e->type) ? fact : fine;
 	case EXPR_CONVERT:
-		fact = walk_expr(n, e->convert.operand, flow);
-		return e->type->kind == TYPE_POINTER ? fact : fine;
+		fact = null_walk_expr(n, e->convert.operand, flow);
+		return type_holds_null(e->type) ? fact : fine;
 	case EXPR_STRUCT:
 	case EXPR_ARRAY:
 		walk_parts(n, e, flow);
@@ -407,12 +299,15 @@ static struct fact walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 		return walk_match(n, e, flow);
 	case EXPR_IF:
 		return walk_if_expr(n, e, flow);
+	case EXPR_NEW:
+		fact = make_fact(n, MAY_BE_NULL, e->where,
+				 "`new` gives null when there is no memory", NULL);
+		return owned_new(n, e, fact, flow);
 	case EXPR_INT:
 	case EXPR_CHAR:
 	case EXPR_BOOL:
 	case EXPR_NULL:
 	case EXPR_STRING:
-	case EXPR_NEW:
 	case EXPR_SIZEOF:
 	case EXPR_OFFSETOF:
 	case EXPR_TYPE:
@@ -425,36 +320,43 @@ static struct fact walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 
 /* ---- conditions ---- */
 
-/* After a test of `e`: not null in one flow, null in the other. */
-static void narrow(struct nulls *n, const struct expr *e, struct flow *not_null, struct flow *null)
+static void swap_flows(struct flow *a, struct flow *b)
 {
-	const struct decl *d = variable_of(e);
-	struct fact *fact = find_fact(n, d, not_null);
+	struct flow swapped = *a;
 
-	if (!fact)
-		return;
-	if (fact->state == IS_NULL)
-		not_null->is_live = false;
-	fact->state = NOT_NULL;
-	fact = find_fact(n, d, null);
-	fact->state = IS_NULL;
-	fact->path = no_path;
-	if (!fact->origin)
-		fact->origin = make_fact(n, IS_NULL, e->where, NULL, NULL).origin;
+	*a = *b;
+	*b = swapped;
+}
+
+/* `b == true` and the like: the condition b, perhaps negated. False when e is none such. */
+static bool walk_bool_comparison(struct nulls *n, struct expr *e, struct flow *yes,
+				 struct flow **no)
+{
+	struct expr *left = e->binary.left, *right = e->binary.right;
+	struct expr *constant = right->is_const ? right : left;
+
+	if (left->type->kind != TYPE_BOOL || !constant->is_const)
+		return false;
+	null_walk_condition(n, constant == right ? left : right, yes, no);
+	if ((e->binary.op == BINARY_EQ) != (constant->value != 0))
+		swap_flows(yes, *no);
+	return true;
 }
 
 static void walk_comparison(struct nulls *n, struct expr *e, struct flow *yes, struct flow **no)
 {
-	struct fact left = walk_expr(n, e->binary.left, yes);
-	struct fact right = walk_expr(n, e->binary.right, yes);
+	if (walk_bool_comparison(n, e, yes, no))
+		return;
+	struct fact left = null_walk_expr(n, e->binary.left, yes);
+	struct fact right = null_walk_expr(n, e->binary.right, yes);
 
 	*no = flow_copy(&n->pool, yes);
 	struct flow *equal = e->binary.op == BINARY_EQ ? yes : *no;
 	struct flow *unequal = e->binary.op == BINARY_EQ ? *no : yes;
 	if (right.state == IS_NULL)
-		narrow(n, e->binary.left, unequal, equal);
+		null_narrow(n, e->binary.left, unequal, equal);
 	else if (left.state == IS_NULL)
-		narrow(n, e->binary.right, unequal, equal);
+		null_narrow(n, e->binary.right, unequal, equal);
 }
 
 static void walk_connective(struct nulls *n, struct expr *e, struct flow *yes, struct flow **no)
@@ -463,38 +365,37 @@ static void walk_connective(struct nulls *n, struct expr *e, struct flow *yes, s
 	struct expr *left = e->binary.left, *right = e->binary.right;
 	struct flow *second;
 
-	walk_condition(n, left, yes, no);
+	null_walk_condition(n, left, yes, no);
 	struct flow *decided = is_and ? *no : yes, *open = is_and ? yes : *no;
-	walk_condition(n, right, open, &second);
+	null_walk_condition(n, right, open, &second);
 	if (is_and) { // open: both hold; second: the right side does not
-		flow_join(decided, when(left, false), second, when(right, false));
+		flow_join(&n->pool, decided, null_when(left, false), second,
+			  null_when(right, false));
 		flow_give_back(&n->pool, second);
 	} else { // open: the right side holds; second: neither does
-		flow_join(decided, when(left, true), open, when(right, true));
+		flow_join(&n->pool, decided, null_when(left, true), open, null_when(right, true));
 		flow_give_back(&n->pool, open);
 		*no = second;
 	}
 }
 
 /* Walks a condition. `yes` becomes what holds when it is true, *no what holds when it is not. */
-static void walk_condition(struct nulls *n, struct expr *e, struct flow *yes, struct flow **no)
+void null_walk_condition(struct nulls *n, struct expr *e, struct flow *yes, struct flow **no)
 {
 	bool is_test = e->kind == EXPR_CONVERT && e->convert.conversion == CONV_TRUTH &&
-		       e->convert.operand->type->kind == TYPE_POINTER;
+		       type_holds_null(e->convert.operand->type);
 
 	if (e->is_const || !e->type) {
 		*no = flow_copy(&n->pool, yes);
 		if (e->is_const)
 			(e->value ? *no : yes)->is_live = false;
 	} else if (is_test) {
-		walk_expr(n, e->convert.operand, yes);
+		null_walk_expr(n, e->convert.operand, yes);
 		*no = flow_copy(&n->pool, yes);
-		narrow(n, e->convert.operand, yes, *no);
+		null_narrow(n, e->convert.operand, yes, *no);
 	} else if (e->kind == EXPR_UNARY && e->unary.op == UNARY_NOT) {
-		walk_condition(n, e->unary.operand, yes, no);
-		struct flow swapped = *yes;
-		*yes = **no;
-		**no = swapped;
+		null_walk_condition(n, e->unary.operand, yes, no);
+		swap_flows(yes, *no);
 	} else if (e->kind == EXPR_BINARY &&
 		   (e->binary.op == BINARY_LOGAND || e->binary.op == BINARY_LOGOR)) {
 		walk_connective(n, e, yes, no);
@@ -502,35 +403,42 @@ static void walk_condition(struct nulls *n, struct expr *e, struct flow *yes, st
 		   (e->binary.op == BINARY_EQ || e->binary.op == BINARY_NE)) {
 		walk_comparison(n, e, yes, no);
 	} else {
-		walk_expr(n, e, yes);
+		null_walk_expr(n, e, yes);
 		*no = flow_copy(&n->pool, yes);
+		if (e->type->kind == TYPE_BOOL)
+			null_narrow_bool(n, e, yes, *no);
 	}
 }
 
 /* ---- statements ---- */
 
-static void walk_local(struct nulls *n, struct decl *d, struct flow *flow)
-{
-	struct fact fact = {NOT_NULL};
-
-	if (d->variable.init)
-		fact = walk_expr(n, d->variable.init, flow);
-	else if (is_tracked(d))
-		fact = make_fact(n, IS_NULL, d->name_where, "it is null until a value is assigned",
-				 NULL);
-	declare(n, d, fact, flow);
-}
-
 static void walk_assign(struct nulls *n, struct stmt *s, struct flow *flow)
 {
 	struct expr *target = s->assign.target;
-	struct fact fact;
 
 	if (target->kind != EXPR_NAME)
-		walk_expr(n, target, flow);
-	fact = walk_expr(n, s->assign.value, flow);
-	if (s->assign.op == ASSIGN_PLAIN && target->kind == EXPR_NAME)
-		assign(n, target->name.decl, fact, flow);
+		null_walk_expr(n, target, flow);
+	if (s->assign.op == ASSIGN_PLAIN)
+		null_assign(n, target, s->assign.value, flow);
+	else
+		null_walk_expr(n, s->assign.value, flow);
+}
+
+/* `if (var x = e)`: x is not null in the flow, e is in *no. */
+static void walk_binding(struct nulls *n, const struct decl *d, struct flow *flow, struct flow **no)
+{
+	struct expr *e = d->variable.init;
+	struct fact bound = null_walk_expr(n, e, flow);
+
+	*no = flow_copy(&n->pool, flow);
+	if (null_find_fact(n, e, flow)) {
+		null_narrow(n, e, flow, *no);
+	} else if (bound.sites) {
+		owned_narrow(n, bound.sites, false, flow);
+		owned_narrow(n, bound.sites, true, *no);
+	}
+	bound = (struct fact){.is_object = bound.is_object, .sites = bound.sites};
+	null_declare_fact(n, d, bound, flow);
 }
 
 /* A branch, chosen by a test that binds a variable or by a condition. */
@@ -542,18 +450,15 @@ static void walk_if(struct nulls *n, struct stmt *s, struct flow *flow)
 	struct flow *no;
 
 	if (d) {
-		struct fact bound = walk_expr(n, tested, flow);
-		no = flow_copy(&n->pool, flow);
-		narrow(n, tested, flow, no);
-		declare(n, d, (struct fact){.is_object = bound.is_object}, flow);
+		walk_binding(n, d, flow, &no);
 	} else {
-		walk_condition(n, tested, flow, &no);
+		null_walk_condition(n, tested, flow, &no);
 	}
 	walk_block(n, s->conditional.then, flow, false);
 	flow_close(flow, count);
 	if (s->conditional.otherwise)
 		walk_stmt(n, s->conditional.otherwise, no);
-	flow_join(flow, when(tested, true), no, when(tested, false));
+	flow_join(&n->pool, flow, null_when(tested, true), no, null_when(tested, false));
 	flow_give_back(&n->pool, no);
 }
 
@@ -569,8 +474,8 @@ static bool walk_round(struct nulls *n, struct block *body, struct flow *way, st
 	walk_block(n, body, way, false);
 	n->loop = loop.outer;
 	struct null_path round = {where, "when it comes round this loop"};
-	bool changed = flow_join(head, no_path, way, round);
-	changed = flow_join(head, no_path, continues, round) || changed;
+	bool changed = flow_join(&n->pool, head, no_path, way, round);
+	changed = flow_join(&n->pool, head, no_path, continues, round) || changed;
 	flow_give_back(&n->pool, continues);
 	return changed;
 }
@@ -589,12 +494,12 @@ static void walk_loop(struct nulls *n, struct stmt *s, struct expr *condition, s
 		head = flow_copy(&n->pool, flow);
 		map_set_ptr(&n->heads, MAP_PTR(s), head);
 	} else {
-		flow_join(head, no_path, flow, no_path);
+		flow_join(&n->pool, head, no_path, flow, no_path);
 	}
 	do {
 		way = flow_copy(&n->pool, head);
 		if (condition)
-			walk_condition(n, condition, way, &no);
+			null_walk_condition(n, condition, way, &no);
 		else
 			no = flow_copy(&n->pool, way);
 		changed = walk_round(n, body, way, head, breaks, s->where);
@@ -603,8 +508,8 @@ static void walk_loop(struct nulls *n, struct stmt *s, struct expr *condition, s
 			flow_give_back(&n->pool, no);
 	} while (changed);
 	flow->is_live = false;
-	flow_join(flow, no_path, no, no_path);
-	flow_join(flow, no_path, breaks,
+	flow_join(&n->pool, flow, no_path, no, no_path);
+	flow_join(&n->pool, flow, no_path, breaks,
 		  (struct null_path){s->where, "when a `break` ends this loop"});
 	flow_give_back(&n->pool, no);
 	flow_give_back(&n->pool, breaks);
@@ -613,8 +518,8 @@ static void walk_loop(struct nulls *n, struct stmt *s, struct expr *condition, s
 static void walk_jump(struct nulls *n, struct stmt *s, struct flow *flow)
 {
 	if (n->loop)
-		flow_join(s->kind == STMT_BREAK ? n->loop->breaks : n->loop->continues, no_path,
-			  flow, no_path);
+		flow_join(&n->pool, s->kind == STMT_BREAK ? n->loop->breaks : n->loop->continues,
+			  no_path, flow, no_path);
 	flow->is_live = false;
 }
 
@@ -631,27 +536,32 @@ static void note_result(struct nulls *n, struct fact fact)
 		s->result = fact;
 	s->result.is_object = is_object;
 	for (uint32_t i = 0; i < s->callers.len; i++)
-		enqueue(n, s->callers.data[i]);
+		null_enqueue(n, s->callers.data[i]);
 }
 
-static void walk_return(struct nulls *n, struct expr *e, struct flow *flow)
+static void walk_return(struct nulls *n, struct expr *e, span where, struct flow *flow)
 {
 	const struct decl *f = n->c->funcs.data[n->number].decl;
 	const struct decl *named = f->func.result_var.len ? f->func.result_var.data[0] : NULL;
-	const struct fact *known = find_fact(n, named, flow);
-	struct fact fact = known ? *known : (struct fact){NOT_NULL};
+	const uint64_t *place = named ? map_find(&n->places, MAP_PTR(named)) : NULL;
+	struct fact fact = place ? flow->facts[*place - 1] : (struct fact){NOT_NULL};
 
 	if (e)
-		fact = walk_expr(n, e, flow);
-	if (flow->is_live)
+		fact = null_walk_expr(n, e, flow);
+	if (!type_holds_null(f->type->func.result))
+		fact = (struct fact){NOT_NULL};
+	if (flow->is_live) {
 		note_result(n, fact);
+		owned_exit(n, where, fact, flow);
+	}
 	flow->is_live = false;
 }
 
 static void walk_try(struct nulls *n, struct stmt *s, struct flow *flow)
 {
-	struct flow_try attempt = {n->attempt, flow_copy(&n->pool, flow)};
+	struct flow_try attempt = {n->attempt, s, flow_copy(&n->pool, flow)};
 
+	attempt.caught->has_no_owned = true;
 	n->attempt = &attempt;
 	walk_block(n, s->attempt.body, flow, false);
 	n->attempt = attempt.outer;
@@ -659,7 +569,7 @@ static void walk_try(struct nulls *n, struct stmt *s, struct flow *flow)
 		struct catch_arm *arm = &s->attempt.catches.data[i];
 		struct flow *way = flow_copy(&n->pool, attempt.caught);
 		walk_block(n, arm->body, way, false);
-		flow_join(flow, no_path, way,
+		flow_join(&n->pool, flow, no_path, way,
 			  (struct null_path){arm->where, "on the way through this `catch`"});
 		flow_give_back(&n->pool, way);
 	}
@@ -670,22 +580,32 @@ static void walk_defer(struct nulls *n, struct stmt *s, struct flow *flow)
 {
 	struct flow *way = flow_copy(&n->pool, flow);
 
+	bool was_in_defer = n->in_defer;
+	n->in_defer = true;
 	walk_block(n, s->block, way, false);
+	n->in_defer = was_in_defer;
+	owned_defer(n, flow, way);
 	flow_give_back(&n->pool, way);
 }
 
 static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow)
 {
+	struct fact deleted;
+
 	switch (s->kind) {
 	case STMT_VAR:
-		walk_local(n, s->var.decl, flow);
+		null_declare(n, s->var.decl, s->var.decl->variable.init, flow);
 		break;
 	case STMT_ASSIGN:
 		walk_assign(n, s, flow);
 		break;
 	case STMT_EXPR:
+		null_walk_expr(n, s->expr, flow);
+		break;
 	case STMT_DELETE:
-		walk_expr(n, s->expr, flow);
+		deleted = null_walk_expr(n, s->expr, flow);
+		if (flow->is_live && s->expr->type->kind == TYPE_POINTER)
+			owned_delete(n, s->expr, deleted, flow);
 		break;
 	case STMT_IF:
 		walk_if(n, s, flow);
@@ -694,10 +614,10 @@ static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow)
 		walk_loop(n, s, s->loop.condition, s->loop.body, flow);
 		break;
 	case STMT_FOR_RANGE:
-		walk_expr(n, s->range.begin, flow);
-		walk_expr(n, s->range.end, flow);
+		null_walk_expr(n, s->range.begin, flow);
+		null_walk_expr(n, s->range.end, flow);
 		if (s->range.step)
-			walk_expr(n, s->range.step, flow);
+			null_walk_expr(n, s->range.step, flow);
 		walk_loop(n, s, NULL, s->range.body, flow);
 		break;
 	case STMT_FOR_MAP:
@@ -708,10 +628,12 @@ static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow)
 		walk_jump(n, s, flow);
 		break;
 	case STMT_RETURN:
-		walk_return(n, s->expr, flow);
+		walk_return(n, s->expr, s->where, flow);
 		break;
 	case STMT_THROW:
-		walk_expr(n, s->expr, flow);
+		null_walk_expr(n, s->expr, flow);
+		if (flow->is_live)
+			owned_throw(n, s, flow);
 		flow->is_live = false;
 		break;
 	case STMT_TRY:
@@ -738,7 +660,7 @@ static struct fact walk_block(struct nulls *n, struct block *b, struct flow *flo
 	for (uint32_t i = 0; i < b->stmts.len; i++) {
 		struct stmt *s = b->stmts.data[i];
 		if (is_value && i + 1 == b->stmts.len && s->kind == STMT_EXPR)
-			value = walk_expr(n, s->expr, flow);
+			value = null_walk_expr(n, s->expr, flow);
 		else
 			walk_stmt(n, s, flow);
 	}
@@ -752,20 +674,37 @@ static void walk_function(struct nulls *n, uint32_t number)
 {
 	struct decl *d = n->c->funcs.data[number].decl;
 	struct flow none = {.is_live = true}, *flow = flow_copy(&n->pool, &none);
+	const struct block *body = d->func.body;
 
 	n->number = number;
+	n->sites.len = 0;
 	map_clear(&n->heads);
 	map_clear(&n->places);
+	map_clear(&n->site_at);
 	for (uint32_t i = 0; i < d->func.params.len; i++)
-		declare(n, d->func.params.data[i], n->summaries[number].params[i], flow);
+		null_declare_fact(n, d->func.params.data[i], n->summaries[number].params[i], flow);
+	owned_begin(n, flow);
 	if (d->func.result_var.len)
-		walk_local(n, d->func.result_var.data[0], flow);
+		null_declare(n, d->func.result_var.data[0], NULL, flow);
 	uint32_t count = flow->count;
 	walk_block(n, d->func.body, flow, false);
 	flow_close(flow, count);
 	if (flow->is_live)
-		walk_return(n, NULL, flow);
+		walk_return(n, NULL, (span){body->where.end - 1, body->where.end}, flow);
+	owned_end(n);
 	flow_give_back(&n->pool, flow);
+}
+
+static void walk_queue(struct nulls *n)
+{
+	for (uint32_t at = 0; at < n->queue.len; at++) {
+		uint32_t number = n->queue.data[at];
+		n->summaries[number].is_queued = false;
+		const struct func_info *f = &n->c->funcs.data[number];
+		if (!f->is_skipped && !f->is_damaged)
+			walk_function(n, number);
+	}
+	n->queue.len = 0;
 }
 
 void check_nulls(struct checker *c)
@@ -779,18 +718,22 @@ void check_nulls(struct checker *c)
 
 	map_init(&n.places, c->arena);
 	map_init(&n.heads, c->arena);
+	map_init(&n.leaf_counts, c->arena);
+	map_init(&n.site_at, c->arena);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct func_info *f = &c->funcs.data[i];
-		n.summaries[i].params =
-			ARENA_ARRAY(c->arena, struct fact, f->decl->func.params.len + 1);
+		uint32_t params = f->decl->func.params.len + 1;
+		n.summaries[i].params = ARENA_ARRAY(c->arena, struct fact, params);
+		n.summaries[i].uses = ARENA_ARRAY(c->arena, uint8_t, params);
 		for (uint32_t j = 0; j < f->calls.len; j++)
 			vec_push(c->arena, &n.summaries[f->calls.data[j].callee].callers, i);
-		enqueue(&n, i);
+		null_enqueue(&n, i);
 	}
-	for (uint32_t at = 0; at < n.queue.len; at++) {
-		uint32_t number = n.queue.data[at];
-		n.summaries[number].is_queued = false;
-		if (!c->funcs.data[number].is_skipped)
-			walk_function(&n, number);
-	}
+	walk_queue(&n);
+	if (!n.has_owned || c->has_syntax_errors)
+		return;
+	n.judges_owned = true;
+	for (uint32_t i = 0; i < count; i++)
+		null_enqueue(&n, i);
+	walk_queue(&n);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of the pointers of one function at one place of it: a flow has a fact for every
- * pointer variable in scope, in order of declaration. Flows are copied where control splits and
- * joined where it meets again.
+ * What is known at one place of a function: a flow has a fact for every pointer, handle and bool that a
+ * local holds, also inside of structs and small arrays, in order of declaration; and the state of
+ * everything that must be given back, such as ring-buffer reservations. Flows are copied where
+ * control splits and joined where it meets again.
  */
 #ifndef KS_SEMA_NULL_FLOW_H
 #define KS_SEMA_NULL_FLOW_H
@@ -28,18 +29,49 @@ struct null_path {
 	const char *text; // NULL: there is no choice to tell
 };
 
+/* What a bool says of a value: its state when the bool is true and when it is false. */
+struct implied {
+	uint32_t number; // of the value
+	enum null_state states[2];
+};
+struct implications {
+	struct implied *items;
+	uint32_t count;
+};
+
 struct fact {
 	enum null_state state;
-	bool is_object;                   // points to an object of the kernel, whose layout varies
-	const struct null_origin *origin; // NULL when NOT_NULL
-	enum null_state path_state;       // state on the way that `path` tells
+	bool is_object; // points to an object of the kernel, whose layout varies
+	/* Places with the same number hold the same value; 0: not numbered. */
+	uint32_t number;
+	uint64_t sites;                     // set of what it may point into that must be given back
+	const struct implications *implies; // of a bool; NULL: nothing
+	const struct null_origin *origin;   // NULL when NOT_NULL
+	enum null_state path_state;         // state on the way that `path` tells
 	struct null_path path;
+};
+
+/* Something that must be given back: a set of these. */
+enum owned_state {
+	OWNED_NONE = 1,     // not there: never taken, or null
+	OWNED_HELD = 2,     // to be given back
+	OWNED_DEFERRED = 4, // given back by a `defer`
+	OWNED_GONE = 8,     // given back
+};
+
+struct owned {
+	uint8_t states;
+	span gone_where;             // where it was given back last
+	struct null_path held, gone; // the way on which it is so, when there is another
 };
 
 struct flow {
 	struct fact *facts;
 	uint32_t count, cap;
-	bool is_live; // control can come here
+	struct owned *owned; // by site; sites past the end are OWNED_NONE
+	uint32_t owned_count, owned_cap;
+	bool has_no_owned; // nothing was joined yet of what is owned: the way is not taken
+	bool is_live;      // control can come here
 	struct flow *next_free;
 };
 
@@ -56,9 +88,14 @@ void flow_push(struct flow_pool *pool, struct flow *flow, struct fact fact);
 void flow_close(struct flow *flow, uint32_t count);
 /* What holds in `into` or in `from`, for the variables of `into`; the paths say how control came by
  * each. True when a state changed or `into` came to life. */
-bool flow_join(struct flow *into, struct null_path into_path, const struct flow *from,
-	       struct null_path from_path);
+bool flow_join(struct flow_pool *pool, struct flow *into, struct null_path into_path,
+	       const struct flow *from, struct null_path from_path);
+/* The same for what is owned alone. */
+bool flow_join_owned(struct flow_pool *pool, struct flow *into, struct null_path into_path,
+		     const struct flow *from, struct null_path from_path);
 struct fact fact_join(struct fact a, struct null_path a_path, struct fact b,
 		      struct null_path b_path);
+/* State of a site, which is added when it is new. */
+struct owned *flow_owned(struct flow_pool *pool, struct flow *flow, uint32_t site);
 
 #endif

@@ -24,6 +24,22 @@ void report_unavailable(struct checker *c, span where, const char *what)
 	diag_report(c->diags, D_FEATURE_UNAVAILABLE, where, what);
 }
 
+void note_unavailable(struct checker *c, span where, const char *what)
+{
+	struct unavailable_use use = {where, what};
+
+	vec_push(c->arena, &c->out->unavailable, use);
+	if (c->fn.decl)
+		c->fn.decl->func.is_unavailable = true;
+}
+
+void sema_report_unavailable(struct compile *compile, const struct checked_program *checked)
+{
+	for (uint32_t i = 0; i < checked->unavailable.len; i++)
+		diag_report(&compile->diags, D_FEATURE_UNAVAILABLE,
+			    checked->unavailable.data[i].where, checked->unavailable.data[i].what);
+}
+
 struct diag *report_mismatch(struct checker *c, span where, const struct type *want,
 			     const struct type *got)
 {
@@ -82,6 +98,28 @@ const char *find_unavailable(enum unavailable_space space, const char *name)
 		if (unavailable[i].space == space && !strcmp(unavailable[i].name, name))
 			return unavailable[i].what;
 	return NULL;
+}
+
+static const struct {
+	const char *word, *ours;
+	bool is_same; // can be put in its place
+} foreign[] = {
+#define FOREIGN(word, ours, is_same) {word, ours, is_same},
+#include "frontend/sema/foreign.def"
+#undef FOREIGN
+};
+
+bool report_foreign(struct checker *c, struct diag *d, span where, const char *word)
+{
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+		if (strcmp(foreign[i].word, word) != 0)
+			continue;
+		diag_hint(c->diags, d, "here it is written `%s`", foreign[i].ours);
+		if (foreign[i].is_same)
+			diag_fix(c->diags, d, where, foreign[i].ours);
+		return true;
+	}
+	return false;
 }
 
 bool enter(struct checker *c, span where)

@@ -21,12 +21,24 @@ struct decl *make_decl(struct checker *c, enum decl_kind kind, symbol name)
 
 /* ---- the prelude ---- */
 
+/* Structs of the context table that programs get pointers to; before the contexts that have them. */
+static const char *const objects[] = {"bpf_sock", "bpf_sock_common", "bpf_tcp_sock"};
+
 static struct type *ctx_field_type(struct checker *c, const struct ctx_field *row)
 {
 	if (row->value != CTX_SCALAR)
 		return type_make_pointer(c->types, c->types->u8);
-	struct type *t = integer_type(c->types, row->width, false);
+	struct type *t = *row->type ? resolve_type_text(c, row->type + (*row->type == '?'))
+				    : integer_type(c->types, row->width, false);
 	return row->count > 1 ? type_make_array(c->types, t, row->count) : t;
+}
+
+static bool is_object(const char *context)
+{
+	for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+		if (!strcmp(objects[i], context))
+			return true;
+	return false;
 }
 
 static void add_context(struct checker *c, const char *context)
@@ -42,6 +54,7 @@ static void add_context(struct checker *c, const char *context)
 	t->name = name;
 	t->decl = d;
 	t->record.is_ctx = true;
+	t->record.is_object = is_object(context);
 	for (uint32_t i = 0;; i++) {
 		const struct ctx_field *row = c->info->ctx_field_at(context, i);
 		if (!row)
@@ -114,12 +127,16 @@ static void add_prelude(struct checker *c)
 {
 	const char *text = c->info->prelude;
 
+	for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+		add_context(c, objects[i]);
 	for (uint32_t i = 0;; i++) {
 		const struct program_kind *k = c->info->program_kind_at(i);
 		if (!k)
 			break;
-		add_context(c, k->context);
+		if (c->info->ctx_field_at(k->context, 0))
+			add_context(c, k->context);
 	}
+	add_context(c, "program_context"); // of programs that take it apart
 	add_builtins(c);
 	if (!text)
 		return;
@@ -143,7 +160,7 @@ static void add_prelude(struct checker *c)
 
 /* A header that repeats a context gets the built-in one. One that repeats an enum of the prelude gets
  * that one too, with the constants that the prelude lacks; a constant of another value is an error. */
-static bool repeats_prelude(struct checker *c, struct decl *d)
+static bool repeats_prelude(struct checker *c, struct scope *top, struct decl *d)
 {
 	struct decl *known = scope_find_here(&c->prelude, d->name);
 
@@ -162,8 +179,8 @@ static bool repeats_prelude(struct checker *c, struct decl *d)
 		struct decl *k = d->enumeration.constants.data[i];
 		k->constant.parent = d;
 		k->type = known->type;
-		if (k->name && !find_constant(known, k->name) && !scope_find_here(&c->top, k->name))
-			scope_add(&c->top, k->name, k);
+		if (k->name && !find_constant(known, k->name) && !scope_find_here(top, k->name))
+			scope_add(top, k->name, k);
 	}
 	return true;
 }
@@ -184,15 +201,22 @@ static struct diag *report_duplicate(struct checker *c, const struct decl *first
 	return d;
 }
 
-static void add_top(struct checker *c, struct decl *d)
+/* A header that several files of a program take in adds its declarations to each of their scopes. */
+static void add_top(struct checker *c, struct scope *top, struct decl *d)
 {
 	if (d->kind == DECL_INCLUDE)
 		return;
-	vec_push(c->arena, &c->all, d);
-	make_own_type(c, d);
-	if (!d->name || repeats_prelude(c, d))
+	if (!d->scope) {
+		d->scope = top;
+		d->link_name = d->name;
+		vec_push(c->arena, &c->all, d);
+		make_own_type(c, d);
+		if (d->kind == DECL_IMPL)
+			add_operations(c, d);
+	}
+	if (!d->name || repeats_prelude(c, top, d))
 		return;
-	struct decl *other = scope_find_here(&c->top, d->name);
+	struct decl *other = scope_find_here(top, d->name);
 	if (other && other->kind == d->kind && may_repeat(d->kind)) {
 		struct redeclaration r = {other, d};
 		vec_push(c->arena, &c->redeclarations, r);
@@ -202,42 +226,173 @@ static void add_top(struct checker *c, struct decl *d)
 		report_duplicate(c, other, d);
 		return;
 	}
-	scope_add(&c->top, d->name, d);
+	scope_add(top, d->name, d);
 	if (d->kind == DECL_ENUM)
-		add_constants(c, &c->top, d);
+		add_constants(c, top, d);
 }
 
-static void add_module(struct checker *c, struct module *m, struct map *seen)
+/* The names that a file gives to those that import it; made when it is first asked for. */
+static struct space *space_of(struct checker *c, struct module *root)
 {
-	if (map_find(seen, MAP_PTR(m)) || !enter(c, (span){0, 0}))
+	for (uint32_t i = 0; i < c->spaces.len; i++)
+		if (c->spaces.data[i]->root == root)
+			return c->spaces.data[i];
+	struct space *space = ARENA_NEW(c->arena, struct space);
+	space->root = root;
+	scope_init(&space->scope, &c->prelude, c->arena);
+	map_init(&space->seen, c->arena);
+	vec_push(c->arena, &c->spaces, space);
+	return space;
+}
+
+static void add_module(struct checker *c, struct space *space, struct module *m)
+{
+	if (map_find(&space->seen, MAP_PTR(m)) || !enter(c, (span){0, 0}))
 		return;
-	*map_insert(seen, MAP_PTR(m)) = 1;
-	m->scope = &c->top;
+	*map_insert(&space->seen, MAP_PTR(m)) = 1;
+	if (!m->scope)
+		m->scope = &space->scope;
 	for (uint32_t i = 0; i < m->decls.len; i++) {
 		struct decl *d = m->decls.data[i];
 		d->owner = m;
 		if (d->kind == DECL_INCLUDE && d->include.module)
-			add_module(c, d->include.module, seen);
-		add_top(c, d);
+			add_module(c, space, d->include.module);
+		if (d->kind == DECL_IMPORT && d->import.module)
+			space_of(c, d->import.module);
+		add_top(c, &space->scope, d);
 	}
 	leave(c);
 }
 
+/* ---- names in the output ---- */
+
+static bool has_link_name(const struct decl *d)
+{
+	return d->kind == DECL_FUNC || d->kind == DECL_GLOBAL || d->kind == DECL_CONFIG ||
+	       d->kind == DECL_MAP;
+}
+
+/* "folder/counters.ks" gives "counters". */
+static const char *file_stem(struct checker *c, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *stem = arena_copy_string(c->arena, name, strcspn(name, "."));
+
+	for (char *p = stem; *p; p++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *p))
+			*p = '_';
+	return stem;
+}
+
+/* One name per function, variable and map of the whole program: that of the declaration where nothing else
+ * has it, else with the file's name in front. The program's own file comes first. */
+static void make_link_names(struct checker *c)
+{
+	struct map taken;
+
+	map_init(&taken, c->arena);
+	for (uint32_t i = 0; i < c->all.len; i++) {
+		struct decl *d = c->all.data[i];
+		if (!has_link_name(d) || !d->name)
+			continue;
+		for (uint32_t n = 0;
+		     map_find(&taken, d->link_name) && d->scope != &c->spaces.data[0]->scope; n++) {
+			const char *stem = file_stem(c, d->owner->file->path), *tail = "";
+			if (n)
+				tail = arena_printf(c->arena, "_%u", n);
+			d->link_name = intern_string(
+				&c->compile->names,
+				arena_printf(c->arena, "%s_%s%s", stem, NAME(c, d->name), tail));
+		}
+		*map_insert(&taken, d->link_name) = 1;
+	}
+}
+
 void resolve_program(struct checker *c, const struct program *program)
 {
-	struct map seen;
-
 	scope_init(&c->prelude, NULL, c->arena);
-	scope_init(&c->top, &c->prelude, c->arena);
+	c->top = &c->prelude;
 	map_init(&c->helpers, c->arena);
 	map_init(&c->methods, c->arena);
+	map_init(&c->module_functions, c->arena);
+	map_init(&c->handler_types, c->arena);
 	map_init(&c->kernel.types, c->arena);
 	map_init(&c->kernel.ids, c->arena);
 	map_init(&c->kernel.missing, c->arena);
 	add_prelude(c);
-	map_init(&seen, c->arena);
-	if (program->modules.len)
-		add_module(c, program->modules.data[0], &seen);
+	if (!program->modules.len)
+		return;
+	c->top = &space_of(c, program->modules.data[0])->scope;
+	for (uint32_t i = 0; i < c->spaces.len; i++) // grows with what imports name
+		add_module(c, c->spaces.data[i], c->spaces.data[i]->root);
+	make_link_names(c);
+}
+
+/* ---- imported names ---- */
+
+/* The import that an expression names, or NULL. */
+static struct decl *find_import(struct checker *c, const struct expr *e)
+{
+	struct decl *d = e->kind == EXPR_NAME && !e->type ? find_name(c, e->name.name) : NULL;
+
+	return d && d->kind == DECL_IMPORT ? d : NULL;
+}
+
+static struct decl *report_not_imported(struct checker *c, const struct decl *import, symbol name,
+					span where, const struct scope *scope)
+{
+	struct suggestion s = suggestion_begin(NAME(c, name));
+	struct diag *d =
+		diag_report(c->diags, D_NOT_IMPORTED, where, import->import.path, NAME(c, name));
+
+	for (uint32_t i = 0; i < scope->decls.len; i++)
+		suggestion_offer(&s, NAME(c, scope->decls.data[i]->name));
+	report_suggestion(c, d, where, &s);
+	return NULL;
+}
+
+struct decl *resolve_imported(struct checker *c, struct decl *import, symbol name, span where)
+{
+	import->use_count++;
+	if (!import->import.module)
+		return NULL;
+	const struct scope *scope = &space_of(c, import->import.module)->scope;
+	struct decl *d = scope_find_here(scope, name);
+	if (!d || d->kind == DECL_IMPORT)
+		return report_not_imported(c, import, name, where, scope);
+	d->use_count++;
+	if (d->kind == DECL_FUNC && d->func.is_private) {
+		report_declared(c,
+				diag_report(c->diags, D_PRIVATE_NAME, where, NAME(c, name),
+					    import->import.path),
+				d);
+		return NULL;
+	}
+	return d;
+}
+
+bool take_imported(struct checker *c, struct expr *e)
+{
+	struct decl *import = e->kind == EXPR_FIELD ? find_import(c, e->field.base) : NULL;
+
+	if (!import || import->import.is_python)
+		return false;
+	span where = e->field.name_where;
+	symbol name = e->field.name;
+	struct decl *d = resolve_imported(c, import, name, where);
+	e->kind = EXPR_NAME;
+	e->where = where;
+	e->name.name = name;
+	e->name.decl = d;
+	e->name.is_imported = true;
+	return true;
+}
+
+struct decl *find_python(struct checker *c, const struct expr *e)
+{
+	struct decl *import = e->kind == EXPR_FIELD ? find_import(c, e->field.base) : NULL;
+
+	return import && import->import.is_python ? import : NULL;
 }
 
 /* ---- declarations given twice ---- */
@@ -307,8 +462,24 @@ void resolve_check_redeclarations(struct checker *c)
 
 /* ---- uses of names ---- */
 
+/* A struct of the kernel behind a pointer; void when the kernel's types are not known. */
+static struct type *kernel_pointee(struct checker *c, const char *text)
+{
+	symbol name = intern_string(&c->compile->names, text);
+	struct decl *d = scope_find(&c->prelude, name);
+
+	if (*text == '*' || d || type_find_named(c->types, name))
+		return NULL;
+	d = kernel_find_type(c, name);
+	return d && d->kind == DECL_STRUCT ? d->type : c->types->void_;
+}
+
 struct type *resolve_type_text(struct checker *c, const char *text)
 {
+	struct type *object = *text == '*' ? kernel_pointee(c, text + 1) : NULL;
+
+	if (object)
+		return type_make_pointer(c->types, object);
 	if (*text == '*')
 		return type_make_pointer(c->types, resolve_type_text(c, text + 1));
 	symbol name = intern_string(&c->compile->names, text);
@@ -350,9 +521,33 @@ static void offer_names(struct checker *c, struct suggestion *s)
 {
 	for (uint32_t i = 0; i < c->fn.locals.stack.len; i++)
 		suggestion_offer(s, NAME(c, c->fn.locals.stack.data[i].decl->name));
-	for (const struct scope *scope = &c->top; scope; scope = scope->parent)
+	for (const struct scope *scope = c->top; scope; scope = scope->parent)
 		for (uint32_t i = 0; i < scope->decls.len; i++)
 			suggestion_offer(s, NAME(c, scope->decls.data[i]->name));
+}
+
+/* A helper that a later release brings. False when the name is none such. */
+static bool report_young_helper(struct checker *c, const char *name, span where)
+{
+	const struct helper_info *h = c->info->find_helper(name, UINT32_MAX);
+
+	if (!h)
+		return false;
+	const char *version =
+		arena_printf(c->arena, "%u.%u", h->kernel >> 16, h->kernel >> 8 & 255);
+	struct diag *d = diag_report(c->diags, D_KERNEL_LACKS_HELPER, where, name, version);
+	diag_hint(c->diags, d, "this program is made for Linux %u.%u; `--kernel %s` asks for more",
+		  c->info->kernel >> 16, c->info->kernel >> 8 & 255, version);
+	return true;
+}
+
+static void offer_helpers(struct checker *c, struct suggestion *s)
+{
+	const char *name;
+
+	for (uint32_t i = 0; c->info->helper_name && i < HELPER_NUMBERS; i++)
+		if ((name = c->info->helper_name(i)))
+			suggestion_offer(s, name);
 }
 
 /* Says once per function that a name is not known. */
@@ -370,16 +565,24 @@ static struct decl *report_unknown(struct checker *c, symbol name, span where)
 		report_unavailable(c, where, what);
 		return NULL;
 	}
+	if (report_young_helper(c, text, where))
+		return NULL;
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_NAME, where, text);
 	if (type_find_named(c->types, name)) {
 		diag_hint(c->diags, d, "`%s` is a type; to convert a value write `value as %s`",
 			  text, text);
-	} else if (!c->diags->too_many) {
+	} else if (!c->diags->too_many && !report_foreign(c, d, where, text)) {
 		struct suggestion s = suggestion_begin(text);
 		offer_names(c, &s);
+		struct decl *near =
+			s.best ? find_name(c, intern_string(&c->compile->names, s.best)) : NULL;
+		offer_helpers(c, &s);
+		kernel_offer_constants(c, &s);
 		report_suggestion(c, d, where, &s);
-		if (s.best) // not also reported as unused
-			find_name(c, intern_string(&c->compile->names, s.best))->use_count++;
+		if (near) // not also reported as unused
+			near->use_count++;
+		if (near && !strcmp(s.best, NAME(c, near->name)))
+			report_declared(c, d, near);
 	}
 	return NULL;
 }
@@ -388,7 +591,7 @@ struct decl *find_name(struct checker *c, symbol name)
 {
 	struct decl *d = locals_find(&c->fn.locals, name);
 
-	return d ? d : scope_find(&c->top, name);
+	return d ? d : scope_find(c->top, name);
 }
 
 struct decl *resolve_name(struct checker *c, symbol name, span where)

@@ -18,6 +18,34 @@ static void list_decl(struct checker *c, struct decl *d)
 		vec_push(c->arena, &out->maps, d);
 	else if (d->kind == DECL_FUNC && d->func.body && d->type->kind == TYPE_FUNC)
 		vec_push(c->arena, &out->functions, d);
+	if (d->kind != DECL_IMPL)
+		return;
+	vec_push(c->arena, &out->impls, d);
+	for (uint32_t i = 0; i < d->impl.functions.len; i++)
+		list_decl(c, d->impl.functions.data[i]);
+}
+
+/* True when the parser found a mistake in the body, which has not been checked yet. */
+static bool is_damaged(const struct checker *c, const struct block *body)
+{
+	for (uint32_t i = 0; i < c->diags->list.len; i++) {
+		const struct diag *d = c->diags->list.data[i];
+		if (d->severity == DIAG_ERROR && d->where.begin >= body->where.begin &&
+		    d->where.begin <= body->where.end)
+			return true;
+	}
+	return false;
+}
+
+static void number_function(struct checker *c, struct decl *d)
+{
+	if (d->kind != DECL_FUNC || !d->func.body)
+		return;
+	struct func_info f = {.decl = d,
+			      .is_skipped = d->type->kind != TYPE_FUNC,
+			      .is_damaged = c->has_syntax_errors && is_damaged(c, d->func.body)};
+	vec_push(c->arena, &c->funcs, f);
+	*map_insert(&c->func_index, MAP_PTR(d)) = c->funcs.len;
 }
 
 /* Functions get their numbers before any body is checked. */
@@ -27,15 +55,15 @@ static void number_functions(struct checker *c)
 
 	for (uint32_t i = 0; i < c->all.len; i++) {
 		struct decl *d = c->all.data[i];
-		if (d->kind != DECL_FUNC || !d->func.body)
-			continue;
-		struct func_info f = {.decl = d, .is_skipped = d->type->kind != TYPE_FUNC};
-		vec_push(c->arena, &c->funcs, f);
-		*map_insert(&c->func_index, MAP_PTR(d)) = c->funcs.len;
-		if (d->name == main_name && d->func.target == TARGET_USER && !f.is_skipped &&
-		    scope_find_here(&c->top, main_name) == d)
-			c->out->main = d;
+		number_function(c, d);
+		for (uint32_t j = 0; d->kind == DECL_IMPL && j < d->impl.functions.len; j++)
+			number_function(c, d->impl.functions.data[j]);
 	}
+	struct decl *main = scope_find_here(c->top, main_name);
+	if (main && main->kind == DECL_FUNC && main->func.body &&
+	    main->func.target == TARGET_USER && main->func.role == ROLE_PLAIN &&
+	    main->type->kind == TYPE_FUNC)
+		c->out->main = main;
 }
 
 bool sema_check_program(struct compile *compile, const struct program *program,
@@ -63,10 +91,13 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 	for (uint32_t i = 0; i < c.funcs.len; i++)
 		if (!c.funcs.data[i].is_skipped)
 			check_function_body(&c, i);
+	find_callbacks(&c);
 	check_call_graph(&c);
+	check_unused(&c);
+	check_program_kinds(&c);
 	check_throws(&c);
-	if (!c.has_syntax_errors)
-		check_nulls(&c);
+	check_nulls(&c);
+	spread_unavailable(&c);
 	for (uint32_t i = 0; i < c.all.len; i++)
 		list_decl(&c, c.all.data[i]);
 	return compile->diags.errors == 0;

@@ -25,6 +25,7 @@
  * Entries (TYPE_ENTRY; `entry_of` is the map, whose type gives key and value types)
  *   An expression of type TYPE_ENTRY is one of
  *   - EXPR_INDEX with a base of TYPE_MAP: base is EXPR_NAME of the DECL_MAP, index has the key type;
+ *   - EXPR_CALL of a method of a map with result "?v" (pop, peek of a queue): what was found, a copy;
  *   - EXPR_NAME of a DECL_LOCAL whose type is TYPE_ENTRY (`var e = m[k]`, `if (var e = m[k])`): the
  *     entry found when the local was initialised. variable.is_present on the local: known to exist in its
  *     whole scope. variable.is_assigned: some STMT_ASSIGN gives the local a whole new value; from then on
@@ -41,7 +42,7 @@
  *   - operand of STMT_DELETE (always the EXPR_INDEX form).
  *   `e == null` and `m[k] != null` are BINARY_EQ / BINARY_NE over two bools: CONV_ENTRY_PRESENT and the
  *   constant false. EXPR_IN is `left` of the key type, `right` EXPR_NAME of the map, result bool.
- *   &e->f, &e.f is accepted only when e is a local with is_present.
+ *   &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present.
  *
  * Expressions
  *   INT CHAR BOOL NULL  constants. NULL has type types.null (*u8) and is normally under CONV_POINTER.
@@ -54,7 +55,7 @@
  *   UNARY    NOT: bool to bool. NEG, BITNOT: type of the operand, TYPE_INT. DEREF: pointer to its element (a place).
  *            ADDR: pointer to the type of the operand, which is a place in memory (never a ctx field).
  *   BINARY   MUL DIV REM ADD SUB AND XOR OR: both operands and result of the same TYPE_INT (enums and chars have been
- *            converted to their integer type; char is u8). SHL SHR: likewise; the type is that of the left
+ *            converted to their integer type; char is u8), or AND XOR OR of two bools. SHL SHR: likewise; the type is that of the left
  *            operand, the count was converted to it.
  *            ADD with a pointer: one operand is the pointer, the other i64 or u64, not scaled; result the pointer type.
  *            ADD of two TYPE_STR (or EXPR_STRING) joins them: the result type is the str of the destination, or one that
@@ -76,8 +77,8 @@
  *              when it is EXPR_STRING with a `%`; conversions and arguments then agree in number and kind: integers,
  *              bool, char, enums for d i u x X o c, str for s, pointers for p.
  *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
- *            NULL: a call through a function value (userspace only); callee is a value of TYPE_FUNC, whose function lets
- *              no throw pass and returns no aggregate.
+ *            NULL: a call through a function value; callee is a value of TYPE_FUNC: one of function_values of that type,
+ *              or null. What eBPF code calls must turn out to be one function (lower_value_call.c).
  *            A target with func.program is a tail call: it stands in a program of the same attribute, in `return e` or
  *            in an arm (of an arm) of e, perhaps under CONV_INT; no `defer` can be pending; the argument is the context
  *            parameter itself.
@@ -89,7 +90,8 @@
  *            field.ctx is set when base points to a program context: the access is then row field.ctx, type *u8 for
  *            packet pointers. A ctx field is assigned only when its row has can_write.
  *   CAST     cast.conversion as for EXPR_CONVERT (a cast to the type it has: CONV_INT or CONV_POINTER).
- *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero.
+ *   STRUCT   type is the struct; fields in any order, none twice, values of the field's type; the rest is zero. Defaults
+ *            of fields that were not written stand at the end, with an empty span.
  *   ARRAY    type is T[N], items of type T. No item: all zero. One item: every element. Else the first ones; the
  *            rest is zero. Array literals nest.
  *   MATCH    subject is an integer, char, enum, bool, be or str value. Patterns are is_const of the subject's type
@@ -97,6 +99,7 @@
  *            at most one is `default` and it may stand anywhere (it is tried last). Without one, an integer
  *            match whose value is unused may match nothing; an enum match that covers every constant and is
  *            used as a value still needs a way out for other numbers: zero of the type.
+ *            An arm or block that is a call of exit or panic has no value either.
  *            Type void: used as a statement, arm values are dropped (their types differ). Else every arm that can
  *            finish yields exactly the type: `value`, or the last statement of `body`, an STMT_EXPR.
  *   IF       the same for its two blocks (`otherwise` is then present).
@@ -113,7 +116,8 @@
  *            read by name in another way than as a constant. Name `_`: evaluate and drop.
  *   ASSIGN   plain: value has the type of the target (of V for an entry). `op=`: value has the target's type (V) and
  *            the operation is done in it (TYPE_INT, CHAR or ENUM; an enum or char works like its integer);
- *            pointer += and -= take i64/u64. The target is evaluated once.
+ *            pointer += and -= take i64/u64; bool &= |= ^= take bool; str += takes a str of any capacity, or a sum of
+ *            such. The target is evaluated once.
  *   EXPR     any type; a value is dropped. A MATCH or IF here has type void.
  *   IF WHILE condition is bool. IF with a binding: the local is TYPE_ENTRY with is_present, or a pointer or handle with
  *            is_present; the branch is taken when the entry exists or the value is not null.
@@ -124,7 +128,8 @@
  *   BREAK, CONTINUE  always inside a loop of the function, and of the same defer block.
  *   THROW    expr is i32. TRY: catch codes are i32 constants, each once, `_` last. No throw leaves an eBPF program; one that
  *            leaves main is allowed (a warning was given).
- *   DEFER    not in a loop and not in a defer; its block is not left by return, break, continue or throw.
+ *   DEFER    its block is not left by return, break, continue or throw. In a loop it runs as often as control passed it,
+ *            one inside another at the end of that one's block.
  *   Statements after a return, break or continue may be present (a warning was given).
  *
  * Functions
@@ -132,6 +137,8 @@
  *   record.is_ctx, result of the kind's type. type is TYPE_FUNC. A function with a result returns on every path, if every
  *   enum value is one of its constants: the end of the body can be reached by other numbers after a `match` over an
  *   enum; return zero there.
+ *   is_unavailable: uses, perhaps through what it calls or names, a form that this version cannot compile; its
+ *   body may hold such forms and is not lowered.
  *   used_from[t]: called, directly or through other functions, from code that runs on target t. Lower a plain fn
  *   for TARGET_BPF when used_from[TARGET_BPF]. eBPF functions never recurse. main has no parameter or one struct
  *   parameter by value whose fields are bool, integers or str; result i32.
@@ -147,7 +154,8 @@
  * unions) or are bit-fields, arrays of 0 elements at the end of a struct, structs that are only pointed at and
  * have a size but no fields yet. eBPF code never reads or writes through a pointer to a kernel object.
  *
- * Null: no pointer that may be null is read or written through (null_check.c).
+ * Null: no pointer that may be null is read or written through (null_check.c); in eBPF code, what is taken
+ * from the kernel is given back once on every way (owned_check.c).
  */
 #ifndef KS_SEMA_SEMA_H
 #define KS_SEMA_SEMA_H
@@ -159,6 +167,12 @@
 /* Deepest nesting of expressions and statements in a checked tree. */
 enum { SEMA_MAX_DEPTH = 2000 };
 
+/* A form that was checked in full and that this version cannot compile. */
+struct unavailable_use {
+	span where;
+	const char *what; // subject of "… cannot be compiled by this version of ks"
+};
+
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
@@ -166,12 +180,22 @@ struct checked_program {
 	decl_list globals;   // DECL_GLOBAL
 	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
 	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
-	struct decl *main;   // userspace main(), NULL in a module without one
+	decl_list
+		impls; // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
+	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
+	struct decl *main;         // userspace main(), NULL in a module without one
+	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also
+	 * through another function: they are never lowered. */
+	VEC(struct unavailable_use) unavailable;
 };
 
 /* True when neither parsing nor checking reported an error. `info` must outlive the result. */
 bool sema_check_program(struct compile *compile, const struct program *program,
 			const struct target_info *info, struct checked_program *out);
+
+/* Reports each of checked->unavailable as an error. Asked for by whoever builds an output; a check
+ * alone accepts what is right in the language. */
+void sema_report_unavailable(struct compile *compile, const struct checked_program *checked);
 
 /* Built-in functions and methods (rows of builtins.def): what an EXPR_CALL with a DECL_BUILTIN
  * target means. */
@@ -181,5 +205,8 @@ enum builtin {
 #undef BUILTIN
 	BUILTIN_COUNT
 };
+/* The next family of methods that a map of the kind has (first part of names in builtins.def), from *at
+ * on, which is NULL at first; false at the end. */
+bool map_method_family(const struct map_kind *kind, const char **at, char out[32]);
 
 #endif

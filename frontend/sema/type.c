@@ -152,9 +152,26 @@ struct type *type_entry_value(const struct type *entry)
 	return entry->entry_of->type->map.value;
 }
 
+/* Puts a bit-field at bit `at` or behind it; gives the first bit after it. Its storage unit is that object of
+ * its type, aligned as such, in which it lies; only in a packed struct it may lie in two. */
+static uint64_t lay_out_bits(struct decl *f, uint64_t at, bool is_packed)
+{
+	uint64_t unit = (uint64_t)f->type->size * 8, width = f->field.bit_width;
+
+	if (!is_packed && at / unit != (at + width - 1) / unit)
+		at = (at + unit - 1) / unit * unit;
+	f->field.offset = (uint32_t)(at / unit * f->type->size);
+	f->field.bit_offset = (uint32_t)(at % unit);
+	if (is_packed && f->field.bit_offset + width > unit) { // the bytes that it touches
+		f->field.offset = (uint32_t)(at / 8);
+		f->field.bit_offset = (uint32_t)(at % 8);
+	}
+	return at + width;
+}
+
 bool type_lay_out(struct type *record, bool is_packed, uint32_t min_align)
 {
-	uint64_t offset = 0;
+	uint64_t offset = 0, bits = 0; // bits: end of the bit-field before, 0 when there is none
 	uint32_t align = min_align ? min_align : 1;
 
 	for (uint32_t i = 0; i < record->record.fields.len; i++) {
@@ -163,6 +180,12 @@ bool type_lay_out(struct type *record, bool is_packed, uint32_t min_align)
 
 		if (field_align > align)
 			align = field_align;
+		if (f->field.bit_width && f->type->size) {
+			bits = lay_out_bits(f, bits ? bits : offset * 8, is_packed);
+			offset = (bits + 7) / 8;
+			continue;
+		}
+		bits = 0;
 		offset = (offset + field_align - 1) & ~(uint64_t)(field_align - 1);
 		f->field.offset = (uint32_t)offset;
 		offset += f->type->size;
@@ -173,6 +196,19 @@ bool type_lay_out(struct type *record, bool is_packed, uint32_t min_align)
 	record->size = (uint32_t)offset;
 	record->align = align;
 	return offset <= TYPE_MAX_SIZE;
+}
+
+bool type_has_function(const struct type *t)
+{
+	while (t->kind == TYPE_ARRAY)
+		t = t->element;
+	if (t->kind == TYPE_FUNC)
+		return true;
+	if (t->kind == TYPE_STRUCT)
+		for (uint32_t i = 0; i < t->record.fields.len; i++)
+			if (type_has_function(t->record.fields.data[i]->type))
+				return true;
+	return false;
 }
 
 struct decl *type_find_field(const struct type *type, symbol name)
@@ -203,8 +239,10 @@ static void write_func(struct types *types, const struct type *t, uint32_t depth
 static void write_map(struct types *types, const struct type *t, uint32_t depth, struct buf *out)
 {
 	buf_printf(out, "%s<", t->map.kind ? t->map.kind->name : "map");
-	write_type(types, t->map.key, depth + 1, out);
-	buf_add_text(out, ", ");
+	if (t->map.key) {
+		write_type(types, t->map.key, depth + 1, out);
+		buf_add_text(out, ", ");
+	}
 	write_type(types, t->map.value, depth + 1, out);
 	buf_add_text(out, ">");
 }

@@ -49,6 +49,10 @@ struct type {
 		struct {
 			decl_list fields; // DECL_FIELD, in order of offset
 			bool is_ctx;      // program context: fields are rows of the context table
+			bool is_special;  // kept by the kernel (special.def)
+			bool has_special; // some field is, at any depth
+			bool is_kernel; // the layout is the running kernel's: reads relocate (CO-RE)
+			bool is_object; // besides: an object that other contexts have a pointer to
 		} record;
 		struct {
 			struct type **params;
@@ -100,8 +104,16 @@ bool type_lay_out(struct type *record, bool is_packed, uint32_t min_align);
 const char *type_text(struct types *types, const struct type *type);
 /* Field by name; NULL when there is none. */
 struct decl *type_find_field(const struct type *type, symbol name);
+/* Whether an object of the type holds a function value. */
+bool type_has_function(const struct type *type);
 /* Value type of an entry. */
 struct type *type_entry_value(const struct type *entry);
+
+/* Holds something that the kernel keeps: no bytes of that are read or written. */
+static inline bool type_has_special(const struct type *t)
+{
+	return t->kind == TYPE_STRUCT && (t->record.is_special || t->record.has_special);
+}
 
 static inline bool type_is_integer(const struct type *t) // arithmetic is defined on it
 {
@@ -116,10 +128,27 @@ static inline bool type_is_scalar(const struct type *t) // fits a register
 	       t->kind == TYPE_FUNC;
 }
 
-static inline bool type_is_ctx_pointer(const struct type *t) // to a program context
+static inline bool type_holds_null(const struct type *t) // null is one of its values
+{
+	return t->kind == TYPE_POINTER || t->kind == TYPE_PROGRAM_HANDLE ||
+	       t->kind == TYPE_PERF_ATTACHMENT;
+}
+
+/* To a struct whose fields are rows of the context table: a program context or an object like bpf_sock. */
+static inline bool type_has_rows(const struct type *t)
 {
 	return t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
 	       t->element->record.is_ctx;
+}
+
+static inline bool type_is_ctx_pointer(const struct type *t) // to a program context; never null
+{
+	return type_has_rows(t) && !t->element->record.is_object;
+}
+
+static inline bool type_is_kernel(const struct type *t) // its layout is the running kernel's
+{
+	return (t->kind == TYPE_STRUCT || t->kind == TYPE_UNION) && t->record.is_kernel;
 }
 
 static inline bool type_is_aggregate(const struct type *t)

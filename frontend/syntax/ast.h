@@ -154,6 +154,7 @@ struct expr {
 		struct {
 			symbol name;
 			struct decl *decl; // sema
+			bool is_imported;  // sema: was written `import.name`
 		} name;
 		struct {
 			enum unary_op op;
@@ -273,7 +274,23 @@ struct attribute {
 	struct expr *arg; // EXPR_STRING, EXPR_NAME or EXPR_INT; NULL when absent
 };
 
+/* What an attribute that names no program kind makes of a function. */
+enum func_role {
+	ROLE_PLAIN, // none, or a program
+	ROLE_HELPER,
+	ROLE_KFUNC,   // exported by the program's kernel module
+	ROLE_PRIVATE, // of that module
+	ROLE_TEST,
+	ROLE_OPERATION, // function of an impl
+};
+
 /* Where a function runs; decided by its attributes. */
+enum param_source {     // where a program's parameter comes from
+	SOURCE_CONTEXT, // it is the context
+	SOURCE_ARGUMENT,
+	SOURCE_RESULT,
+};
+
 enum func_target {
 	TARGET_USER,   // plain fn, @test
 	TARGET_BPF,    // program or @helper
@@ -288,6 +305,8 @@ struct decl {
 	struct type
 		*type; // sema: type of the value, or the declared type of struct, enum and alias
 	struct module *owner; // file it stands in; NULL for locals and built-ins
+	struct scope *scope;  // sema: where a top-level declaration looks names up
+	symbol link_name;     // sema: of a function, variable or map in the output; unique
 	uint32_t use_count;   // sema: references found
 	uint8_t check_state;  // sema: 0 not begun, 1 being checked, 2 done
 	void *lowered;        // lower: what the declaration became
@@ -324,12 +343,20 @@ struct decl {
 			bool is_assigned;      // sema: assigned after its declaration
 			bool is_address_taken; // sema
 			uint32_t index;        // parameter number
+			uint8_t source;        // sema: of a program's parameter, enum param_source
+			uint16_t source_index; // sema: number of the slot or argument
 		} variable;
 		struct {
 			struct type_node *node; // TYPE_NODE_MAP
 			bool is_pinned;
 			VEC(struct expr *) flags; // EXPR_NAME or EXPR_CALL (numa_node(n))
 			uint32_t flag_bits;       // sema: BPF_F_* bits of the flags
+			uint32_t numa_node;       // sema, of the flag numa_node(n)
+			struct decl *
+				inner; // sema: what the maps in a map of maps are like; nowhere else
+			struct decl *callback; // sema: function that handles the records, or NULL
+			bool is_handled;       // sema: on_event() is called for it somewhere
+			bool counts_dropped;   // sema: dropped() is called for it somewhere
 		} map;
 		struct {
 			decl_list params;         // DECL_PARAM
@@ -338,22 +365,39 @@ struct decl {
 			struct block *body;       // NULL for extern
 			bool is_public, is_private;
 			enum func_target target; // sema
+			enum func_role role;     // sema
 			const struct program_kind
 				*program; // sema: row of the program table; NULL if no program
 			const char *program_arg; // sema: argument of the program attribute, NULL
 						 // when absent
+			struct decl *context;    // sema: the context when no parameter is; or NULL
+			uint16_t result_slot;    // sema: behind the function's own parameters
+			bool is_syscall;         // sema: it watches a system call's function
+			bool can_fall_back;      // sema: its kind's fallback can do the same
+			bool is_unavailable;     // sema: needs something that cannot be compiled
+			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
+						 // programs that call it, or of its own
+			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			struct decl *impl;      // of a member of an impl; set by sema
+			bool is_sleepable; // sema: of a member of an impl: calls what may sleep
+			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
+			const struct kfunc_info *kfunc;
+			bool is_kfunc, has_callback; // has_callback: it takes a function
 			bool used_from[3]; // sema: called from a function of that enum func_target
 		} func;
 		struct {
 			decl_list functions;
 			VEC(struct field_init) fields;
+			struct scope *names; // sema: of the functions
 		} impl;
 		struct {
 			struct type_node *node;
-			struct expr *init;   // default of a config field
+			struct expr
+				*init; // default of a config field or, in a literal, of a struct's
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
+			bool is_foreign; // sema: a kernel's pointer that may not be followed directly
 			const struct ctx_field
 				*ctx; // sema: row of the context table; NULL for ordinary fields
 		} field;

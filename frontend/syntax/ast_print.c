@@ -258,6 +258,9 @@ static unsigned strength_of(const struct expr *e)
 		return STRENGTH_CAST;
 	case EXPR_UNARY:
 		return STRENGTH_UNARY;
+	case EXPR_IF: // as an operand they would end the expression
+	case EXPR_MATCH:
+		return STRENGTH_ANY;
 	case EXPR_CONVERT:
 		return strength_of(e->convert.operand);
 	default:

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "frontend/syntax/format_tokens.h"
+#include "frontend/syntax/parse.h"
 
 /* A bracket further right than this does not say where the lines inside it begin. */
 enum { MAX_ALIGNED = 50 };
@@ -173,6 +174,28 @@ static uint32_t next_token(struct layout *l, uint32_t i)
 	return i;
 }
 
+/* Without the white space around line ends, which the layout changes. */
+static uint32_t comment_width(const struct format_comment *c)
+{
+	uint32_t width = 0, blanks = 0;
+	bool begins_line = false;
+
+	for (uint32_t i = 0; i < c->len; i++) {
+		char ch = c->text[i];
+		if (ch == '\n') {
+			begins_line = true;
+			blanks = 0;
+		} else if (ch == ' ' || ch == '\t' || ch == '\r') {
+			blanks++;
+		} else {
+			width += 1 + (begins_line ? 0 : blanks);
+			begins_line = false;
+			blanks = 0;
+		}
+	}
+	return width;
+}
+
 /* Width of a token on one line with all in front of it, behind `before`. */
 static uint32_t flat_width(struct layout *l, uint32_t before, uint32_t i)
 {
@@ -180,7 +203,7 @@ static uint32_t flat_width(struct layout *l, uint32_t before, uint32_t i)
 	uint32_t width = t->width + is_spaced(l, before, i) + !!(t->flags & MARK_COMMA);
 
 	for (uint32_t k = 0; k < t->comment_count; k++)
-		width += l->f->comments.data[t->comment_first + k].len + 1;
+		width += comment_width(&l->f->comments.data[t->comment_first + k]) + 1;
 	return width;
 }
 
@@ -468,4 +491,29 @@ void format_module(struct compile *compile, const struct module *module, struct 
 	if (out->len)
 		buf_add_char(out, '\n');
 	align_trailers(&l);
+}
+
+bool format_keeps_program(struct compile *compile, const struct module *module,
+			  const struct buf *layout)
+{
+	const char *text = layout->len ? layout->data : "";
+	struct source_file *file =
+		source_add(&compile->sources, module->file->path, text, (uint32_t)layout->len);
+	struct buf before, after;
+
+	if (!file)
+		return false;
+	const struct module *again = parse_file(compile, file);
+	if (compile->diags.errors)
+		return false;
+	buf_init(&before);
+	buf_init(&after);
+	ast_print_module(compile, module, &before);
+	ast_print_module(compile, again, &after);
+	bool same = before.len == after.len &&
+		    (!before.len || !memcmp(before.data, after.data, before.len)) &&
+		    format_same_comments(module->file->text, file->text);
+	buf_fini(&before);
+	buf_fini(&after);
+	return same;
 }

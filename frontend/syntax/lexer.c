@@ -353,7 +353,12 @@ static void lex_unexpected(struct lexer *lx, struct token *t)
 		snprintf(shown, sizeof shown, "\\x%02x", (unsigned char)*from);
 	else
 		snprintf(shown, sizeof shown, "%.*s", (int)len, from);
-	diag_report(diags_of(lx), D_BAD_CHARACTER, span_of(lx, from, lx->at), shown);
+	struct diag *d =
+		diag_report(diags_of(lx), D_BAD_CHARACTER, span_of(lx, from, lx->at), shown);
+	if (*from == '?')
+		diag_hint(diags_of(lx), d, "a choice is written `if (c) { a } else { b }`");
+	else if (*from == '#')
+		diag_hint(diags_of(lx), d, "comments begin with `//`");
 }
 
 struct token lexer_next(struct lexer *lx)

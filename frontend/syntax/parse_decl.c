@@ -120,7 +120,7 @@ static void parse_import(struct parser *p, struct decl *d)
 }
 
 /* One member: name ":" type, then a bit width or an initialiser.
- * field = name ":" type [ ":" INT ]      cfield = ID ":" type [ "=" expr ] */
+ * field = name ":" type [ ":" INT ] [ "=" expr ]      cfield = ID ":" type [ "=" expr ] */
 static struct decl *parse_field_decl(struct parser *p, bool is_config)
 {
 	struct decl *d = parser_new_decl(p, DECL_FIELD, parser_peek(p, 0)->where);
@@ -129,8 +129,6 @@ static struct decl *parse_field_decl(struct parser *p, bool is_config)
 	d->name = parser_expect_name(p, true, &d->name_where);
 	if (!p->panic && parser_expect(p, TOK_COLON))
 		d->field.node = parse_type(p, TYPE_PLACE_DECLARED);
-	if (!p->panic && is_config && parser_accept(p, TOK_ASSIGN))
-		d->field.init = parse_expr(p);
 	if (!p->panic && !is_config && parser_accept(p, TOK_COLON)) {
 		struct token width = *parser_peek(p, 0);
 		if (!parser_accept(p, TOK_INT))
@@ -140,6 +138,8 @@ static struct decl *parse_field_decl(struct parser *p, bool is_config)
 		else
 			d->field.bit_width = (uint32_t)width.integer.value;
 	}
+	if (!p->panic && parser_accept(p, TOK_ASSIGN))
+		d->field.init = parse_expr(p);
 	d->where = parser_from(p, d->where);
 	return d;
 }

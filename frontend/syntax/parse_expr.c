@@ -175,49 +175,58 @@ static struct expr *parse_paren(struct parser *p)
 	return e;
 }
 
+/* Items with commas between them, and perhaps one at the end, from the opening token to the closing
+ * one; parse_item adds each to e and says whether the list can go on. */
+static void parse_list(struct parser *p, struct expr *e, enum token_kind close,
+		       bool (*parse_item)(struct parser *p, struct expr *e))
+{
+	bool saved = p->ignore_newlines;
+	uint32_t tall = begin_parts(p);
+	span open = parser_advance(p).where;
+
+	p->ignore_newlines = true;
+	while (!parser_at(p, close) && !p->panic)
+		if (!parse_item(p, e) || !parser_accept(p, TOK_COMMA))
+			break;
+	p->ignore_newlines = saved;
+	parser_expect_close(p, close, open);
+	end_parts(p, e, tall);
+}
+
+static bool parse_element(struct parser *p, struct expr *e)
+{
+	vec_push(p->arena, &e->array.items, parse_expr(p));
+	return true;
+}
+
 /* array = "[" [ expr { "," expr } [","] ] "]" */
 static struct expr *parse_array(struct parser *p)
 {
-	span open = parser_advance(p).where;
-	struct expr *e = parser_new_expr(p, EXPR_ARRAY, open);
-	bool saved = p->ignore_newlines;
-	uint32_t tall = begin_parts(p);
+	struct expr *e = parser_new_expr(p, EXPR_ARRAY, parser_peek(p, 0)->where);
 
-	p->ignore_newlines = true;
-	while (!parser_at(p, TOK_RBRACKET) && !p->panic) {
-		vec_push(p->arena, &e->array.items, parse_expr(p));
-		if (!parser_accept(p, TOK_COMMA))
-			break;
-	}
-	p->ignore_newlines = saved;
-	parser_expect_close(p, TOK_RBRACKET, open);
-	end_parts(p, e, tall);
+	parse_list(p, e, TOK_RBRACKET, parse_element);
 	return e;
+}
+
+static bool parse_field_value(struct parser *p, struct expr *e)
+{
+	struct field_init f = {0};
+
+	f.name = parser_expect_name(p, true, &f.where);
+	if (!parser_expect(p, TOK_COLON))
+		return false;
+	f.value = parse_expr(p);
+	vec_push(p->arena, &e->literal.fields, f);
+	return true;
 }
 
 /* literal = [ ID "." ] ID "{" [ name ":" expr { "," name ":" expr } [","] ] "}"; at the brace */
 static struct expr *parse_struct_literal(struct parser *p, struct type_node *node)
 {
 	struct expr *e = parser_new_expr(p, EXPR_STRUCT, node->where);
-	bool saved = p->ignore_newlines;
-	uint32_t tall = begin_parts(p);
 
 	e->literal.node = node;
-	span open = parser_advance(p).where;
-	p->ignore_newlines = true;
-	while (!parser_at(p, TOK_RBRACE) && !p->panic) {
-		struct field_init f = {0};
-		f.name = parser_expect_name(p, true, &f.where);
-		if (!parser_expect(p, TOK_COLON))
-			break;
-		f.value = parse_expr(p);
-		vec_push(p->arena, &e->literal.fields, f);
-		if (!parser_accept(p, TOK_COMMA))
-			break;
-	}
-	p->ignore_newlines = saved;
-	parser_expect_close(p, TOK_RBRACE, open);
-	end_parts(p, e, tall);
+	parse_list(p, e, TOK_RBRACE, parse_field_value);
 	return e;
 }
 
@@ -417,7 +426,7 @@ struct expr *parse_match(struct parser *p)
 
 	span open = parser_peek(p, 0)->where;
 	e->match.subject = parser_new_expr(p, EXPR_ERROR, open);
-	if (parser_enter(p, PARSER_LEVEL) && parser_expect(p, TOK_LPAREN)) {
+	if (parser_enter(p, PARSER_LEVEL) && parser_expect_head(p, "match")) {
 		p->ignore_newlines = true;
 		e->match.subject = parse_expr(p);
 		p->ignore_newlines = false;
@@ -438,7 +447,7 @@ static struct expr *parse_if(struct parser *p)
 	span open = parser_peek(p, 0)->where;
 
 	if (!parser_at(p, TOK_LPAREN)) {
-		parser_expect(p, TOK_LPAREN);
+		parser_expect_head(p, "if");
 		e->conditional.condition = parser_new_expr(p, EXPR_ERROR, open);
 	} else {
 		e->conditional.condition = parse_paren(p);
@@ -510,39 +519,43 @@ static struct expr *parse_primary(struct parser *p)
 	if (token_info(t->kind)->role == WORD_TYPE)
 		return parse_type_argument(p);
 	struct expr *e = parser_new_expr(p, EXPR_ERROR, t->where);
-	parser_report_found(p, D_EXPECTED_EXPRESSION);
+	struct diag *d = parser_report_found(p, D_EXPECTED_EXPRESSION);
+	const struct source_file *f = p->lexer.file;
+	bool is_doubled = t->where.begin == p->last.end && t->where.begin > f->base &&
+			  f->text[t->where.begin - f->base] == f->text[p->last.begin - f->base];
+	if (d && is_doubled && (t->kind == TOK_PLUS || t->kind == TOK_MINUS))
+		diag_hint(&p->compile->diags, d, "there is no `%s`: write `x %s= 1`",
+			  t->kind == TOK_PLUS ? "++" : "--", t->kind == TOK_PLUS ? "+" : "-");
 	return e;
 }
 
 /* ---- postfix, unary, cast, binary ---- */
 
+static bool parse_argument(struct parser *p, struct expr *e)
+{
+	symbol name = 0;
+
+	if (parser_at_name(p, 0, true) && parser_peek(p, 1)->kind == TOK_COLON) {
+		name = parser_advance(p).name;
+		parser_advance(p);
+	}
+	vec_push(p->arena, &e->call.args, parse_expr(p));
+	vec_push(p->arena, &e->call.arg_names, name);
+	return true;
+}
+
 /* args = "(" [ [ name ":" ] expr { "," [ name ":" ] expr } [","] ] ")" */
 static struct expr *parse_call(struct parser *p, struct expr *callee)
 {
 	struct expr *e = parser_new_expr(p, EXPR_CALL, callee->where);
-	bool saved = p->ignore_newlines, named = false;
-	uint32_t tall = begin_parts(p);
+	bool named = false;
 
 	e->call.callee = callee;
-	span open = parser_advance(p).where;
-	p->ignore_newlines = true;
-	while (!parser_at(p, TOK_RPAREN) && !p->panic) {
-		symbol name = 0;
-		if (parser_at_name(p, 0, true) && parser_peek(p, 1)->kind == TOK_COLON) {
-			name = parser_advance(p).name;
-			parser_advance(p);
-			named = true;
-		}
-		vec_push(p->arena, &e->call.args, parse_expr(p));
-		vec_push(p->arena, &e->call.arg_names, name);
-		if (!parser_accept(p, TOK_COMMA))
-			break;
-	}
+	parse_list(p, e, TOK_RPAREN, parse_argument);
+	for (uint32_t i = 0; i < e->call.arg_names.len; i++)
+		named = named || e->call.arg_names.data[i];
 	if (!named)
 		e->call.arg_names.len = 0;
-	p->ignore_newlines = saved;
-	parser_expect_close(p, TOK_RPAREN, open);
-	end_parts(p, e, tall);
 	stand_on(p, e, callee);
 	return e;
 }

@@ -169,7 +169,7 @@ static bool parse_if_head(struct parser *p, struct stmt *s)
 	span open = parser_peek(p, 0)->where;
 	s->conditional.then = new_block(p, s->where);
 	s->conditional.condition = parser_new_expr(p, EXPR_ERROR, open);
-	if (!parser_expect(p, TOK_LPAREN))
+	if (!parser_expect_head(p, "if"))
 		return false;
 	if (parser_at(p, KW_VAR)) {
 		bool saved = p->ignore_newlines;
@@ -228,7 +228,7 @@ static void parse_while(struct parser *p, struct stmt *s)
 	parser_advance(p);
 	span open = parser_peek(p, 0)->where;
 	s->kind = STMT_ERROR;
-	if (!parser_expect(p, TOK_LPAREN))
+	if (!parser_expect_head(p, "while"))
 		return;
 	struct expr *condition = parse_condition(p, open);
 	if (p->panic)
@@ -287,7 +287,7 @@ static void parse_for(struct parser *p, struct stmt *s)
 	parser_advance(p);
 	span open = parser_peek(p, 0)->where;
 	s->kind = STMT_ERROR;
-	if (!parser_expect(p, TOK_LPAREN))
+	if (!parser_expect_head(p, "for"))
 		return;
 	p->ignore_newlines = true;
 	parse_for_head(p, s);

@@ -88,9 +88,12 @@ static struct type_node *parse_prefix_array(struct parser *p)
 {
 	span open = parser_advance(p).where;
 	struct type_node *t = new_type(p, TYPE_NODE_ARRAY, open);
+	bool saved = p->ignore_newlines;
 
+	p->ignore_newlines = true;
 	t->array.element = parse_type(p, TYPE_PLACE_EXPR);
 	parser_accept(p, TOK_SEMICOLON);
+	p->ignore_newlines = saved;
 	t->array.count = parse_size(p, TOK_RBRACKET, open);
 	t->where = parser_from(p, open);
 	return t;

@@ -95,14 +95,14 @@ void parser_suggest(struct parser *p, struct diag *d, const char *text)
 		diag_fix(&p->compile->diags, d, (span){p->last.end, p->last.end}, text);
 }
 
-void parser_report_found(struct parser *p, enum diag_id id)
+struct diag *parser_report_found(struct parser *p, enum diag_id id)
 {
 	span where;
 
 	if (is_quiet(p))
-		return;
+		return NULL;
 	const char *found = parser_found(p, &where);
-	diag_report(&p->compile->diags, id, where, found);
+	return diag_report(&p->compile->diags, id, where, found);
 }
 
 struct diag *parser_report(struct parser *p, enum diag_id id, span where, const char *arg)
@@ -123,6 +123,17 @@ bool parser_expect(struct parser *p, enum token_kind kind)
 	return false;
 }
 
+bool parser_expect_head(struct parser *p, const char *keyword)
+{
+	if (parser_accept(p, TOK_LPAREN))
+		return true;
+	struct diag *d = parser_expected(p, "`(`");
+	if (d)
+		diag_hint(&p->compile->diags, d, "write `%s (…) { … }`, with the parentheses",
+			  keyword);
+	return false;
+}
+
 bool parser_expect_close(struct parser *p, enum token_kind kind, span open)
 {
 	const struct source_file *f = p->lexer.file;
@@ -135,7 +146,12 @@ bool parser_expect_close(struct parser *p, enum token_kind kind, span open)
 		p->panic = true;
 		return false;
 	}
-	return parser_expect(p, kind);
+	if (kind != TOK_RPAREN || !parser_at(p, TOK_ASSIGN))
+		return parser_expect(p, kind);
+	struct diag *d = parser_expected(p, "`)`");
+	if (d)
+		diag_hint(&p->compile->diags, d, "`==` compares; an assignment is a statement");
+	return false;
 }
 
 bool parser_expect_greater(struct parser *p)

@@ -55,6 +55,8 @@ bool parser_accept(struct parser *p, enum token_kind kind);
 /* The same, and reports otherwise. */
 bool parser_expect(struct parser *p, enum token_kind kind);
 /* Closing bracket of the one at `open`; reports an unclosed bracket at its opening. */
+/* The parenthesis after `if`, `while`, `for`, `match`. */
+bool parser_expect_head(struct parser *p, const char *keyword);
 bool parser_expect_close(struct parser *p, enum token_kind kind, span open);
 /* `>` that closes type arguments; of a `>>` the first half is taken and `>` remains. */
 bool parser_expect_greater(struct parser *p);
@@ -66,7 +68,8 @@ bool parser_at_name(struct parser *p, unsigned ahead, bool keywords);
 struct diag *parser_expected(struct parser *p, const char *what);
 /* Adds the fix of inserting `text` after the last token, when a line ends there. */
 void parser_suggest(struct parser *p, struct diag *d, const char *text);
-void parser_report_found(struct parser *p, enum diag_id id); // ids with the found token as argument
+struct diag *parser_report_found(struct parser *p,
+				 enum diag_id id); // ids with the found token as argument
 /* What the current token is called, and where to point for it. */
 const char *parser_found(struct parser *p, span *where);
 /* Report with up to one argument; quiet in panic. NULL when quiet. */

@@ -34,6 +34,18 @@ include_table() {
 	END
 }
 
+# Every word of the lexer's table and every other word that the parser asks for is highlighted.
+test_editors_know_every_word() {
+	local word file
+	cd "$ROOT"
+	for word in $(sed -n 's/^KEYWORD([A-Z0-9_]*, "\([^"]*\)".*/\1/p' frontend/syntax/tokens.def) \
+		$(sed -n 's/.*parser_at_word(p, "\([a-z]*\)").*/\1/p' frontend/syntax/*.c); do
+		for file in editors/vim/syntax/ks.vim editors/emacs/ks-mode.el editors/textmate/syntaxes/ks.tmLanguage.json; do
+			grep -qw -- "$word" "$file" || fail "$file does not know '$word'" || true
+		done
+	done
+}
+
 # An include is right when it names the folder itself or one of the allowed places, or, in the loader, a file beside it.
 test_includes_follow_the_table() {
 	local folder allowed

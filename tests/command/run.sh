@@ -237,6 +237,8 @@ test_list_shows_kernel_types_as_source() {
 	"$KS" list --btf "$small" types 'ks_*e' | grep -c '^[a-z]' >out
 	expect_equal "types that match" "$(cat out)" 2
 	refuses 1 list --btf "$small" types nosuch
+	refuses 1 list --btf "$small" types ks_objetc
+	"$KS" list --btf "$small" types ks_objetc 2>&1 | grep -q 'did you mean `ks_object`' || fail "no suggestion"
 	refuses 2 list --btf "$small" typs
 	refuses 1 list --btf /nosuchfile types
 	refuses 1 list --btf "$quota" types
@@ -365,7 +367,7 @@ test_completion_knows_commands_options_and_names() {
 		done
 	done
 	expect_equal "kinds of output" "$(complete_bash ks build --emit = na)" native-asm
-	expect_equal diagnostics "$(complete_bash ks explain unused-)" "unused-variable unused-function unused-value"
+	expect_equal diagnostics "$(complete_bash ks explain unused-)" "unused-variable unused-function unused-parameter unused-result unused-value"
 	refuses 2 completion fish
 	command -v zsh >/dev/null || return 0
 	zsh -n _ks

@@ -4,6 +4,7 @@
 #   tests/kernel/run.sh [FILTER…]
 . "$(dirname "$0")/../cases.sh"
 . "$ROOT/tests/network.sh"
+. "$ROOT/tests/kernel/maps.sh"
 
 end_case() { network_remove; }
 
@@ -245,12 +246,12 @@ test_detach_removes_only_what_is_its_own() {
 	here ./other 2>/dev/null
 	here "$KS" detach ./leaves >removed
 	expect_line "replaced by the other" removed '^`first` \(xdp\) was no longer attached to ks1$'
-	expect_line ingress removed '^removed `second` \(tc/ingress\) from ks1$'
-	expect_line egress removed '^removed `third` \(tc/egress\) from ks1$'
-	expect_equal "left of the other" "$(here bpftool net show dev ks1 | grep -cE 'second|third|generic|driver')" 3
+	expect_line ingress removed '^removed `second` \(tcx?/ingress\) from ks1$'
+	expect_line egress removed '^removed `third` \(tcx?/egress\) from ks1$'
+	expect_equal "left of the other" "$(here "$KS" detach --list | grep -c '^other: .*, attached$')" 3
 	here "$KS" detach other >removed
 	expect_equal removed "$(grep -c '^removed' removed)" 3
-	expect_equal "left at all" "$(here bpftool net show dev ks1 | grep -cE 'second|third|generic|driver')" 0
+	expect_equal "left at all" "$(here "$KS" detach --list | grep -c '^other: .*, attached$')" 0
 }
 
 # pinning_program TYPE ENTRIES: a program with a pinned variable of that type and a pinned map of that size
@@ -505,5 +506,8 @@ test_nothing_stays_after_all_of_this() {
 	network_remove
 	expect_equal namespaces "$(ip netns list | grep -c -- "-$$")" 0
 }
+
+. "$ROOT/tests/kernel/kinds.sh"
+. "$ROOT/tests/kernel/trace.sh"
 
 run_cases kernel "$@"

@@ -19,6 +19,35 @@ expect_result() {
 	done
 }
 
+# expect_both FILE RESULT: the program `both` gives what `main` prints
+expect_both() {
+	expect_result "$1" both "$2"
+	"$KS" run "$ROOT/tests/lower/$1.ks" >printed 2>messages || fail "$(cat messages)"
+	expect_equal "$1 in userspace" "$(cat printed)" "$2"
+}
+
+
+# expect_result with the forms of loops that other kernels have.
+expect_result_for() {
+	need_root
+	local kernel
+	for kernel in 6.1 6.4 6.12; do
+		"$KS" build -O1 --kernel $kernel --emit=bpf -o object.o "$ROOT/tests/lower/$1.ks" 2>warnings ||
+			fail "$(grep -m 3 error warnings)"
+		"$TOOLS/prog_run" object.o --prog "$2" --packet "$PACKET" --repeat 1 >result
+		expect_line "$2 for $kernel" result "^run $2 retval=$3 "
+	done
+	expect_result "$@"
+}
+
+test_function_values() { expect_both function_values 1754; }
+test_defers_in_loops_and_defers() { expect_both defers_in_loops_and_defers 33321211; }
+test_entries_of_every_shape() { expect_both entries_of_every_shape 0; }
+test_globals_and_constants() { expect_both globals_and_constants 48; }
+test_text_appended() { expect_both text_appended 7; }
+test_bools_as_bits() { expect_both bools_as_bits 514; }
+test_bit_fields() { expect_both bit_fields 0; }
+test_loops() { expect_result_for loops loops 0; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
 test_packet_by_offset() { expect_result packets by_offset 53; }

@@ -221,19 +221,55 @@ test_completion_in_unfinished_text() {
 	completes '// si|' ''
 }
 
+test_every_builtin_is_documented() {
+	local name
+	for name in $(sed -n 's/^BUILTIN([A-Z0-9_]*, "\([^"]*\)".*/\1/p' "$ROOT/frontend/sema/builtins.def"); do
+		grep -q "^DOC(\"$name\", " "$ROOT/frontend/lsp/builtin_docs.def" || fail "no text about $name" || true
+	done
+}
+
+# helps TEXT EXPECTED: signature help for TEXT as line 9 of the program, the cursor at its end
+helps() {
+	rm -f in
+	id=0
+	good
+	sed -i "9s#.*#    ${1//&/\\&}#" good.ks
+	local line
+	line=$(sed -n 9p good.ks)
+	begin
+	open_file good.ks
+	request textDocument/signatureHelp "{\"textDocument\":{\"uri\":\"$uri\"},\"position\":{\"line\":8,\"character\":${#line}}}"
+	serve
+	answers 2 "$2" || fail "help for '$1'" || true
+}
+
+test_signature_help_in_unfinished_text() {
+	helps 'var x = bpf_map_update_elem(seen, ' '"label":"extern fn bpf_map_update_elem\(.*"activeParameter":1'
+	helps 'print("a, (b", max(1, 2), ' '"label":"print\(format.*"activeParameter":2'
+	helps 'var p = ctx.at(pair, ' '"label":"ctx.at\(T, offset: u32\) -> \*T".*"label":"offset: u32".*"activeParameter":1'
+	helps 'main(' 'fn main\('
+	helps 'var x = (1 + ' '"result":null'
+	helps 'nothing(' '"result":null'
+}
+
 test_types_of_the_kernel() {
-	printf 'fn main() -> i32 {\n    return offsetof(ks_object, whole) as i32\n}\n' >kernel.ks
+	printf 'fn main() -> i32 {\n    return offsetof(ks_object, whole) as i32\n}\npub fn f(o: *ks_object) -> u64 {\n    return KS_RUN as u64 + o->whole\n}\n' >kernel.ks
 	begin
 	open_file kernel.ks
 	at hover kernel.ks 2 whole
 	at definition kernel.ks 2 ks_object
 	at rename kernel.ks 2 ks_object '"newName":"other"'
+	at definition kernel.ks 5 KS_RUN
+	at definition kernel.ks 5 whole
 	serve
 	expect_line "no mistake" out '"diagnostics":\[\]'
 	answers 2 'whole: '
 	answers 3 '/cache/ks/headers/kernel/ks_object.kh"'
 	expect_line "declaration" cache/ks/headers/kernel/ks_object.kh 'whole: .*offset 16'
 	answers 4 '"error"'
+	answers 5 'kernel/ks_state.kh"'
+	answers 6 'kernel/ks_object.kh","range":\{"start":\{"line":[2-9],"character":4'
+	expect_line "constant" cache/ks/headers/kernel/ks_state.kh 'KS_RUN = '
 }
 
 test_rename_over_files_and_its_refusals() {

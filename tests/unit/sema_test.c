@@ -96,6 +96,7 @@ static bool check_text(const char *text, const char **broken)
 		.map_kind_at = kernel_map_kind_at,
 		.ctx_field_at = kernel_ctx_field_at,
 		.find_helper = kernel_find_helper,
+		.find_kfunc = kernel_find_kfunc,
 	};
 	span where;
 

@@ -12,7 +12,7 @@
 
 static int run(const char *path, const char *name)
 {
-	struct random random = {1};
+	struct random random = random_from(1);
 	uint8_t packet[MAX_PACKET];
 	struct vm *vm;
 	struct buf text;

@@ -200,65 +200,100 @@ static bool is_skipped(const char *name, const char *const *skipped)
 	return false;
 }
 
-static int silent(enum libbpf_print_level level, const char *format, va_list args)
+/* libbpf's messages have no owner but the thread's present test. */
+static _Thread_local struct buf *messages;
+
+static int keep_message(enum libbpf_print_level level, const char *format, va_list args)
 {
-	return level == LIBBPF_WARN ? vprintf(format, args) : 0;
+	char *text = NULL; // a verifier's log may be long
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	int len = vasprintf(&text, format, args);
+	if (len > 0 && messages)
+		buf_add(messages, text, (size_t)len);
+	else if (len > 0)
+		fputs(text, stdout);
+	free(text);
+	return len;
 }
 
-static bool open_pair(struct pair *pair, const char *path)
+static int open_pair(struct pair *pair, const struct object_test *test)
 {
-	size_t len;
-	uint8_t *bytes = read_file(path, &len);
 	struct buf why;
 	cpu_set_t first;
+
 	buf_init(&why);
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	sched_setaffinity(0, sizeof first, &first);
-	libbpf_set_print(silent);
+	messages = test->refusal;
+	libbpf_set_print(keep_message);
 	pair->cpus = (unsigned)libbpf_num_possible_cpus();
-	int err = vm_open(&pair->vm, bytes, len, &(struct vm_options){.cpus = pair->cpus}, &why);
-	free(bytes);
+	pair->kernel = bpf_object__open_mem(test->bytes, test->len, NULL);
+	if (!pair->kernel || bpf_object__load(pair->kernel))
+		return -1;
+	int err = vm_open(&pair->vm, test->bytes, test->len,
+			  &(struct vm_options){.cpus = pair->cpus}, &why);
 	if (err)
-		printf("%s: %s\n", path, why.data);
+		printf("%s: %s\n", test->name, why.data);
 	buf_fini(&why);
-	pair->kernel = err ? NULL : bpf_object__open_file(path, NULL);
-	if (err || !pair->kernel || bpf_object__load(pair->kernel)) {
-		printf("%s: cannot be loaded\n", path);
-		return false;
+	return err ? -2 : 0;
+}
+
+static void compare_maps(struct pair *pair, struct object_test *test)
+{
+	struct vm_map *map;
+
+	for (uint32_t i = 0; (map = vm_map_at(pair->vm, i)); i++) {
+		const struct vm_map_info *info = vm_map_get_info(map);
+		if (is_skipped(info->name, test->skipped_maps) || !kernel_map(pair, info) ||
+		    (!has_entries(info) && info->type != BPF_MAP_TYPE_ARRAY &&
+		     info->type != BPF_MAP_TYPE_PERCPU_ARRAY))
+			continue;
+		compare_map(pair, map);
+		test->maps++;
 	}
-	return true;
+}
+
+int check_object_bytes(struct object_test *test)
+{
+	struct pair pair = {0};
+	struct random random = random_from(test->packets);
+	static uint8_t packet[MAX_PACKET];
+	const struct vm_program *program;
+	struct vm_map *map;
+
+	int result = open_pair(&pair, test);
+	for (uint32_t i = 0; !result && (map = vm_map_at(pair.vm, i)); i++)
+		fill_map(&pair, map);
+	if (!result)
+		fill_program_arrays(&pair);
+	for (unsigned n = 0; !result && n < test->packets; n++) {
+		uint32_t len = make_packet(&random, packet);
+		for (uint32_t i = 0; (program = vm_program_at(pair.vm, i)); i++, test->runs++)
+			compare_run(&pair, program, packet, len);
+	}
+	if (!result)
+		compare_maps(&pair, test);
+	bpf_object__close(pair.kernel);
+	if (pair.vm)
+		vm_close(pair.vm);
+	return result ? result : pair.differences;
 }
 
 int check_object(const char *path, unsigned packets, const char *const *skipped_maps)
 {
-	struct pair pair = {0};
-	struct random random = {packets};
-	static uint8_t packet[MAX_PACKET];
-	const struct vm_program *program;
-	struct vm_map *map;
-	unsigned runs = 0, maps = 0;
-	if (!open_pair(&pair, path))
-		return -1;
-	for (uint32_t i = 0; (map = vm_map_at(pair.vm, i)); i++)
-		fill_map(&pair, map);
-	fill_program_arrays(&pair);
-	for (unsigned n = 0; n < packets; n++) {
-		uint32_t len = make_packet(&random, packet);
-		for (uint32_t i = 0; (program = vm_program_at(pair.vm, i)); i++, runs++)
-			compare_run(&pair, program, packet, len);
-	}
-	for (uint32_t i = 0; (map = vm_map_at(pair.vm, i)); i++) {
-		const struct vm_map_info *info = vm_map_get_info(map);
-		if (is_skipped(info->name, skipped_maps) || !kernel_map(&pair, info) ||
-		    (!has_entries(info) && info->type != BPF_MAP_TYPE_ARRAY &&
-		     info->type != BPF_MAP_TYPE_PERCPU_ARRAY))
-			continue;
-		compare_map(&pair, map);
-		maps++;
-	}
-	printf("%s: %u runs and %u maps compared, %d differ\n", path, runs, maps, pair.differences);
-	bpf_object__close(pair.kernel);
-	vm_close(pair.vm);
-	return pair.differences;
+	struct object_test test = {.name = path, .packets = packets, .skipped_maps = skipped_maps};
+	uint8_t *bytes = read_file(path, &test.len);
+
+	test.bytes = bytes;
+	int result = check_object_bytes(&test);
+	if (result < 0)
+		printf("%s: cannot be loaded\n", path);
+	else
+		printf("%s: %u runs and %u maps compared, %d differ\n", path, test.runs, test.maps,
+		       result);
+	free(bytes);
+	return result;
 }

@@ -10,18 +10,9 @@
 #include <stdio.h>
 
 #include "bpf-backend/vm/vm.h"
+#include "tests/lib/random.h"
 
 enum { MAX_PACKET = 3520, MAX_SHOWN = 8 };
-
-struct random {
-	uint64_t state;
-};
-
-static inline uint32_t pick(struct random *random, uint32_t below)
-{
-	random->state = random->state * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(random->state >> 33) % below;
-}
 
 /* An Ethernet frame with the headers that programs look at, whole or cut off; gives its length. */
 uint32_t make_packet(struct random *random, uint8_t *packet);
@@ -29,6 +20,19 @@ uint32_t make_packet(struct random *random, uint8_t *packet);
 /* Each prints differences and gives their number; negative when nothing could be compared. */
 int check_instructions(void);
 int check_object(const char *path, unsigned packets, const char *const *skipped_maps);
+
+struct object_test {
+	const char *name; // in messages
+	const uint8_t *bytes;
+	size_t len;
+	unsigned packets;
+	const char *const *skipped_maps; // up to a NULL
+	unsigned runs, maps;             // compared
+	struct buf *refusal;             // what the kernel says when it refuses the object
+};
+
+/* The same for an object in memory: -1 when the kernel does not take it, -2 when the interpreter does not. */
+int check_object_bytes(struct object_test *test);
 /* Instructions per second; negative on failure. */
 double measure(void);
 

@@ -5,12 +5,12 @@ if exists('b:current_syntax')
 endif
 
 syntax keyword ksConditional if else match default
-syntax keyword ksRepeat for in while
+syntax keyword ksRepeat for in while step
 syntax keyword ksStatement return break continue defer delete new
 syntax keyword ksException try catch throw
 syntax keyword ksInclude include import from
 syntax keyword ksDeclaration fn var const struct enum type impl config
-syntax keyword ksStorage local pin extern
+syntax keyword ksStorage local pin extern pub priv
 syntax keyword ksOperatorWord as sizeof offsetof
 syntax keyword ksBoolean true false
 syntax keyword ksConstant null

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 4u
+#define KS_RT_VERSION 6u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -79,6 +79,16 @@ enum ks_option_kind {
 	KS_OPTION_STR,
 };
 
+/* struct perf_options of the language (frontend/std/prelude.kh). */
+struct ks_perf_options {
+	uint32_t type;
+	uint64_t config;
+	int32_t pid, cpu;
+	uint64_t period;
+	uint32_t wakeup;
+	uint8_t inherit, exclude_kernel, exclude_user;
+};
+
 #define KS_META_MAGIC 0x3161746d736bull // "ksmta1"
 struct ks_meta_header {
 	uint64_t magic;
@@ -96,8 +106,18 @@ struct ks_meta_header {
 /* Strings are offsets of NUL-terminated text within the payload. */
 struct ks_meta_program {
 	uint32_t name;
-	uint32_t kind; // program kind: "xdp", "tc/ingress"
+	uint32_t kind;    // program kind: "xdp", "tc/ingress"
+	uint32_t flags;   // KS_PROGRAM_*
+	uint32_t watched; // what it watches: "vfs_read"; "" when its kind watches nothing
+	uint32_t
+		fallback; // program to load where the kernel cannot attach this one; UINT32_MAX: none
+	uint32_t ops; // of a member of a struct_ops: its name; else 0
 };
+
+/* A classifier whose results mean the same at a tcx hook as in a filter. */
+#define KS_PROGRAM_TCX 1u
+/* It calls what may sleep. */
+#define KS_PROGRAM_SLEEPABLE 2u
 
 struct ks_meta_map {
 	uint32_t name;
@@ -105,6 +125,10 @@ struct ks_meta_map {
 	uint8_t is_percpu, is_pinned;
 	uint8_t value_is_int; // a per-CPU value of it is read as the sum
 	uint8_t reserved;
+	uint32_t buffer_size; // perf_event_array: bytes for each CPU
+	/* What the maps in a map of maps are like; type 0 elsewhere. */
+	uint32_t inner_type, inner_key_size, inner_value_size, inner_max_entries, inner_flags;
+	uint32_t inner_value_is_int;
 };
 
 /* Program `caller` may pass control to `callee`, which lies at that index in the program array `map`. */

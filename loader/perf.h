@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Performance events that run programs. Descriptors, or a negative errno. */
+#ifndef KS_LOADER_PERF_H
+#define KS_LOADER_PERF_H
+
+struct perf_event_attr;
+
+/* perf_event_open(2) without a group. Fills the size. */
+int perf_open(struct perf_event_attr *attr, int pid, int cpu);
+/* Makes the event run the program, and begins. Gives the descriptor that keeps it so; `event` is taken
+ * over in any case. */
+int perf_attach_program(int event, int program_fd);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of `gentest` share. */
+#ifndef KS_TESTS_GENTEST_H
+#define KS_TESTS_GENTEST_H
+
+#include "tests/lib/compilation.h"
+
+/* Counts a failure; the first few are shown. */
+void gentest_fail(uint64_t seed, const char *what, const char *text);
+/* Processor time of this process. */
+double gentest_seconds(void);
+/* Compiles a generated program; compilation_fini() in any case. A refusal is a failure. */
+bool gentest_compile(struct compilation *c, uint64_t seed, const struct compilation_options *o,
+		     const struct buf *text);
+
+/* Writes a C file that asserts the layouts of generated structs, and the bytes of its section `probe`. */
+bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const char *bytes_path);
+/* Loads and runs generated eBPF programs; prints totals. */
+void gentest_load(uint64_t first, unsigned count, uint32_t kernel);
+
+#endif

@@ -1,0 +1,471 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by run.sh: programs of cgroups, sockets and netfilter on the running kernel, with real sockets.
+
+# A cgroup of version 2 for this case, as $GROUP; inside COMMAND… runs a command in it.
+group_make() {
+	need_root
+	local root
+	root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+	[ -n "$root" ] || skip "no cgroup file system of version 2 is mounted"
+	GROUP=$root/ks-test-$$
+	mkdir "$GROUP"
+}
+inside() { sh -c 'echo $$ >"$0"/cgroup.procs; exec "$@"' "$GROUP" "$@"; }
+
+group_remove() {
+	[ -n "${GROUP:-}" ] || return 0
+	local pid i
+	for pid in $(cat "$GROUP/cgroup.procs" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null || true; done
+	for i in 1 2 3 4 5 6 7 8 9 10; do rmdir "$GROUP" 2>/dev/null && break; sleep 0.1; done
+}
+
+# serve tcp|udp ADDRESS PORT: an echo server, ended with the case
+SERVERS=
+serve() {
+	"$TOOLS/sockets" serve "$@" >"server.$1.$3" &
+	SERVERS="$SERVERS $!"
+	wait_for "server.$1.$3" ready
+}
+servers_end() {
+	local pid
+	for pid in $SERVERS; do kill "$pid" 2>/dev/null || true; done
+}
+
+# program NAME [ARGUMENT…]: builds the source on standard input and starts it; ready when it prints so
+program() {
+	build_source "$1"
+	"./$1" "${@:2}" >log 2>errors &
+	PROGRAM=$!
+	ready ready
+}
+
+kinds_end() { servers_end; group_remove; }
+
+test_cgroup_connect_is_redirected() {
+	trap kinds_end EXIT
+	group_make
+	serve tcp 127.0.0.1 45071
+	serve udp 127.0.0.1 45073
+	program connects <<-END
+		var tcp: u64 = 0
+		var udp: u64 = 0
+		@cgroup("connect4") fn redirect(ctx: *bpf_sock_addr) -> i32 {
+		    if (ctx->user_ip4 != htonl(0x0a4d0909)) { return 1 }
+		    if (ctx->user_port == htons(99)) { return 0 }
+		    if (ctx->type == 1) { tcp += 1 } else { udp += 1 }
+		    ctx->user_ip4 = htonl(0x7f000001)
+		    ctx->user_port = if (ctx->type == 1) { htons(45071) } else { htons(45073) }
+		    return 1
+		}
+		@cgroup("getpeername4") fn pretend(ctx: *bpf_sock_addr) -> i32 {
+		    if (ctx->user_port == htons(45071)) {
+		        ctx->user_ip4 = htonl(0x0a4d0909)
+		        ctx->user_port = htons(80)
+		    }
+		    return 1
+		}
+		fn main() -> i32 {
+		    if (attach(load(redirect), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(pretend), "$GROUP", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu", tcp, udp)
+		    return 3
+		}
+	END
+	expect_equal "a connection" "$(inside "$TOOLS/sockets" talk tcp 10.77.9.9 80 3 100)" "ok 3 from 10.77.9.9:80"
+	expect_equal "a connection" "$(inside "$TOOLS/sockets" talk tcp 10.77.9.9 81 1 100)" "ok 1 from 10.77.9.9:80"
+	expect_equal "a datagram" "$(inside "$TOOLS/sockets" talk udp 10.77.9.9 53 2 100)" "ok 2 from 127.0.0.1:45073"
+	expect_equal "a refused one" "$(inside "$TOOLS/sockets" talk tcp 10.77.9.9 99 1 1 || true)" "connect: EPERM"
+	local status=0
+	finish || status=$?
+	expect_equal status $status 3
+	expect_line counts log '^2 1$'
+	expect_equal "after the program" "$(inside "$TOOLS/sockets" talk tcp 127.0.0.1 45071 1 1)" "ok 1 from 127.0.0.1:45071"
+}
+
+test_cgroup_attachments_stay_and_are_replaced_and_detached() {
+	trap kinds_end EXIT
+	group_make
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
+	serve udp 127.0.0.1 45074
+	build_source "leaves$$" <<-END
+		struct Options { allow: u32 }
+		config rules { allow: u32 = 0 }
+		@cgroup("sendmsg4") fn send(_ctx: *bpf_sock_addr) -> i32 { return 1 }
+		@cgroup("skb/egress") fn out(_ctx: *__sk_buff) -> i32 { return rules.allow as i32 }
+		fn main(args: Options) -> i32 {
+		    rules.allow = args.allow
+		    attach(load(send), "$GROUP", 0)
+		    return if (attach(load(out), "$GROUP", 0) == 0) { 0 } else { 1 }
+		}
+	END
+	"./leaves$$" 2>said
+	expect_line said said "\`out\` stays attached to $GROUP; remove it with: ks detach leaves$$"
+	expect_equal "refused by what stayed" "$(inside "$TOOLS/sockets" talk udp 127.0.0.1 45074 1 9 || true)" "send: EPERM"
+	"./leaves$$" --allow 1 2>said
+	expect_equal pins "$(ls "/sys/fs/bpf/leaves$$/links" | wc -l)" 2
+	expect_equal "programs" "$(bpftool cgroup show "$GROUP" | grep -c multi)" 2
+	expect_equal "let out by the second run" "$(inside "$TOOLS/sockets" talk udp 127.0.0.1 45074 1 9)" "ok 1 from 127.0.0.1:45074"
+	"$KS" detach "leaves$$" >removed
+	expect_equal removed "$(grep -c '^removed' removed)" 2
+	expect_equal "programs after ks detach" "$(bpftool cgroup show "$GROUP" | grep -c multi || true)" 0
+	[ ! -e "/sys/fs/bpf/leaves$$" ] || fail "the pins were not removed"
+}
+
+test_cgroup_socket_hooks_see_every_socket() {
+	trap kinds_end EXIT
+	group_make
+	serve tcp 127.0.0.1 45075
+	program sockets_of_a_group <<-END
+		var made: u64 = 0
+		var gone: u64 = 0
+		var bound: u64 = 0
+		var asked: u64 = 0
+		@cgroup("sock_create") fn create(ctx: *bpf_sock) -> i32 {
+		    if (ctx->family != 2) { return 1 }
+		    made += 1
+		    ctx->mark = 77
+		    return if (ctx->type == 3) { 0 } else { 1 }
+		}
+		@cgroup("sock_release") fn release(ctx: *bpf_sock) -> i32 {
+		    if (ctx->mark == 77) { gone += 1 }
+		    return 1
+		}
+		@cgroup("bind4") fn choose(ctx: *bpf_sock_addr) -> i32 {
+		    if (ctx->user_port == htons(5)) { return 0 }
+		    if (ctx->user_port == htons(6)) { ctx->user_port = htons(45079) }
+		    return 1
+		}
+		@cgroup("post_bind4") fn after(ctx: *bpf_sock) -> i32 {
+		    if (ctx->src_port == 45079 && ctx->src_ip4 == htonl(0x7f000001)) { bound += 1 }
+		    return 1
+		}
+		@cgroup("getsockopt") fn get(ctx: *bpf_sockopt) -> i32 {
+		    if (ctx->level == 6 && ctx->optname == 13) { asked += 1 }
+		    return 1
+		}
+		@cgroup("setsockopt") fn set(ctx: *bpf_sockopt) -> i32 {
+		    // a name of a congestion control that begins with an n
+		    if (ctx->level != 6 || ctx->optname != 13) { return 1 }
+		    var name = ctx->optval
+		    if (name + 1 > ctx->optval_end) { return 1 }
+		    return if (*name == 110) { 0 } else { 1 }
+		}
+		fn main() -> i32 {
+		    if (attach(load(create), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(release), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(choose), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(after), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(get), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(set), "$GROUP", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(2500)
+		    print("%lu %lu %lu %lu", made, gone, bound, asked)
+		    return 3
+		}
+	END
+	"$TOOLS/sockets" sink 127.0.0.1 45076 >sunk &
+	SERVERS="$SERVERS $!"
+	wait_for sunk ready
+	expect_equal "a pump" "$(inside "$TOOLS/sockets" pump 127.0.0.1 45076 100000 reno)" "sent 100000 bytes with reno"
+	expect_equal "a refused option" "$(inside "$TOOLS/sockets" pump 127.0.0.1 45076 1 nothing || true)" "congestion control: EPERM"
+	expect_equal "a refused port" "$(inside "$TOOLS/sockets" serve tcp 127.0.0.1 5 || true)" "bind: EPERM"
+	inside "$TOOLS/sockets" serve tcp 127.0.0.1 6 >moved &
+	local server=$!
+	wait_for moved ready
+	expect_equal "the port moved" "$("$TOOLS/sockets" talk tcp 127.0.0.1 45079 2 10)" "ok 2 from 127.0.0.1:45079"
+	kill $server
+	sleep 0.3
+	finish || true
+	expect_line counts log '^4 4 1 1$'
+}
+
+test_cgroup_skb_counts_are_exact() {
+	trap kinds_end EXIT
+	group_make
+	serve udp 127.0.0.1 45077
+	program packets_of_a_group <<-END
+		include "net.kh"
+		var sent: u64 = 0
+		var got: u64 = 0
+		var bytes: u64 = 0
+		@cgroup("skb/egress") fn out(ctx: *__sk_buff) -> i32 {
+		    if (var ip = ctx.at(iphdr, 0)) {
+		        if (ip->protocol == 17) {
+		            sent += 1
+		            bytes += ctx->len
+		        }
+		    }
+		    return 1
+		}
+		@cgroup("skb/ingress") fn received(ctx: *__sk_buff) -> i32 {
+		    if (ctx->remote_ip4 == htonl(0x7f000001) && ntohl(ctx->remote_port) == 45077) { got += 1 }
+		    return 1
+		}
+		fn main() -> i32 {
+		    if (attach(load(out), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(received), "$GROUP", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(2000)
+		    print("%lu %lu %lu", sent, got, bytes)
+		    return 3
+		}
+	END
+	expect_equal "datagrams" "$(inside "$TOOLS/sockets" talk udp 127.0.0.1 45077 1234 100)" "ok 1234 from 127.0.0.1:45077"
+	finish || true
+	expect_line counts log "^1234 1234 $((1234 * 128))\$"
+}
+
+test_cgroup_sysctl_and_device_refuse() {
+	trap kinds_end EXIT
+	group_make
+	program refusals <<-END
+		var reads: u64 = 0
+		var opens: u64 = 0
+		@cgroup("sysctl") fn sysctl(ctx: *bpf_sysctl) -> i32 {
+		    if (ctx->write == 0) { reads += 1 }
+		    return if (ctx->write == 0) { 1 } else { 0 }
+		}
+		@cgroup("device") fn device(ctx: *bpf_cgroup_dev_ctx) -> i32 {
+		    if (ctx->major == 1 && ctx->minor == 5) {
+		        opens += 1
+		        return 0
+		    }
+		    return 1
+		}
+		fn main() -> i32 {
+		    if (attach(load(sysctl), "$GROUP", 0) != 0) { return 1 }
+		    if (attach(load(device), "$GROUP", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu", reads, opens)
+		    return 3
+		}
+	END
+	expect_equal "a sysctl read" "$(inside cat /proc/sys/net/ipv4/ip_forward)" "$(cat /proc/sys/net/ipv4/ip_forward)"
+	inside sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward' 2>refused && fail "a sysctl was written"
+	expect_line reason refused 'Operation not permitted|not permitted|I/O error|cannot create|write error'
+	inside head -c 5 /dev/zero >/dev/null 2>refused && fail "a device was opened"
+	inside head -c 5 /dev/null
+	finish || true
+	expect_line counts log '^[1-9] 1$' # the shell may read one of its own
+}
+
+test_sockops_sees_connections_of_a_group() {
+	trap kinds_end EXIT
+	group_make
+	serve tcp 127.0.0.1 45081
+	program connections <<-END
+		const ACTIVE_ESTABLISHED: u32 = 4
+		var opened: u64 = 0
+		var right: u64 = 0
+		@sockops fn watch(ctx: *bpf_sock_ops) -> i32 {
+		    if (ctx->op != ACTIVE_ESTABLISHED) { return 1 }
+		    opened += 1
+		    if (var sk = ctx->sk) {
+		        if (sk->dst_port == htons(45081) && ctx->local_port == sk->src_port) { right += 1 }
+		    }
+		    return 1
+		}
+		fn main() -> i32 {
+		    if (attach(load(watch), "$GROUP", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu", opened, right)
+		    return 3
+		}
+	END
+	local i
+	for i in 1 2 3 4 5; do inside "$TOOLS/sockets" talk tcp 127.0.0.1 45081 1 10 >/dev/null; done
+	"$TOOLS/sockets" talk tcp 127.0.0.1 45081 1 10 >/dev/null
+	finish || true
+	expect_line counts log '^5 5$'
+}
+
+test_sk_lookup_drops_what_it_is_told_to() {
+	trap kinds_end EXIT
+	need_root
+	serve tcp 127.0.0.1 45083
+	program lookups <<-'END'
+		var asked: u64 = 0
+		@sk_lookup fn choose(ctx: *bpf_sk_lookup) -> i32 {
+		    if (ctx->local_port != 45083) { return SK_PASS }
+		    asked += 1
+		    return if (asked > 2) { SK_DROP } else { SK_PASS }
+		}
+		fn main() -> i32 {
+		    if (attach(load(choose), "", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1000)
+		    print("%lu", asked)
+		    return 3
+		}
+	END
+	local i
+	for i in 1 2; do "$TOOLS/sockets" talk tcp 127.0.0.1 45083 1 10 >/dev/null || fail "connection $i was refused"; done
+	expect_equal "the third" "$("$TOOLS/sockets" talk tcp 127.0.0.1 45083 1 10 || true)" "connect: ECONNREFUSED"
+	finish || true
+	expect_line counts log '^3$'
+	"$TOOLS/sockets" talk tcp 127.0.0.1 45083 1 10 >/dev/null || fail "refused after the program"
+}
+
+test_socket_filter_counts_are_exact() {
+	need_root
+	network_make
+	build_source filter <<-'END'
+		var udp: u64 = 0
+		var bytes: u64 = 0
+		@socket_filter fn count(ctx: *__sk_buff) -> i32 {
+		    var protocol: u8 = 0
+		    bpf_skb_load_bytes(ctx, 14 + 9, &protocol, 1)
+		    if (protocol == 17) {
+		        udp += 1
+		        bytes += ctx->len
+		    }
+		    return 0
+		}
+		fn main() -> i32 {
+		    if (attach(load(count), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu", udp, bytes)
+		    return 0
+		}
+	END
+	background here ./filter >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	send 10.77.0.1 700 udp 100
+	finish
+	expect_line counts log "^700 $((700 * 114))\$"
+}
+
+test_netfilter_counts_and_drops_by_hook() {
+	need_root
+	network_make
+	build_source hooks <<-'END'
+		var in4: u64 = 0
+		var forwarded: u64 = 0
+		var dropped: u64 = 0
+		@netfilter("input") fn input(_ctx: *bpf_nf_ctx) -> i32 {
+		    in4 += 1
+		    if (in4 > 60) {
+		        dropped += 1
+		        return NF_DROP
+		    }
+		    return NF_ACCEPT
+		}
+		@netfilter("forward") fn forward(_ctx: *bpf_nf_ctx) -> i32 {
+		    forwarded += 1
+		    return NF_ACCEPT
+		}
+		fn main() -> i32 {
+		    if (attach(load(input), "ipv4", -10) != 0) { return 1 }
+		    if (attach(load(forward), "", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu %lu", in4, forwarded, dropped)
+		    return 3
+		}
+	END
+	background here ./hooks >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	count_start here udp
+	send 10.77.0.1 100 udp 100
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 60"
+	finish || true
+	expect_line counts log '^100 0 40$'
+}
+
+test_functions_of_the_kernel_are_called_and_give_references() {
+	need_root
+	network_make
+	build_source references <<-'END'
+		var here: u64 = 0
+		var nowhere: u64 = 0
+		config who { pid: i32 = 0 }
+		struct Options { pid: i32 }
+		extern bpf_task_from_pid(pid: i32) -> *u8
+		@xdp fn look(_ctx: *xdp_md) -> xdp_action {
+		    if (var task = bpf_task_from_pid(who.pid)) {
+		        here += 1
+		        bpf_task_release(task)
+		    }
+		    if (var none = bpf_task_from_pid(-5)) { bpf_task_release(none) } else { nowhere += 1 }
+		    return XDP_PASS
+		}
+		fn main(args: Options) -> i32 {
+		    who.pid = args.pid
+		    if (attach(load(look), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1000)
+		    print("%lu %lu", here, nowhere)
+		    return 3
+		}
+	END
+	background here ./references --pid $$ >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	send 10.77.0.1 40
+	finish || true
+	expect_line counts log '^40 40$'
+}
+
+test_connections_are_made_and_found_by_functions_of_the_kernel() {
+	need_root
+	[ -e /proc/sys/net/netfilter ] || skip "the kernel tracks no connections"
+	network_make
+	build_source tracks <<-'END'
+		include "net.kh"
+		var made: u64 = 0
+		var found: u64 = 0
+		var failed: u64 = 0
+		@helper fn track(ctx: *__sk_buff, sender: be32, receiver: be32) {
+		    var tuple: bpf_sock_tuple
+		    var options: bpf_ct_opts
+		    tuple.ipv4.saddr = sender
+		    tuple.ipv4.daddr = receiver
+		    tuple.ipv4.sport = htons(1)
+		    tuple.ipv4.dport = htons(2)
+		    options.netns_id = -1
+		    options.l4proto = 17
+		    if (var known = bpf_skb_ct_lookup(ctx, &tuple, 12, &options, 12)) {
+		        found += 1
+		        bpf_ct_release(known)
+		        return
+		    }
+		    var fresh = bpf_skb_ct_alloc(ctx, &tuple, 12, &options, 12)
+		    if (fresh == null) {
+		        failed += 1
+		        return
+		    }
+		    bpf_ct_set_timeout(fresh, 30000)
+		    if (var kept = bpf_ct_insert_entry(fresh)) {
+		        made += 1
+		        bpf_ct_release(kept)
+		    }
+		}
+		@tc("ingress") fn watch(ctx: *__sk_buff) -> i32 {
+		    if (var ip = ctx.at(iphdr, 14)) {
+		        if (ip->protocol == 17) { track(ctx, ip->saddr, ip->daddr) }
+		    }
+		    return TC_ACT_OK
+		}
+		fn main() -> i32 {
+		    if (attach(load(watch), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu %lu", made, found, failed)
+		    return 3
+		}
+	END
+	background here ./tracks >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	send 10.77.0.1 50 udp
+	send 10.77.0.3 30 udp
+	finish || true
+	expect_line counts log '^2 78 0$'
+}
