@@ -141,6 +141,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
 	if (strchr(h->args, 'f'))
 		return check_callback(c, e);
+	if (!strcmp(name, "bpf_kptr_xchg"))
+		return check_exchange(c, e);
 	return e;
 }
 

@@ -767,3 +767,61 @@ test_storage_with_sockets() {
 	wait $PROGRAM || true
 	expect_line "of the busier socket" log '^200$'
 }
+
+test_new_objects_are_kept_in_maps() {
+	program kptr <<-'END'
+		struct Node { number: u64, twice: u64 }
+		struct Slot { uses: u32, kept: *Node }
+		var slots: array<u32, Slot>(4)
+		var by_name: hash<u32, Slot>(4)
+		var turn: u64
+		var sum: u64
+		var empty: u64
+
+		@xdp fn keep(ctx: *xdp_md) -> xdp_action {
+		    turn += 1
+		    var node = new Node()
+		    if (node == null) { return XDP_DROP }
+		    node->number = turn
+		    node->twice = turn * 2
+		    if (var s = slots[1]) {
+		        s.uses += 1
+		        var old = bpf_kptr_xchg(&s.kept, node)
+		        if (old) {
+		            sum += old->number * 1000 + old->twice
+		            delete old
+		        } else {
+		            empty += 1
+		        }
+		    } else {
+		        delete node
+		    }
+		    return XDP_PASS
+		}
+
+		@xdp fn take(ctx: *xdp_md) -> xdp_action {
+		    if (var s = slots[1]) {
+		        var last = bpf_kptr_xchg(&s.kept, null)
+		        if (last == null) { return XDP_DROP }
+		        sum += last->twice
+		        delete last
+		    }
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    if (load(keep) == null) { return 1 }
+		    if (load(take) == null) { return 1 }
+		    print("ready")
+		    while (turn < 3) { sleep(5) }
+		    sleep(300)
+		    print(sum, empty, slots[1].uses)
+		    return 0
+		}
+	END
+	"$TOOLS/prog_storm" keep 3 1 >/dev/null || skip "needs Linux 6.12"
+	storm take 2 1
+	finish
+	expect_equal log "$(cat log)" "ready
+3012 1 3"
+}
