@@ -58,7 +58,8 @@ static void explain(const struct program *p, const struct attachment *a, const c
 	log_explain_refusal(p, what, true, err);
 }
 
-static int attach_locked(struct program *p, const struct attachment *wanted, const char *name)
+static int attach_locked(struct program *p, const struct attachment *wanted,
+			 const struct place_wish *wish)
 {
 	struct attachment *a = make_record(p, wanted);
 	if (!a)
@@ -69,9 +70,9 @@ static int attach_locked(struct program *p, const struct attachment *wanted, con
 	log_reset(p);
 	int err = place_attach(p, &a->place, program_fd(a));
 	a->is_active = err == 0;
-	if (err)
-		explain(p, a, name, err);
-	else if (place_may_stay(&a->place))
+	if (err && !wish->is_trial)
+		explain(p, a, wish->program, err);
+	else if (!err && place_may_stay(&a->place))
 		tail_calls_guard(p, a->handle);
 	return err;
 }
@@ -94,9 +95,29 @@ static int attach_to(struct program *p, struct handle *handle, const struct plac
 	}
 	process_guard(p);
 	pthread_mutex_lock(&p->lock);
-	err = attach_locked(p, &wanted, wish->program);
+	err = attach_locked(p, &wanted, wish);
 	pthread_mutex_unlock(&p->lock);
 	return err;
+}
+
+/* Functions that no trampoline can be put into get a kprobe. Before Linux 5.13 a program can be attached to its
+ * function only once, so a second time takes a new one. */
+static int attach_somehow(struct program *p, struct handle *handle, struct place_wish *wish)
+{
+	bool has_other = handle_row(p, handle)->fallback < p->meta.header->program_count;
+	wish->is_trial = true;
+	int err = attach_to(p, handle, wish);
+	if (!err)
+		return 0;
+	wish->is_trial = false;
+	if (err == -ENOENT && handle->was_attached)
+		err = object_load_again(p, handle);
+	else if (has_other)
+		err = object_load_fallback(p, handle);
+	else
+		err = 0;
+	wish->kind = meta_text(&p->meta, handle_row(p, handle)->kind);
+	return err ? err : attach_to(p, handle, wish);
 }
 
 int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags)
@@ -120,7 +141,12 @@ int attach_program(struct program *p, struct handle *handle, const char *target,
 	bool is_both = strncmp(wish.kind, "netfilter/", 10) == 0 && !*target;
 	if (is_both)
 		wish.target = "ipv4";
-	int err = attach_to(p, handle, &wish);
+	bool is_fixed = place_is_fixed(place_find_kind(wish.kind));
+	int err =
+		row->fallback < p->meta.header->program_count || (handle->was_attached && is_fixed)
+			? attach_somehow(p, handle, &wish)
+			: attach_to(p, handle, &wish);
+	handle->was_attached = handle->was_attached || !err;
 	if (!err && is_both) {
 		wish.target = "ipv6";
 		err = attach_to(p, handle, &wish);
@@ -147,6 +173,18 @@ void attach_remove(struct program *p, const struct handle *handle)
 		a->is_active = false;
 		if (!is_attached(p, a->handle))
 			tail_calls_release(p, a->handle);
+	}
+}
+
+void attach_end(struct program *p)
+{
+	for (uint32_t i = p->attachment_count; i > 0; i--) {
+		struct attachment *a = &p->attachments[i - 1];
+		if (!a->is_active || place_may_stay(&a->place))
+			continue;
+		place_clear(&a->place, program_fd(a));
+		a->place.link = 0;
+		a->is_active = false;
 	}
 }
 

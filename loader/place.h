@@ -39,6 +39,7 @@ struct place_wish {
 	uint64_t flags;
 	const char *project, *program; // names
 	bool is_tcx;                   // a classifier with verdicts that tcx knows
+	bool is_trial;                 // a failure is not said: there is another way
 	const char *watched;           // what the program was compiled to watch, or ""
 };
 
@@ -48,6 +49,8 @@ const struct place_kind *place_find_kind(const char *name);
 const char *place_kind_name(const struct place *place);
 /* "interface", "cgroup" …: what targets of the kind are. */
 const char *place_target_word(const struct place_kind *kind);
+/* True when the target was decided when the program was compiled. */
+bool place_is_fixed(const struct place_kind *kind);
 /* True when a place of the kind is an interface, which another network namespace may not have. */
 bool place_is_local(const struct place *place);
 /* True when what is attached may outlive the process. */
@@ -65,7 +68,10 @@ uint32_t place_program_id(const struct place *place);
 /* The command that clears the place. */
 void place_command(const struct place *place, char *out, size_t size);
 
-/* Id of an open program, 0 when the kernel does not tell. */
+/* Descriptor of what has the id at such a place: a program or, of a struct_ops, a map; or a negative errno. */
+int place_open(const struct place *place, uint32_t id);
+
+/* Id of an open program or map, 0 when the kernel does not tell. */
 uint32_t program_id_of(int program_fd);
 
 #endif

@@ -65,8 +65,9 @@ enum { INNER_FIRST = 1 << 30, INNER_MAX = 1024 }; // numbers of them; how many a
 
 /* What ks_load() gives; one per program, whatever the number of loads. */
 struct handle {
-	uint32_t index;            // in the metadata
-	uint32_t row;              // the same, or that of the program loaded in its place
+	uint32_t index; // in the metadata
+	uint32_t row;   // the same, or that of the program loaded in its place
+	bool was_attached;
 	struct bpf_object *object; // NULL while not loaded
 	struct bpf_program *program;
 };
@@ -74,6 +75,15 @@ struct handle {
 struct attachment {
 	struct place place;
 	struct handle *handle;
+	bool is_active;
+};
+
+/* A struct_ops of this program that is registered. */
+struct registration {
+	const char *name; // of the impl; in the metadata
+	struct bpf_object *object;
+	struct place place;
+	int map; // its descriptor
 	bool is_active;
 };
 
@@ -87,6 +97,7 @@ struct program {
 	struct meta meta;
 	struct image image;
 	struct bpf_object *object; // holds maps and globals; loads no program
+	void *plain_bpf;           // the eBPF object without its struct_ops; NULL when it has none
 	struct map_state *maps;
 	struct inner_map *inner;
 	uint32_t inner_count;
@@ -100,6 +111,8 @@ struct program {
 	pthread_mutex_t lock;                // of attachments
 	struct attachment *attachments;
 	uint32_t attachment_count, attachment_cap;
+	struct registration *registrations;
+	uint32_t registration_count;
 	bool is_watched; // the signal thread runs
 	int pin_lock;    // descriptor that holds the lock of the pins; -1 when there is none
 	int waker;       // descriptor that tells dispatch() of a signal; -1 while it does not run
@@ -129,12 +142,20 @@ void image_unmap(struct image *image);
 /* object.c */
 int object_open(struct program *p); // maps and globals; nothing when the program has neither
 int object_load_program(struct program *p, struct handle *handle);
+/* The object with the struct_ops `name` and its programs on and everything else off, loaded with the maps of this
+ * program; the maps of struct_ops get `flags`. NULL after a message, or without one when is_quiet. */
+struct bpf_object *object_load_ops(struct program *p, const char *name, uint32_t flags,
+				   bool is_quiet);
 /* The metadata of what was loaded. */
 static inline const struct ks_meta_program *handle_row(const struct program *p,
 						       const struct handle *h)
 {
 	return &p->meta.programs[h->row];
 }
+/* Loads the program that takes the place of one that cannot be attached; -EOPNOTSUPP when there is none. */
+int object_load_fallback(struct program *p, struct handle *handle);
+/* The same program anew. */
+int object_load_again(struct program *p, struct handle *handle);
 void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */
@@ -157,9 +178,15 @@ void log_explain_refusal(const struct program *p, const char *what, bool needs_n
 /* attach.c */
 int attach_program(struct program *p, struct handle *handle, const char *target, uint64_t flags);
 void attach_remove(struct program *p, const struct handle *handle); // NULL: all
+void attach_end(struct program *p);            // removes what ends with the process
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
 
+/* struct_ops.c */
+void ops_remove(struct program *p, const char *name); // NULL: all
+int ops_keep(struct program *p);
+void ops_announce(const struct program *p);
+void ops_close(struct program *p);
 /* inner.c */
 void inner_close(struct program *p);
 

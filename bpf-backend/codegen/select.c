@@ -346,8 +346,8 @@ static void select_insn(struct select *s, ir_ref r)
 	case IR_STORE:
 	case IR_CTX_STORE:
 		if (in->op == IR_STORE && in->aux & IR_MEM_KEPT)
-			select_store_reg(s, select_access(s, in->a, in->imm),
-					 IR_MEM_WIDTH(in->aux), in->b);
+			select_store_reg(s, select_access(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
+					 in->b);
 		else
 			select_store_to(s, select_access(s, in->a, in->imm), IR_MEM_WIDTH(in->aux),
 					in->b);

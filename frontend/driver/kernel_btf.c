@@ -60,8 +60,8 @@ static int get_bytes(struct arena *arena, const char *path, const void **data, s
 static bool get_section(struct compile *compile, const char *path, bool is_asked, const void **data,
 			size_t *len)
 {
-	const void *file;
-	size_t file_len;
+	const void *file = NULL;
+	size_t file_len = 0;
 
 	int error = get_bytes(&compile->session, path, &file, &file_len);
 	if (error && is_asked)
@@ -138,8 +138,8 @@ bool kernel_btf_add_modules(struct compile *compile, struct btf *btf)
 	VEC(const char *) paths = {0};
 	DIR *folder = opendir(KERNEL_BTF_FOLDER);
 	const struct dirent *entry;
-	const void *file, *data;
-	size_t file_len, len;
+	const void *file = NULL, *data;
+	size_t file_len = 0, len;
 	const char *why;
 
 	while (folder && (entry = readdir(folder)))

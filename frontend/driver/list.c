@@ -14,6 +14,7 @@
 #include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/list_print.h"
 #include "frontend/driver/output.h"
+#include "frontend/sema/scope.h"
 
 #define EVENTS_PATH "/sys/kernel/tracing/available_events"
 
@@ -28,6 +29,7 @@ struct lister {
 	const struct options *options;
 	struct list_printer printer;
 	VEC(struct entry) entries;
+	struct suggestion *near;   // wanted: the name nearest to a pattern that nothing matches
 	struct map contexts, raws; // hash of an event's name to BTF id
 };
 
@@ -35,6 +37,10 @@ static void add(struct lister *l, const char *name, uint32_t id, const char *cat
 {
 	bool matches = l->options->inputs.len < 2;
 
+	if (l->near) {
+		suggestion_offer(l->near, name);
+		return;
+	}
 	for (uint32_t i = 1; i < l->options->inputs.len; i++)
 		matches = matches || !fnmatch(l->options->inputs.data[i], name, 0);
 	if (!matches || !*name)
@@ -290,6 +296,22 @@ static int find_thing(const struct options *o)
 	return -1;
 }
 
+static void report_nothing(struct lister *l, int thing)
+{
+	const char *wanted = l->options->inputs.data[1];
+	struct suggestion near = suggestion_begin(wanted);
+	struct diags *diags = &l->compile->diags;
+
+	struct diag *d =
+		diag_report(diags, D_NOTHING_LISTED, (span){0, 0}, things[thing].name, wanted);
+	if (strpbrk(wanted, "*?["))
+		return;
+	l->near = &near;
+	things[thing].collect(l);
+	if (near.best)
+		diag_hint(diags, d, "did you mean `%s`?", near.best);
+}
+
 static bool print_entries(struct lister *l, int thing)
 {
 	things[thing].collect(l);
@@ -302,8 +324,7 @@ static bool print_entries(struct lister *l, int thing)
 		return false;
 	}
 	if (!l->entries.len && l->options->inputs.len > 1) {
-		diag_report(&l->compile->diags, D_NOTHING_LISTED, (span){0, 0}, things[thing].name,
-			    l->options->inputs.data[1]);
+		report_nothing(l, thing);
 		return false;
 	}
 	return true;

@@ -248,6 +248,10 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 		return lower_attach(f, call);
 	case BUILTIN_DETACH:
 		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_REGISTER:
+		return lower_register(f, call, "ks_register");
+	case BUILTIN_UNREGISTER:
+		return lower_register(f, call, "ks_unregister");
 	case BUILTIN_ATTACH_COUNTER:
 		return lower_attach_counter(f, call);
 	case BUILTIN_DETACH_COUNTER:
@@ -318,8 +322,6 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
 	case BUILTIN_EXEC:
 	case BUILTIN_DAEMON:
-	case BUILTIN_REGISTER:
-	case BUILTIN_UNREGISTER:
 	case BUILTIN_COUNT:
 		break;
 	}

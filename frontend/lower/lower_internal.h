@@ -105,9 +105,9 @@ struct local {
 	uint32_t slot; // value or object; for an entry, the address of the value
 	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
 	/* An entry variable: */
-	uint32_t key_slot;  // userspace: copy of the key, for writing back
-	uint32_t copy_slot; // local value, when a whole V is assigned somewhere
-	uint32_t flag_slot; // userspace: whether copy_slot is in use
+	uint32_t key_slot;   // userspace: copy of the key, for writing back
+	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
+	uint32_t flag_slot;  // userspace: whether copy_slot is in use
 	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 };
@@ -153,15 +153,15 @@ struct body {
 	VEC(struct fact) facts; // in order of assumption
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers; // in source order
+	VEC(struct deferred) defers;  // in source order
 	const struct block *in_defer; // the deferred block that is being lowered
-	bool has_defer;              // returns go through exit_block
-	bool may_throw;              // has the hidden error parameter
-	bool has_code_slot;          // code_slot was made
-	ir_ref error_param;          // address of the caller's error word
-	uint32_t exit_block;         // runs the defers and returns
-	uint32_t result_slot;        // value on its way to exit_block
-	uint32_t code_slot;          // I64: 0, or the error word of a throw on its way
+	bool has_defer;               // returns go through exit_block
+	bool may_throw;               // has the hidden error parameter
+	bool has_code_slot;           // code_slot was made
+	ir_ref error_param;           // address of the caller's error word
+	uint32_t exit_block;          // runs the defers and returns
+	uint32_t result_slot;         // value on its way to exit_block
+	uint32_t code_slot;           // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */
@@ -425,6 +425,9 @@ void register_callbacks(struct body *f);
 
 /* ---- lower_packet.c ---- */
 
+/* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
+void lower_impls(struct lower *lw);
+ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);
 bool is_ctx_at(const struct expr *expr);
 ir_ref lower_ctx_at(struct body *f, struct expr *call);
 /* The same as a condition: stores the pointer in `slot` and goes to `yes`, or goes to `no`. */

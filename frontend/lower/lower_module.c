@@ -193,8 +193,10 @@ static void set_map_types(struct lower *lw, struct ir_map *map, const struct typ
 	if (key) {
 		map->is_array = shape == MAP_SHAPE_ARRAY || shape == MAP_SHAPE_OUTER_ARRAY;
 		map->key_size = map->is_array ? 4 : key->size; // the kernel indexes by 32 bits
-		map->key_dtype = lower_dtype(
-			lw, map->is_array && key->size < 4 ? lw->program->types.u32 : key);
+		map->key_dtype =
+			lower_dtype(lw, map->is_array && (key->size < 4 || key->kind != TYPE_INT)
+						? lw->program->types.u32
+						: key);
 		map->key_is_scalar = type_is_scalar(key);
 		map->key_is_signed = value_is_signed(key);
 	}
@@ -391,6 +393,7 @@ static void request_roots(struct lower *lw)
 		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
 		    !functions->data[i]->func.is_unavailable)
 			request_fallback(lw, functions->data[i]);
+	lower_impls(lw);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {

@@ -427,8 +427,8 @@ void lower_defer(struct body *f, struct stmt *stmt)
 	deferred->outer = f->in_defer;
 	ir_ref count = const32(f, 1);
 	if (deferred->is_repeated)
-		count = ir_emit(&f->b, IR_ADD, IR_I32,
-				load_word(f, deferred->count_slot, IR_I32), count);
+		count = ir_emit(&f->b, IR_ADD, IR_I32, load_word(f, deferred->count_slot, IR_I32),
+				count);
 	store_word(f, deferred->count_slot, IR_I32, count);
 }
 

@@ -11,6 +11,10 @@
  *	                          b1: %4 = load %p (checked);  jump b2
  *	                          b2: %1 = phi [b1 %4], [b0 0];  …
  *
+ * An index that is known to stay within what was compared is in bounds, too: `eth->h_source[i]` behind a
+ * check of the whole header, with i below 6. The verifier does not follow that (adding a variable makes a
+ * new base), so the access gets the check all the same, but nothing is reported.
+ *
  * A write without a proof is an error, and so is any access through a pointer that was taken before
  * a call which may have moved the packet.
  *
@@ -26,6 +30,8 @@
 #include "frontend/opt/packet.h"
 #include "frontend/opt/passes.h"
 
+enum { MOST_VARIABLES = 4 }; // in one offset
+
 struct access {
 	ir_ref insn;
 	ir_ref pointer;
@@ -33,6 +39,7 @@ struct access {
 	uint32_t size;
 	bool is_write;
 	bool is_argument; // read by the kernel on behalf of a map operation
+	bool is_sure;     // in bounds, although the verifier does not see it
 };
 
 struct check {
@@ -116,6 +123,32 @@ static bool is_addressable(const struct check *c, const struct access *access)
 	       access->begin + access->size <= PACKET_MAX_OFFSET;
 }
 
+/* In bounds by the largest values that the variable parts of the offset can have. */
+static bool is_in_range(const struct check *c, const struct access *access)
+{
+	uint32_t b = c->fn->block_of.data[access->insn];
+	ir_ref pointer = access->pointer, base;
+	uint64_t end = (uint64_t)(access->begin + access->size);
+	if (access->begin < 0)
+		return false;
+	for (uint32_t depth = 0; depth < MOST_VARIABLES; depth++) {
+		base = variable_base(c, pointer);
+		if (!base)
+			return false;
+		const struct ir_insn *in = ir_get(c->fn, base);
+		uint64_t most = packet_upper_bound(&c->packets, in->b, b);
+		struct packet_value v = packet_value_of(&c->packets, in->a);
+		if (most > PACKET_MAX_OFFSET || v.offset < 0 ||
+		    v.epoch != c->packets.now[access->insn])
+			return false;
+		end += most + (uint64_t)v.offset;
+		pointer = in->a;
+		if (packet_is_proved(&c->packets, pointer, (int64_t)end, b))
+			return true;
+	}
+	return false;
+}
+
 static void note_access(struct check *c, struct access access, int64_t offset)
 {
 	struct packet_value v = packet_value_of(&c->packets, access.pointer);
@@ -148,6 +181,7 @@ static void note_access(struct check *c, struct access access, int64_t offset)
 			in->aux |= IR_MEM_CHECKED;
 		return;
 	}
+	access.is_sure = is_in_range(c, &access);
 	vec_push(c->ctx->scratch, &c->unproved, access);
 }
 
@@ -440,9 +474,39 @@ static void guard_copy(struct check *c, const struct access *access, ir_ref insi
 	ir_emit_jump(&b, rest);
 }
 
+/* The verifier sees a way around the write, which nothing takes. */
+static void guard_write(struct check *c, const struct access *access, ir_ref inside)
+{
+	uint32_t before, rest;
+	span where = c->fn->spans.data[access->insn];
+	uint32_t guarded = isolate(c, access->insn, &before, &rest);
+	struct ir_builder b = {.fn = c->fn, .block = before, .where = where};
+	ir_emit_branch(&b, inside, guarded, rest);
+	if (ir_get(c->fn, access->insn)->op == IR_STORE)
+		ir_get(c->fn, access->insn)->aux |= IR_MEM_CHECKED;
+}
+
+static void guard_sure(struct check *c, const struct access *access)
+{
+	enum ir_op op = (enum ir_op)ir_get(c->fn, access->insn)->op;
+	ir_ref inside = insert_comparison(c, access);
+	if (!inside)
+		report(c, access, D_PACKET_OFFSET);
+	else if (access->is_write)
+		guard_write(c, access, inside);
+	else if (op == IR_LOAD)
+		guard_load(c, access, inside);
+	else
+		guard_copy(c, access, inside);
+}
+
 static void guard(struct check *c, const struct access *access)
 {
 	enum ir_op op = (enum ir_op)ir_get(c->fn, access->insn)->op;
+	if (access->is_sure && !access->is_argument && op != IR_ATOMIC) {
+		guard_sure(c, access);
+		return;
+	}
 	if (access->is_write || access->is_argument) {
 		report(c, access,
 		       access->is_write ? D_UNCHECKED_PACKET_WRITE : D_UNCHECKED_PACKET_KEY);

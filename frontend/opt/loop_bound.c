@@ -17,8 +17,9 @@
  *	                                        branch %c, b2, b9
  *
  * A guard helps only where the verifier may forget numbers. It keeps those of which it knew the value
- * when it compared them or added them to a pointer, so the constants with which the counters of a
- * guarded loop begin are hidden behind a load from a global that is always zero.
+ * when it compared them or added them to a pointer, and what it knows of a number that grows in every round
+ * grows too. So the numbers that a guarded loop carries from round to round are hidden at its head: a zero
+ * that is loaded from a global is added, of which the verifier knows nothing.
  */
 #include <string.h>
 
@@ -54,6 +55,18 @@ struct loop_facts {
 	bool leaves_at_head; // the guard of loop_outline takes the way of `exit`
 };
 
+struct zero { // one that was loaded before an instruction
+	ir_ref before;
+	enum ir_type type;
+	ir_ref value;
+};
+
+struct hidden {
+	ir_ref phi, value;
+	ir_ref sum; // that hides the phi; the value is it or made from it
+	uint32_t loop;
+};
+
 struct bounder {
 	struct opt_context *ctx;
 	struct ir_fn *fn;
@@ -61,6 +74,8 @@ struct bounder {
 	struct loop_facts *facts;
 	uint32_t *uses;  // of each instruction
 	uint8_t *origin; // of each instruction, for one loop: enum origin
+	VEC(struct hidden) hidden;
+	VEC(struct zero) zeros;
 	bool good;
 };
 
@@ -308,16 +323,32 @@ static bool may_be_known(const struct bounder *s, ir_ref r)
 	return ir_is_const(r) || (ir_get(s->fn, r)->op == IR_PARAM && !s->fn->program);
 }
 
+/* `value` is the number plus or minus something. */
+static bool moves_by_itself(const struct bounder *s, ir_ref phi, ir_ref value)
+{
+	for (uint32_t depth = 0; depth < 4 && !ir_is_const(value); depth++) {
+		const struct ir_insn *in = ir_get(s->fn, value);
+		if (in->op == IR_PHI && ir_arg_count(s->fn, value) && value != phi)
+			value = ir_args(s->fn, value)[0]; // one way of several is enough
+		else
+			return (in->op == IR_ADD || in->op == IR_SUB) &&
+			       (in->a == phi || in->b == phi);
+	}
+	return false;
+}
+
 static bool is_carried(const struct bounder *s, ir_ref phi, uint32_t loop)
 {
 	const struct ir_block *header = &s->fn->blocks.data[s->ctx->loops.loops[loop].header];
 	struct counter c;
 	if (ir_get(s->fn, phi)->type == IR_PTR || read_counter(s, phi, loop, &c))
 		return false;
-	for (uint32_t i = 0; i < header->preds.len; i++)
-		if (may_be_known(s, ir_args(s->fn, phi)[i]) &&
-		    !is_in_loop(s, header->preds.data[i], loop))
+	for (uint32_t i = 0; i < header->preds.len; i++) {
+		ir_ref value = ir_args(s->fn, phi)[i];
+		if (!is_in_loop(s, header->preds.data[i], loop) ? may_be_known(s, value)
+								: moves_by_itself(s, phi, value))
 			return true;
+	}
 	return false;
 }
 
@@ -371,8 +402,25 @@ static uint64_t rounds_around(const struct bounder *s, uint32_t b, uint32_t loop
 	}
 }
 
-/* Forks of a block on a carried number: its own, and functions that get one and may fork on it. */
-static uint64_t forks_of(const struct bounder *s, uint32_t b)
+/* A carried number is added to a pointer: the verifier tells all its values apart, whatever made them. */
+static bool moves_pointers(const struct bounder *s, uint32_t loop)
+{
+	for (uint32_t i = 0; i < s->ctx->doms.rpo_count; i++) {
+		uint32_t b = s->ctx->doms.rpo[i];
+		if (!is_in_loop(s, b, loop))
+			continue;
+		for (ir_ref r = s->fn->blocks.data[b].first; r; r = s->fn->next.data[r]) {
+			const struct ir_insn *in = ir_get(s->fn, r);
+			if (in->op == IR_PTRADD && origin_of(s, in->b))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Forks of a block, on a carried number unless `any`: its own, and functions that get one and may fork on
+ * it. */
+static uint64_t forks_of(const struct bounder *s, uint32_t b, bool any)
 {
 	const struct ir_block *block = &s->fn->blocks.data[b];
 	uint32_t forks = 0, staying = 0;
@@ -385,7 +433,8 @@ static uint64_t forks_of(const struct bounder *s, uint32_t b)
 	const struct ir_insn *end = ir_get(s->fn, block->last);
 	for (uint32_t k = 0; k < block->succ_count; k++)
 		staying += is_in_loop(s, block->succs[k], s->ctx->loops.loop_of[b]);
-	return forks + (end->op == IR_BRANCH && origin_of(s, end->a) && staying > 1);
+	bool is_fork = end->op == IR_BRANCH ? any || origin_of(s, end->a) : any;
+	return forks + (is_fork && staying > 1 ? staying - 1 : 0);
 }
 
 /* How many forks the verifier meets whose condition comes from a number that the loop computes from
@@ -409,11 +458,12 @@ static void find_doublings(struct bounder *s, uint32_t loop)
 		;
 	if (!computes_itself(s, loop))
 		return;
+	bool any = moves_pointers(s, loop);
 	for (uint32_t i = 0; i < s->ctx->doms.rpo_count; i++) {
 		uint32_t b = s->ctx->doms.rpo[i];
 		if (!is_in_loop(s, b, loop))
 			continue;
-		uint64_t forks = forks_of(s, b);
+		uint64_t forks = forks_of(s, b, any);
 		uint64_t more = forks ? multiply(forks, rounds_around(s, b, loop)) : 0;
 		if (__builtin_add_overflow(s->facts[loop].doublings, more,
 					   &s->facts[loop].doublings))
@@ -623,28 +673,39 @@ static uint32_t zero_global(struct bounder *s)
 						   .dtype = dtype});
 }
 
-/* The verifier still gets to know that the value is at most `most`: checks may have been left out for
- * that. */
-static ir_ref hide_begin(struct bounder *s, ir_ref value, uint64_t most, ir_ref before)
+/* A zero of which the verifier knows nothing, loaded before `before`. */
+static ir_ref load_zero(struct bounder *s, enum ir_type type, ir_ref before)
 {
-	struct ir_fn *fn = s->fn;
-	enum ir_type type = ir_type_of(fn, value);
-	uint64_t mask = most ? UINT64_MAX >> __builtin_clzll(most) : 0;
 	uint32_t global = zero_global(s);
+	for (uint32_t i = 0; i < s->zeros.len; i++)
+		if (s->zeros.data[i].before == before && s->zeros.data[i].type == type)
+			return s->zeros.data[i].value;
 	ir_ref address = ir_insert_before(
-		fn, before, (struct ir_insn){.op = IR_GLOBAL, .type = IR_PTR, .index = global});
-	ir_ref zero = ir_insert_before(
-		fn, before,
+		s->fn, before, (struct ir_insn){.op = IR_GLOBAL, .type = IR_PTR, .index = global});
+	struct zero zero = {before, type, IR_REF_NONE};
+	zero.value = ir_insert_before(
+		s->fn, before,
 		(struct ir_insn){.op = IR_LOAD,
 				 .type = (uint8_t)type,
 				 .aux = ir_mem_aux(type == IR_I32 ? 4 : 8, false, IR_SPACE_GLOBAL),
 				 .a = address});
+	vec_push(s->ctx->scratch, &s->zeros, zero);
+	return zero.value;
+}
+
+/* The verifier still gets to know that the value is at most `most`: checks may have been left out for
+ * that. */
+static ir_ref hide(struct bounder *s, ir_ref value, ir_ref zero, uint64_t most, ir_ref before)
+{
+	struct ir_fn *fn = s->fn;
+	enum ir_type type = ir_type_of(fn, value);
+	uint64_t mask = most ? UINT64_MAX >> __builtin_clzll(most) : 0;
 	ir_ref hidden = zero;
 	if (!ir_is_const(value) || ir_get_const(fn, value)->bits)
 		hidden = ir_insert_before(
 			fn, before,
 			(struct ir_insn){
-				.op = IR_ADD, .type = (uint8_t)type, .a = zero, .b = value});
+				.op = IR_ADD, .type = (uint8_t)type, .a = value, .b = zero});
 	if (mask >= all_ones(type))
 		return hidden;
 	return ir_insert_before(fn, before,
@@ -670,7 +731,49 @@ static bool is_stepped(const struct bounder *s, ir_ref phi, uint32_t loop)
 	return false;
 }
 
-static void hide_begins(struct bounder *s, uint32_t loop)
+/* What the verifier knows of a number that grows from round to round grows too, and it keeps that where
+ * the number decides a branch or is added to a pointer. So the number is hidden again in every round. */
+static void hide_round(struct bounder *s, uint32_t loop, ir_ref phi, uint64_t most)
+{
+	struct ir_fn *fn = s->fn;
+	enum ir_type type = ir_type_of(fn, phi);
+	uint32_t above = s->ctx->doms.idom[s->ctx->loops.loops[loop].header];
+	ir_ref zero = load_zero(s, type, fn->blocks.data[above].last), at = phi;
+	while (ir_get(fn, at)->op == IR_PHI)
+		at = fn->next.data[at];
+	struct hidden h = {.phi = phi, .loop = loop};
+	h.value = hide(s, phi, zero, most, at);
+	h.sum = ir_get(fn, h.value)->op == IR_ADD ? h.value : ir_get(fn, h.value)->a;
+	vec_push(s->ctx->scratch, &s->hidden, h);
+}
+
+/* Uses of the phis become uses of the hidden values; where the loop can be left at its head, only those
+ * inside of the loop. */
+static void use_hidden(struct bounder *s, bool only_inside)
+{
+	struct ir_fn *fn = s->fn;
+	if (!s->hidden.len)
+		return;
+	uint32_t *hidden_by = ARENA_ARRAY(s->ctx->scratch, uint32_t, fn->insns.len);
+	for (uint32_t i = 0; i < s->hidden.len; i++)
+		hidden_by[s->hidden.data[i].phi] = i + 1;
+	for (uint32_t i = 0; i < s->ctx->doms.rpo_count; i++) {
+		uint32_t b = s->ctx->doms.rpo[i];
+		for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r])
+			for (uint32_t k = 0; k < ir_operand_count(fn, r); k++) {
+				ir_ref *operand = ir_operand(fn, r, k);
+				if (!*operand || ir_is_const(*operand) || !hidden_by[*operand])
+					continue;
+				const struct hidden *h = &s->hidden.data[hidden_by[*operand] - 1];
+				if (!only_inside || is_in_loop(s, b, h->loop))
+					*operand = h->value;
+			}
+	}
+	for (uint32_t i = 0; i < s->hidden.len; i++)
+		ir_get(fn, s->hidden.data[i].sum)->a = s->hidden.data[i].phi;
+}
+
+static void hide_numbers(struct bounder *s, uint32_t loop)
 {
 	struct ir_fn *fn = s->fn;
 	uint32_t header = s->ctx->loops.loops[loop].header;
@@ -679,18 +782,10 @@ static void hide_begins(struct bounder *s, uint32_t loop)
 		struct counter c;
 		bool is_number = ir_get(fn, phi)->type != IR_PTR;
 		bool is_counter = is_number && read_counter(s, phi, loop, &c);
-		if (!is_number || !(is_stepped(s, phi, loop) || is_carried(s, phi, loop)))
-			continue;
-		for (uint32_t i = 0; i < fn->blocks.data[header].preds.len; i++) {
-			uint32_t pred = fn->blocks.data[header].preds.data[i];
-			ir_ref value = ir_args(fn, phi)[i];
-			if (!may_be_known(s, value) || is_in_loop(s, pred, loop))
-				continue;
-			uint64_t most = is_counter ? UINT64_MAX
-						   : packet_upper_bound(&s->numbers, phi, header);
-			value = hide_begin(s, value, most, fn->blocks.data[pred].last);
-			ir_args(fn, phi)[i] = value;
-		}
+		if (is_number && (is_stepped(s, phi, loop) || is_carried(s, phi, loop)))
+			hide_round(s, loop, phi,
+				   is_counter ? UINT64_MAX
+					      : packet_upper_bound(&s->numbers, phi, header));
 	}
 }
 
@@ -707,10 +802,11 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	decide(&s);
 	if (!s.good)
 		return false;
+	bool is_outlined = ctx->options->kernel < MAY_GOTO_KERNEL;
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard)
-			hide_begins(&s, l);
-	bool is_outlined = ctx->options->kernel < MAY_GOTO_KERNEL;
+			hide_numbers(&s, l);
+	use_hidden(&s, is_outlined);
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard && is_outlined)
 			s.facts[l].leaves_at_head = may_leave_at_head(&s, l, &s.facts[l].exit);

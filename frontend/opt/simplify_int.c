@@ -316,6 +316,28 @@ static bool is_object_address(struct simplifier *s, ir_ref r)
 	       (ctx_load->op && ir_is_packet_load(ctx_load)); // packet pointers
 }
 
+/* A comparison of numbers that were 32 bits wide is done on these. */
+static ir_ref compare_narrow(struct simplifier *s, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(s->fn, r);
+	ir_ref value[2] = {in->a, in->b};
+	bool is_narrow = false;
+	if (in->op == IR_SLT || in->op == IR_SLE || ir_type_of(s->fn, in->a) != IR_I64)
+		return IR_REF_NONE;
+	for (int k = 0; k < 2; k++) {
+		const struct ir_insn *wide = simplify_insn_of(s, value[k], IR_ZEXT32);
+		uint64_t c;
+		is_narrow |= wide->op != 0;
+		if (wide->op)
+			value[k] = simplify_resolve(s, wide->a);
+		else if (simplify_const(s, value[k], &c) && c <= UINT32_MAX)
+			value[k] = ir_const(s->fn, IR_I32, c);
+		else
+			return IR_REF_NONE;
+	}
+	return is_narrow ? rewrite(s, r, (enum ir_op)in->op, value[0], value[1]) : IR_REF_NONE;
+}
+
 /* be16(x) == c is x == be16(c), if x has no other bits. */
 static ir_ref compare_swapped(struct simplifier *s, ir_ref r)
 {
@@ -323,11 +345,11 @@ static ir_ref compare_swapped(struct simplifier *s, ir_ref r)
 	uint64_t c;
 
 	if (ir_is_const(in->a) || !simplify_const(s, in->b, &c))
-		return IR_REF_NONE;
+		return compare_narrow(s, r);
 	const struct ir_insn *swap = ir_get(s->fn, in->a);
 	enum ir_op op = (enum ir_op)swap->op;
 	if (op != IR_BE16 && op != IR_BE32 && op != IR_BE64)
-		return IR_REF_NONE;
+		return compare_narrow(s, r);
 	enum ir_type type = (enum ir_type)swap->type;
 	uint64_t max = op == IR_BE16 ? UINT16_MAX : op == IR_BE32 ? UINT32_MAX : UINT64_MAX;
 	ir_ref x = simplify_resolve(s, swap->a);
@@ -408,7 +430,7 @@ static ir_ref simplify_order(struct simplifier *s, ir_ref r)
 		return ir_const(s->fn, IR_I32, 1);
 	if (is_strict ? min_a >= max_b : min_a > max_b)
 		return ir_const(s->fn, IR_I32, 0);
-	return IR_REF_NONE;
+	return compare_narrow(s, r);
 }
 
 ir_ref simplify_integer(struct simplifier *s, ir_ref r)

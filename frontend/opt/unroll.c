@@ -20,8 +20,9 @@
 #include "frontend/opt/passes.h"
 
 enum {
-	MOST_ROUNDS = 8,
-	MOST_INSNS = 96, // of all copies of a loop
+	MOST_ROUNDS = 16,
+	MOST_INSNS = 96,   // of all copies of a loop, without what becomes constant
+	MOST_COPIED = 800, // with that
 	MOST_SWEEPS = 3,
 	MOST_DEPTH = 6, // of expressions that are computed
 	MOST_PHIS = 8,
@@ -45,7 +46,7 @@ struct unroller {
 	uint32_t *next_block;      // in reverse post-order
 	uint32_t *first_use;       // by loop; 0 none
 	VEC(struct use) uses;
-	ir_ref *replacement; // begins of loops with one way in
+	bool *is_counted; // by instruction: constant in every copy
 	bool changed;
 };
 
@@ -69,6 +70,7 @@ static void survey(struct unroller *u)
 	struct arena *scratch = u->ctx->scratch;
 	uint32_t loops = u->loops.count;
 	u->size = ARENA_ARRAY(scratch, uint32_t, loops + 1);
+	u->is_counted = ARENA_ARRAY(scratch, bool, u->insns);
 	u->has_inner = ARENA_ARRAY(scratch, bool, loops + 1);
 	u->is_done = ARENA_ARRAY(scratch, bool, loops + 1);
 	u->first_block = ARENA_ARRAY(scratch, uint32_t, loops + 1);
@@ -256,10 +258,45 @@ static bool can_mend_uses(const struct unroller *u, const struct loop *l)
 	return true;
 }
 
+static bool is_counted(const struct unroller *u, ir_ref r)
+{
+	return !r || ir_is_const(r) || (r < u->insns && u->is_counted[r]);
+}
+
+/* Instructions of a round that stay when the numbers that the loop counts are constants. */
+static uint32_t cost_of_round(const struct unroller *u, const struct loop *l)
+{
+	struct values v;
+	uint32_t cost = 0;
+	if (!begin(u, l, &v))
+		return UINT32_MAX;
+	struct values next = v;
+	step(u, l, &next);
+	for (uint32_t i = 0; i < v.count; i++)
+		u->is_counted[v.phi[i]] = v.is_known[i] && next.is_known[i];
+	for (uint32_t i = 0; i < l->count; i++)
+		for (ir_ref r = u->fn->blocks.data[l->list[i]].first; r; r = u->fn->next.data[r]) {
+			const struct ir_insn *in = ir_get(u->fn, r);
+			bool is_free = in->op == IR_JUMP || in->op == IR_SLOT ||
+				       (in->op == IR_BRANCH && is_counted(u, in->a)) ||
+				       (in->op == IR_PTRADD && is_counted(u, in->b));
+			if (ir_ops[in->op].flags & IR_FLAG_CAN_FOLD)
+				u->is_counted[r] = is_counted(u, in->a) && is_counted(u, in->b);
+			cost += in->op != IR_PHI && !is_free && !u->is_counted[r];
+		}
+	return cost;
+}
+
+static bool is_affordable(const struct unroller *u, const struct loop *l)
+{
+	uint32_t cost = cost_of_round(u, l), size = u->size[l->index];
+	return (l->rounds + 1) * size <= MOST_COPIED && l->rounds * cost <= MOST_INSNS;
+}
+
 static bool is_wanted(struct unroller *u, uint32_t index, struct loop *l)
 {
 	*l = (struct loop){.index = index, .header = u->loops.loops[index].header};
-	if (u->has_inner[index] || u->size[index] > MOST_INSNS / 2)
+	if (u->has_inner[index] || u->size[index] > MOST_COPIED / 2)
 		return false;
 	for (uint32_t b = u->first_block[index]; b != UINT32_MAX; b = u->next_block[b]) {
 		if (l->count == MOST_BLOCKS)
@@ -269,9 +306,7 @@ static bool is_wanted(struct unroller *u, uint32_t index, struct loop *l)
 	bool found = false;
 	for (uint32_t i = 0; i < l->count && !found; i++)
 		found = is_on_every_round(u, l, l->list[i]) && count_rounds(u, l, l->list[i]);
-	return found && l->rounds &&
-	       (l->rounds + 1) * u->size[index] <= MOST_INSNS + u->size[index] &&
-	       can_mend_uses(u, l);
+	return found && l->rounds && is_affordable(u, l) && can_mend_uses(u, l);
 }
 
 /* ---- phis behind the loop ---- */

@@ -137,6 +137,7 @@ struct checker {
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
 	struct map methods;          // symbol of "ctx.at" to DECL_BUILTIN
+	struct map handler_types;    // function types of handlers
 	struct map module_functions; // symbol to DECL_EXTERN that module code calls
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
@@ -434,6 +435,8 @@ bool check_try(struct checker *c, struct stmt *s);
 bool check_throw(struct checker *c, struct stmt *s);
 bool check_defer(struct checker *c, struct stmt *s);
 void note_throwing_call(struct checker *c, uint32_t callee, span where);
+/* Values of that function type are called by the runtime, which catches nothing. */
+void note_handler_type(struct checker *c, struct type *type);
 /* A call through a function value of that type. */
 void note_value_call(struct checker *c, const struct type *type, span where);
 /* After all bodies: what leaves programs, main and deferred blocks. */

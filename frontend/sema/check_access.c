@@ -290,7 +290,15 @@ struct expr *check_index(struct checker *c, struct expr *e)
 		diag_report(c->diags, D_NOT_INDEXABLE, e->where, TEXT(c, t));
 		return fail(c, e);
 	}
-	if (!check_index_range(c, e->index.index, t->count, t))
+	const struct expr *index = e->index.index;
+	bool is_past_text = t->kind == TYPE_STR && index->is_const && index->value >= t->count &&
+			    !(index->type->is_signed && (int64_t)index->value < 0);
+	if (is_past_text && (is_entry || is_place(base) || base->kind == EXPR_STRING)) {
+		set_const(e, c->types->char_, 0); // behind the end of a text is its end
+		e->is_lvalue = false;
+		return e;
+	}
+	if (!check_index_range(c, index, t->count, t))
 		return fail(c, e);
 	if (base->kind == EXPR_FIELD && base->field.decl->kind == DECL_FIELD &&
 	    base->field.decl->field.ctx && !e->index.index->is_const) {

@@ -308,6 +308,8 @@ static const struct type *type_ahead(struct checker *c, const struct expr *e)
 					     : 0;
 	const struct decl *d = name ? find_name(c, name) : NULL;
 
+	if (d && (d->kind == DECL_STRUCT || d->kind == DECL_GLOBAL))
+		check_decl(c, (struct decl *)d);
 	return d && d->check_state == 2 ? d->type : NULL;
 }
 
@@ -527,7 +529,7 @@ static struct decl *find_method(struct checker *c, const struct type *t, const c
 	return d;
 }
 
-/* Offers the methods of the type as what may be meant; gives them all as a text, NULL without any. */
+/* Offers the methods of a type; gives all of them as text, NULL when it has none. */
 static const char *offer_methods(struct checker *c, struct suggestion *s, const struct type *t)
 {
 	const char *all = NULL;
@@ -694,7 +696,10 @@ struct expr *check_call(struct checker *c, struct expr *e, struct type *hint)
 	bool is_dispatch =
 		callee->kind == EXPR_NAME && !strcmp(NAME(c, callee->name.name), "dispatch");
 	if (e->call.arg_names.len && !is_dispatch) {
+		struct decl *d = callee->kind == EXPR_NAME ? find_name(c, callee->name.name) : NULL;
 		diag_report(c->diags, D_NAMED_ARGUMENT, e->where);
+		if (d)
+			d->use_count++;
 		return fail_call(c, e);
 	}
 	if (callee->kind == EXPR_FIELD && find_python(c, callee))

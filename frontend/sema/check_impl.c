@@ -26,8 +26,9 @@ static struct type *find_operations(struct checker *c, struct decl *d)
 		return NULL;
 	}
 	if (!attribute->arg || attribute->arg->kind != EXPR_STRING) {
-		diag_report(c->diags, D_ATTRIBUTE_ARGUMENT, attribute->where, "struct_ops",
-			    "the name of a kernel struct, as in `@struct_ops(\"tcp_congestion_ops\")`");
+		diag_report(
+			c->diags, D_ATTRIBUTE_ARGUMENT, attribute->where, "struct_ops",
+			"the name of a kernel struct, as in `@struct_ops(\"tcp_congestion_ops\")`");
 		return NULL;
 	}
 	const char *text = attribute->arg->string.data;
@@ -35,15 +36,21 @@ static struct type *find_operations(struct checker *c, struct decl *d)
 	struct decl *s = kernel_find_type(c, intern_string(&c->compile->names, text));
 	if (what)
 		note_unavailable(c, attribute->where, what);
+	const char *wrapper = arena_printf(c->arena, "bpf_struct_ops_%s", text);
+	if (s && s->type->kind == TYPE_STRUCT && c->kernel.btf &&
+	    !kernel_find_type(c, intern_string(&c->compile->names, wrapper))) {
+		diag_report(c->diags, D_NOT_STRUCT_OPS, attribute->arg->where, text);
+		return NULL;
+	}
 	if (s && s->type->kind == TYPE_STRUCT && complete_type(c, s->type, attribute->where))
 		return s->type;
 	if (!c->kernel.is_broken && (!s || s->type->kind != TYPE_ERROR)) {
-		struct diag *diag =
-			diag_report(c->diags, s ? D_NOT_A_STRUCT : D_UNKNOWN_TYPE,
-				    attribute->arg->where, s ? TEXT(c, s->type) : text);
+		struct diag *diag = diag_report(c->diags, s ? D_NOT_A_STRUCT : D_UNKNOWN_TYPE,
+						attribute->arg->where, s ? TEXT(c, s->type) : text);
 		if (!c->kernel.btf)
 			diag_hint(c->diags, diag,
-				  "the kernel's types were not looked at: there is no BTF (see `--btf`)");
+				  "the kernel's types were not looked at: there is no BTF (see "
+				  "`--btf`)");
 	}
 	return NULL;
 }
@@ -102,8 +109,8 @@ static void check_operation(struct checker *c, struct decl *impl, struct type *t
 	if (want)
 		check_operation_signature(c, f, want);
 	else
-		diag_report(c->diags, D_IMPL_MEMBER, f->name_where, NAME(c, f->name),
-			    TEXT(c, t), "a value");
+		diag_report(c->diags, D_IMPL_MEMBER, f->name_where, NAME(c, f->name), TEXT(c, t),
+			    "a value");
 }
 
 /* ---- values ---- */
@@ -174,16 +181,16 @@ void add_operations(struct checker *c, struct decl *d)
 	scope_init(d->impl.names, d->scope, c->arena);
 	for (uint32_t i = 0; i < d->impl.functions.len; i++) {
 		struct decl *f = d->impl.functions.data[i];
-		const char *name = arena_printf(c->arena, "%s_%s", NAME(c, d->name),
-						NAME(c, f->name));
+		const char *name =
+			arena_printf(c->arena, "%s_%s", NAME(c, d->name), NAME(c, f->name));
 		struct decl *other = scope_find_here(d->impl.names, f->name);
 		f->owner = d->owner;
 		f->link_name = intern_string(&c->compile->names, name);
 		if (other)
-			report_declared(c,
-					diag_report(c->diags, D_DUPLICATE, f->name_where,
-						    NAME(c, f->name)),
-					other);
+			report_declared(
+				c,
+				diag_report(c->diags, D_DUPLICATE, f->name_where, NAME(c, f->name)),
+				other);
 		else if (f->name)
 			scope_add(d->impl.names, f->name, f);
 	}

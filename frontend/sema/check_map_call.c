@@ -236,6 +236,7 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 	case 'B':
 		return check_drain_handler(c, map, arg);
 	case 'e':
+		note_handler_type(c, handler_type(c, map));
 		return check_as(c, arg, handler_type(c, map));
 	default:
 		break;
@@ -377,6 +378,7 @@ static void find_callback(struct checker *c, struct decl *map)
 		vec_push(c->arena, &c->function_values, edge);
 	}
 	f->use_count++;
+	note_handler_type(c, f->type);
 	map->map.callback = f;
 	map->map.is_handled = true;
 }

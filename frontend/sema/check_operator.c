@@ -84,11 +84,16 @@ static struct expr *check_address(struct checker *c, struct expr *e)
 	bool is_present = entry && entry != o && entry->kind == EXPR_NAME &&
 			  entry->name.decl->variable.is_present;
 	const struct decl *bits = place_bit_field(o);
-	if (!is_place(o) || !o->is_lvalue || bits || (entry && !is_present)) {
+	bool is_copy = entry && c->fn.decl && c->fn.decl->func.target == TARGET_USER;
+	if (!is_place(o) || !o->is_lvalue || bits || (entry && !is_present) || is_copy) {
 		struct diag *d = diag_report(c->diags, D_ADDRESS, o->where);
 		if (bits)
 			diag_hint(c->diags, d, "`%s` is a bit-field: it shares its bytes",
 				  NAME(c, bits->name));
+		else if (is_copy && is_present)
+			diag_hint(
+				c->diags, d,
+				"userspace holds a copy of the entry: assign to its field instead");
 		else if (entry)
 			diag_hint(c->diags, d,
 				  "bind the entry first: `if (var e = …) { … &e.field … }`");

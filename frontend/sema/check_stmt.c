@@ -80,6 +80,12 @@ static void report_not_assignable(struct checker *c, const struct expr *e)
 
 	if (e->type->kind == TYPE_ERROR)
 		return;
+	if (e->kind == EXPR_INDEX && e->is_const) { // behind the end of a text
+		const struct expr *index = e->index.index;
+		diag_report(c->diags, D_INDEX_RANGE, index->where,
+			    value_text(c, index->type, index->value), TEXT(c, e->index.base->type));
+		return;
+	}
 	if (e->kind == EXPR_FIELD && e->field.decl && e->field.decl->kind == DECL_FIELD &&
 	    e->field.decl->field.ctx) {
 		diag_report(c->diags, D_READ_ONLY_FIELD, e->where, NAME(c, e->field.name));
@@ -439,8 +445,7 @@ static bool check_delete(struct checker *c, struct stmt *s)
 	note_effect(c);
 	if (e->type->kind == TYPE_POINTER && check_delete_object(c, s))
 		return true;
-	if (e->type->kind != TYPE_ERROR &&
-		 (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
+	if (e->type->kind != TYPE_ERROR && (e->type->kind != TYPE_ENTRY || e->kind != EXPR_INDEX))
 		diag_report(c->diags, D_DELETE, e->where, TEXT(c, e->type));
 	else if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP)
 		use_user_only(c, s->where, "a change of a map of maps");

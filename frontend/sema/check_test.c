@@ -50,10 +50,12 @@ static struct type *make_context(struct checker *c, struct expr *e)
 	for (uint32_t i = 0; i < e->literal.fields.len; i++) {
 		struct field_init *init = &e->literal.fields.data[i];
 		const struct test_field *row = find_test_field(c, init->name, init->where);
-		if (!row || type_find_field(t, init->name))
+		if (type_find_field(t, init->name))
 			continue; // a second one is reported with the literal
 		struct decl *f = make_decl(c, DECL_FIELD, init->name);
-		if (is_bytes(row)) {
+		if (!row) {
+			f->type = c->types->error;
+		} else if (is_bytes(row)) {
 			init->value = check_value(c, init->value, NULL);
 			f->type = init->value->type;
 		} else {
@@ -74,8 +76,10 @@ static void check_fields(struct checker *c, const struct expr *e)
 	for (uint32_t i = 0; i < fields->len; i++) {
 		const struct decl *f = fields->data[i];
 		span where = f->name_where.end ? f->name_where : e->where;
+		if (f->type->kind == TYPE_ERROR) // reported
+			continue;
 		const struct test_field *row = find_test_field(c, f->name, where);
-		if (!row || f->type->kind == TYPE_ERROR)
+		if (!row)
 			continue;
 		bool ok =
 			is_bytes(row) ? is_byte_array(c->types, f->type) : type_is_integer(f->type);

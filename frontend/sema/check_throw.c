@@ -27,6 +27,11 @@ void note_throwing_call(struct checker *c, uint32_t callee, span where)
 	note_event(c, (struct throw_event){.is_call = true, .callee = callee, .where = where});
 }
 
+void note_handler_type(struct checker *c, struct type *type)
+{
+	map_set_ptr(&c->handler_types, MAP_PTR(type), type);
+}
+
 void note_value_call(struct checker *c, const struct type *type, span where)
 {
 	note_event(c, (struct throw_event){.value_type = type, .where = where});
@@ -233,6 +238,20 @@ static void check_escapes(struct checker *c, const struct func_info *f)
 	}
 }
 
+static void check_handler(struct checker *c, const struct call_edge *value)
+{
+	const struct func_info *f = &c->funcs.data[value->callee];
+
+	if (!f->escapes.len || !map_find(&c->handler_types, MAP_PTR(f->decl->type)))
+		return;
+	const struct escape *e = &f->escapes.data[0];
+	struct diag *d = diag_report(c->diags, D_UNCAUGHT_IN_HANDLER, value->where,
+				     e->is_known ? value_text(c, c->types->i32, e->code)
+						 : "a code that is not constant",
+				     NAME(c, f->decl->name));
+	show_path(c, d, f, e);
+}
+
 void check_throws(struct checker *c)
 {
 	bool changed = true;
@@ -246,6 +265,8 @@ void check_throws(struct checker *c)
 	}
 	for (uint32_t i = 0; i < c->funcs.len; i++)
 		check_escapes(c, &c->funcs.data[i]);
+	for (uint32_t i = 0; i < c->function_values.len; i++)
+		check_handler(c, &c->function_values.data[i]);
 	for (uint32_t i = 0; i < c->function_values.len; i++)
 		vec_push(c->arena, &c->out->function_values,
 			 c->funcs.data[c->function_values.data[i].callee].decl);

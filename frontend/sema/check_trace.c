@@ -34,6 +34,7 @@ struct hook {
 	bool has_offset;    // a place inside of a function
 	bool is_known;      // proto holds
 	bool is_positional; // parameters have no names: they are taken in order
+	uint32_t taken;     // of those, so many are passed by
 	struct kernel_proto proto;
 };
 
@@ -290,7 +291,7 @@ static bool is_number_or_pointer(const struct type *t)
 }
 
 /* A parameter that only its place tells. */
-static bool take_positional(struct checker *c, struct decl *p, const struct hook *h, uint32_t index)
+static bool take_positional(struct checker *c, struct decl *p, uint32_t index)
 {
 	if (!is_number_or_pointer(p->type)) {
 		diag_report(c->diags, D_HOOK_REGISTER, p->where, NAME(c, p->name),
@@ -298,14 +299,21 @@ static bool take_positional(struct checker *c, struct decl *p, const struct hook
 		return false;
 	}
 	p->variable.source_index = (uint16_t)index;
-	if (!h->is_known)
-		return true;
-	if (index >= h->proto.count) {
-		report_parameter(c, p, h);
-		return false;
+	return true;
+}
+
+/* One of those whose names the kernel does not tell: the next one that has the type. */
+static bool take_typed(struct checker *c, struct decl *p, struct hook *h)
+{
+	for (uint32_t i = h->taken; i < h->proto.count; i++) {
+		if (!fits(c, h->proto.params[i].type, p->type))
+			continue;
+		h->taken = i + 1;
+		p->variable.source_index = h->proto.params[i].slot;
+		return check_type_of_param(c, p, h->proto.params[i].type);
 	}
-	p->variable.source_index = h->proto.params[index].slot;
-	return check_type_of_param(c, p, h->proto.params[index].type);
+	report_parameter(c, p, h);
+	return false;
 }
 
 static bool take_named(struct checker *c, struct decl *p, const struct hook *h)
@@ -356,7 +364,14 @@ static void check_register(struct checker *c, const struct decl *d, const struct
 			    "it is not passed in a register");
 }
 
-static void check_params(struct checker *c, struct decl *d, const struct hook *h)
+static bool take_param(struct checker *c, struct decl *p, struct hook *h, uint32_t index)
+{
+	if (h->kind->params == PARAMS_USER || (h->is_positional && !h->is_known))
+		return take_positional(c, p, index);
+	return h->is_positional ? take_typed(c, p, h) : take_named(c, p, h);
+}
+
+static void check_params(struct checker *c, struct decl *d, struct hook *h)
 {
 	const struct program_kind *k = h->kind;
 	bool from_registers = k->params == PARAMS_REGISTERS || k->params == PARAMS_USER;
@@ -378,9 +393,7 @@ static void check_params(struct checker *c, struct decl *d, const struct hook *h
 					    ? "inside of a function its parameters are gone; take "
 					      "`ctx: *pt_regs`"
 					    : "when a function returns its parameters are gone");
-		} else if (k->params == PARAMS_USER || h->is_positional
-				   ? take_positional(c, p, h, i)
-				   : take_named(c, p, h)) {
+		} else if (take_param(c, p, h, i)) {
 			if (from_registers || d->func.is_syscall)
 				check_register(c, d, p);
 		}

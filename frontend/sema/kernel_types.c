@@ -478,7 +478,7 @@ static bool is_tagged(const struct btf *btf, uint32_t id)
 /* A parameter that is a function, which a program would have to make one of. */
 static bool has_callback(struct checker *c, const struct btf_type *proto)
 {
-	struct btf_type t, target;
+	struct btf_type t = {0}, target = {0};
 
 	for (uint32_t i = 0; i < proto->count; i++) {
 		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;
@@ -530,8 +530,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	struct decl *d = make_decl(c, DECL_EXTERN, name);
 	d->type = make_signature(c, &proto);
 	for (uint32_t i = 0; i < proto.count; i++) {
-		struct decl *p = make_decl(c, DECL_PARAM,
-					   name_of(c, btf_get_item(btf, &proto, i).name));
+		struct decl *p =
+			make_decl(c, DECL_PARAM, name_of(c, btf_get_item(btf, &proto, i).name));
 		p->type = d->type->func.params[i];
 		p->variable.index = i;
 		vec_push(c->arena, &d->func.params, p);

@@ -82,7 +82,8 @@ static struct fact function_result(struct nulls *n, const struct expr *e, uint32
 		result = make_fact(n, MAY_BE_NULL, e->where, text, result.origin);
 		result.is_object = is_object;
 	}
-	result.number = result.site = 0;
+	result.number = 0;
+	result.sites = 0;
 	result.implies = NULL;
 	return result;
 }

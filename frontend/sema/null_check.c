@@ -80,7 +80,8 @@ void null_report(struct nulls *n, const struct expr *e, struct fact fact, const 
 	else if (!is_null)
 		diag_hint(c->diags, diag, "bind and test it first: `if (var p = …) { … }`");
 	if (known)
-		*known = (struct fact){.is_object = fact.is_object, .site = fact.site}; // said once
+		*known = (struct fact){.is_object = fact.is_object,
+				       .sites = fact.sites}; // said once
 }
 
 /* attach or detach of a handle that is null on every way. */
@@ -111,7 +112,7 @@ static void walk_access(struct nulls *n, struct expr *pointer, struct flow *flow
 
 	if (fact.state != NOT_NULL && flow->is_live)
 		null_report(n, pointer, fact, "this reads or writes through", flow);
-	if (fact.site && flow->is_live)
+	if (fact.sites && flow->is_live)
 		owned_use(n, pointer, fact, flow);
 }
 
@@ -299,8 +300,9 @@ struct fact null_walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 	case EXPR_IF:
 		return walk_if_expr(n, e, flow);
 	case EXPR_NEW:
-		return make_fact(n, MAY_BE_NULL, e->where,
+		fact = make_fact(n, MAY_BE_NULL, e->where,
 				 "`new` gives null when there is no memory", NULL);
+		return owned_new(n, e, fact, flow);
 	case EXPR_INT:
 	case EXPR_CHAR:
 	case EXPR_BOOL:
@@ -431,11 +433,11 @@ static void walk_binding(struct nulls *n, const struct decl *d, struct flow *flo
 	*no = flow_copy(&n->pool, flow);
 	if (null_find_fact(n, e, flow)) {
 		null_narrow(n, e, flow, *no);
-	} else if (bound.site) {
-		owned_narrow(n, bound.site - 1, false, flow);
-		owned_narrow(n, bound.site - 1, true, *no);
+	} else if (bound.sites) {
+		owned_narrow(n, bound.sites, false, flow);
+		owned_narrow(n, bound.sites, true, *no);
 	}
-	bound = (struct fact){.is_object = bound.is_object, .site = bound.site};
+	bound = (struct fact){.is_object = bound.is_object, .sites = bound.sites};
 	null_declare_fact(n, d, bound, flow);
 }
 
@@ -588,6 +590,8 @@ static void walk_defer(struct nulls *n, struct stmt *s, struct flow *flow)
 
 static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow)
 {
+	struct fact deleted;
+
 	switch (s->kind) {
 	case STMT_VAR:
 		null_declare(n, s->var.decl, s->var.decl->variable.init, flow);
@@ -596,8 +600,12 @@ static void walk_stmt(struct nulls *n, struct stmt *s, struct flow *flow)
 		walk_assign(n, s, flow);
 		break;
 	case STMT_EXPR:
-	case STMT_DELETE:
 		null_walk_expr(n, s->expr, flow);
+		break;
+	case STMT_DELETE:
+		deleted = null_walk_expr(n, s->expr, flow);
+		if (flow->is_live && s->expr->type->kind == TYPE_POINTER)
+			owned_delete(n, s->expr, deleted, flow);
 		break;
 	case STMT_IF:
 		walk_if(n, s, flow);

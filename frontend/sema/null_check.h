@@ -122,10 +122,14 @@ struct fact owned_take(struct nulls *n, const struct expr *call, struct fact fac
 /* A call with the facts of its arguments: may give back what they point into. */
 void owned_call(struct nulls *n, const struct expr *call, const struct fact *args,
 		struct flow *flow);
+/* `new`: the fact of its result. */
+struct fact owned_new(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow);
+/* `delete` of an object. */
+void owned_delete(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow);
 /* A read or write through a pointer. */
 void owned_use(struct nulls *n, const struct expr *pointer, struct fact fact, struct flow *flow);
-/* The site of the value is known to be null (or not) from here on. */
-void owned_narrow(struct nulls *n, uint32_t site, bool is_null, struct flow *flow);
+/* The value with these sites is known to be null (or not) from here on. */
+void owned_narrow(struct nulls *n, uint64_t sites, bool is_null, struct flow *flow);
 /* Parameters that may point into something to be given back. */
 void owned_begin(struct nulls *n, struct flow *flow);
 void owned_end(struct nulls *n);

@@ -76,19 +76,20 @@ struct owned *flow_owned(struct flow_pool *pool, struct flow *flow, uint32_t sit
 
 /* ---- joining ---- */
 
-/* A null beside something that must be given back is the case in which there was nothing to take. */
-static uint32_t join_sites(struct fact a, struct fact b)
+/* A null beside something that must be given back is the case in which there was nothing to take; any
+ * other pointer beside it makes it unknown. */
+static uint64_t join_sites(struct fact a, struct fact b)
 {
-	if (a.site == b.site || (!b.site && b.state == IS_NULL))
-		return a.site;
-	return !a.site && a.state == IS_NULL ? b.site : 0;
+	if ((a.sites || a.state == IS_NULL) && (b.sites || b.state == IS_NULL))
+		return a.sites | b.sites;
+	return 0;
 }
 
 struct fact fact_join(struct fact a, struct null_path a_path, struct fact b,
 		      struct null_path b_path)
 {
 	a.is_object = b.is_object = a.is_object || b.is_object;
-	a.site = b.site = join_sites(a, b);
+	a.sites = b.sites = join_sites(a, b);
 	a.number = b.number = a.number == b.number ? a.number : 0;
 	a.implies = b.implies = a.implies == b.implies ? a.implies : NULL;
 	if (a.state == b.state)
@@ -106,7 +107,7 @@ struct fact fact_join(struct fact a, struct null_path a_path, struct fact b,
 static bool is_same_knowledge(struct fact a, struct fact b)
 {
 	return a.state == b.state && a.is_object == b.is_object && a.number == b.number &&
-	       a.site == b.site && a.implies == b.implies;
+	       a.sites == b.sites && a.implies == b.implies;
 }
 
 /* The way that tells where one side has a state and the other has not. */

@@ -44,7 +44,7 @@ struct fact {
 	bool is_object; // points to an object of the kernel, whose layout varies
 	/* Places with the same number hold the same value; 0: not numbered. */
 	uint32_t number;
-	uint32_t site; // index + 1 of what it points into that must be given back; 0: nothing
+	uint64_t sites;                     // set of what it may point into that must be given back
 	const struct implications *implies; // of a bool; NULL: nothing
 	const struct null_origin *origin;   // NULL when NOT_NULL
 	enum null_state path_state;         // state on the way that `path` tells

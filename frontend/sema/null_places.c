@@ -179,6 +179,23 @@ static void fill_zero(struct nulls *n, const struct type *t, span where, const c
 	}
 }
 
+/* Whether a bool can say something of a pointer or a handle. */
+static bool is_telling(const struct expr *e)
+{
+	if (!e || e->is_const || !e->type || e->type->kind != TYPE_BOOL)
+		return false;
+	if (e->kind == EXPR_NAME || e->kind == EXPR_FIELD)
+		return true;
+	if (e->kind == EXPR_UNARY)
+		return e->unary.op == UNARY_NOT && is_telling(e->unary.operand);
+	if (e->kind == EXPR_CONVERT)
+		return type_holds_null(e->convert.operand->type);
+	if (e->kind != EXPR_BINARY)
+		return e->kind == EXPR_IF || e->kind == EXPR_MATCH;
+	return type_holds_null(e->binary.left->type) || is_telling(e->binary.left) ||
+	       is_telling(e->binary.right);
+}
+
 /* A bool: what its truth says of the values in the flow. */
 static struct fact walk_bool(struct nulls *n, struct expr *e, struct flow *flow)
 {
@@ -230,7 +247,7 @@ static void walk_into(struct nulls *n, struct expr *e, struct flow *flow, struct
 			fact.number = known->number = ++n->last_number;
 		if (count)
 			*out = fact;
-	} else if (e->type->kind == TYPE_BOOL && !e->is_const) {
+	} else if (e->type->kind == TYPE_BOOL && is_telling(e)) {
 		*out = walk_bool(n, e, flow);
 	} else if (p.decl && p.is_exact) {
 		null_walk_expr(n, e, flow);
@@ -276,7 +293,9 @@ void null_declare(struct nulls *n, const struct decl *d, struct expr *init, stru
 		walk_into(n, init, flow, facts);
 	else
 		fill_zero(n, d->type, d->name_where, "it is null until a value is assigned", facts);
-	push(n, d, facts, count, flow);
+	bool is_dumb = count == 1 && d->type->kind == TYPE_BOOL && !facts->implies;
+	if (!is_dumb || d->variable.is_assigned)
+		push(n, d, facts, count, flow);
 }
 
 void null_declare_fact(struct nulls *n, const struct decl *d, struct fact fact, struct flow *flow)
@@ -324,8 +343,8 @@ static void set_state(struct nulls *n, struct flow *flow, uint32_t place, enum n
 		return;
 	if (fact->state == IS_NULL && state == NOT_NULL)
 		flow->is_live = false;
-	if (fact->site)
-		owned_narrow(n, fact->site - 1, state == IS_NULL, flow);
+	if (fact->sites)
+		owned_narrow(n, fact->sites, state == IS_NULL, flow);
 	fact->state = state;
 	if (state == NOT_NULL)
 		return;

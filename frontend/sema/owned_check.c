@@ -8,7 +8,12 @@
  */
 #include "frontend/sema/null_check.h"
 
-enum { ROUNDS_MAX = 8 };
+enum {
+	ROUNDS_MAX = 8,
+	SITES_MAX = 64, // followed in one function
+};
+
+#define SITE(number) (1ull << (number))
 
 struct ownership {
 	const char *noun, *given_back, *takers;
@@ -98,7 +103,8 @@ static void report_held(struct nulls *n, uint32_t site, const struct owned *o, s
 	const struct site *s = &n->sites.data[site];
 	struct diags *diags = n->c->diags;
 
-	if (!n->judges_owned || s->param)
+	/* Objects may live on: something else can point at them. */
+	if (!n->judges_owned || s->param || s->kind == &kinds[OWNS_MEMORY])
 		return;
 	const char *function = NAME(n->c, n->c->funcs.data[n->number].decl->name);
 	struct diag *d = diag_report(diags, D_NOT_GIVEN_BACK, s->where, s->kind->noun,
@@ -110,13 +116,18 @@ static void report_held(struct nulls *n, uint32_t site, const struct owned *o, s
 static void report_gone(struct nulls *n, const struct expr *e, uint32_t site, const struct owned *o)
 {
 	const struct ownership *kind = n->sites.data[site].kind;
+	if (!kind) // a parameter that is given back by a call
+		kind = &kinds[OWNS_MEMORY];
 	bool is_certain = !(o->states & (OWNED_HELD | OWNED_NONE));
 
-	if (!n->judges_owned)
+	/* The kernel judges every way by itself; a program may know which way it went. */
+	bool is_memory = kind == &kinds[OWNS_MEMORY];
+	if (!n->judges_owned || (is_memory && !is_certain))
 		return;
 	const char *when = o->states & OWNED_GONE ? is_certain ? "was already" : "may be already"
 						  : "a `defer` has";
-	struct diag *d = diag_report(n->c->diags, D_GIVEN_BACK, e->where, kind->noun, when,
+	const char *article = strchr("aeiou", *kind->noun) ? "an" : "a";
+	struct diag *d = diag_report(n->c->diags, D_GIVEN_BACK, e->where, article, kind->noun, when,
 				     kind->given_back);
 	if (o->gone_where.end)
 		diag_note(n->c->diags, d, o->gone_where, "it is %s here", kind->given_back);
@@ -137,6 +148,8 @@ struct fact owned_take(struct nulls *n, const struct expr *call, struct fact fac
 		return fact;
 	const char *name = call_name(n, call);
 	uint32_t site = add_site(n, call, (struct site){kind, call->where, name, NULL});
+	if (site >= SITES_MAX)
+		return fact;
 	struct owned *o = flow_owned(&n->pool, flow, site);
 	if (o->states & OWNED_HELD && !flow->has_no_owned)
 		report_held(n, site, o, call->where, "here the next one is taken while it is held");
@@ -145,42 +158,87 @@ struct fact owned_take(struct nulls *n, const struct expr *call, struct fact fac
 		fact = make_fact(n, MAY_BE_NULL, call->where,
 				 arena_printf(n->c->arena, "`%s` gives null when it fails", name),
 				 NULL);
-	fact.site = site + 1;
+	fact.sites = SITE(site);
 	return fact;
 }
 
-void owned_narrow(struct nulls *n, uint32_t site, bool is_null, struct flow *flow)
+/* A pointer with several sites points into one of them, that which was taken on the way that was gone. */
+static bool is_single(uint64_t sites)
 {
-	struct owned *o = flow_owned(&n->pool, flow, site);
+	return !(sites & (sites - 1));
+}
 
-	if (is_null)
-		o->states = OWNED_NONE;
-	else if (o->states & ~OWNED_NONE)
-		o->states &= (uint8_t)~OWNED_NONE;
+/* The next site of a set, which is taken out of it. */
+static uint32_t next_site(uint64_t *sites)
+{
+	uint32_t site = (uint32_t)__builtin_ctzll(*sites);
+
+	*sites &= *sites - 1;
+	return site;
+}
+
+/* States of all of them together; *gone receives one that was given back. */
+static uint8_t states_of(struct nulls *n, uint64_t sites, struct flow *flow, uint32_t *gone)
+{
+	uint8_t states = 0;
+
+	while (sites) {
+		uint32_t site = next_site(&sites);
+		uint8_t one = flow_owned(&n->pool, flow, site)->states;
+		if (one & (OWNED_GONE | OWNED_DEFERRED))
+			*gone = site;
+		states |= one;
+	}
+	return states;
+}
+
+void owned_narrow(struct nulls *n, uint64_t sites, bool is_null, struct flow *flow)
+{
+	bool single = is_single(sites);
+
+	while (sites) {
+		struct owned *o = flow_owned(&n->pool, flow, next_site(&sites));
+		if (is_null)
+			o->states = OWNED_NONE | (single ? 0 : o->states & OWNED_GONE);
+		else if (single && o->states & ~OWNED_NONE)
+			o->states &= (uint8_t)~OWNED_NONE;
+	}
 }
 
 void owned_use(struct nulls *n, const struct expr *pointer, struct fact fact, struct flow *flow)
 {
-	struct owned *o = flow_owned(&n->pool, flow, fact.site - 1);
+	uint32_t gone = 0;
+	uint8_t states = states_of(n, fact.sites, flow, &gone);
 
-	if (!(o->states & OWNED_GONE) || flow->has_no_owned)
+	if (!(states & OWNED_GONE) || flow->has_no_owned)
 		return;
-	report_gone(n, pointer, fact.site - 1, o);
-	o->states = OWNED_NONE | OWNED_DEFERRED; // said once
+	if (!is_single(fact.sites) && states & (OWNED_HELD | OWNED_DEFERRED))
+		return;
+	report_gone(n, pointer, gone, flow_owned(&n->pool, flow, gone));
+	flow_owned(&n->pool, flow, gone)->states = OWNED_NONE; // said once
 }
 
 /* ---- giving back ---- */
 
-static void give_back(struct nulls *n, const struct expr *arg, uint32_t site, uint8_t after,
+static void give_back(struct nulls *n, const struct expr *arg, uint64_t sites, uint8_t after,
 		      struct flow *flow)
 {
-	struct owned *o = flow_owned(&n->pool, flow, site);
+	uint32_t gone = 0;
+	uint8_t states = states_of(n, sites, flow, &gone);
+	bool single = is_single(sites), again = states & (OWNED_GONE | OWNED_DEFERRED);
 
-	if (o->states & (OWNED_GONE | OWNED_DEFERRED) && !flow->has_no_owned)
-		report_gone(n, arg, site, o);
-	*o = (struct owned){.states = after, .gone_where = arg->where};
-	if (after & OWNED_HELD) // only on some ways of the callee
-		o->gone = o->held = (struct null_path){arg->where, "on some ways of this call"};
+	if (again && (single || !(states & OWNED_HELD)) && !flow->has_no_owned)
+		report_gone(n, arg, gone, flow_owned(&n->pool, flow, gone));
+	while (sites) {
+		struct owned *o = flow_owned(&n->pool, flow, next_site(&sites));
+		if (!single && !(o->states & OWNED_HELD))
+			continue;
+		uint8_t rest = single ? 0 : o->states & OWNED_NONE;
+		*o = (struct owned){.states = after | rest, .gone_where = arg->where};
+		if (after & OWNED_HELD) // only on some ways of the callee
+			o->gone = o->held =
+				(struct null_path){arg->where, "on some ways of this call"};
+	}
 }
 
 /* A parameter of this function that is given back: the callers must know. */
@@ -211,10 +269,12 @@ static void release(struct nulls *n, const struct expr *call, const struct owner
 	n->has_owned = true;
 	if (fact.state != NOT_NULL)
 		null_report(n, arg, fact, arena_printf(n->c->arena, "`%s` is given", name), flow);
-	if (fact.site) {
-		if (!n->sites.data[fact.site - 1].kind)
-			n->sites.data[fact.site - 1].kind = kind;
-		give_back(n, arg, fact.site - 1, OWNED_GONE, flow);
+	if (fact.sites) {
+		for (uint64_t rest = fact.sites; rest;) {
+			struct site *s = &n->sites.data[next_site(&rest)];
+			s->kind = s->kind ? s->kind : kind;
+		}
+		give_back(n, arg, fact.sites, OWNED_GONE, flow);
 	} else if (!expects_sites(n, arg, flow) && n->judges_owned && fact.state == NOT_NULL) {
 		diag_report(n->c->diags, D_NOTHING_TO_GIVE_BACK, arg->where, name, kind->takers);
 	}
@@ -238,12 +298,30 @@ void owned_call(struct nulls *n, const struct expr *call, const struct fact *arg
 		if (!(after & OWNED_GONE))
 			continue;
 		const struct expr *arg = call->call.args.data[i];
-		if (args[i].site)
-			give_back(n, arg, args[i].site - 1, after & (OWNED_GONE | OWNED_HELD),
-				  flow);
+		if (args[i].sites)
+			give_back(n, arg, args[i].sites, after & (OWNED_GONE | OWNED_HELD), flow);
 		else
 			expects_sites(n, arg, flow);
 	}
+}
+
+struct fact owned_new(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow)
+{
+	uint32_t site = add_site(n, e, (struct site){&kinds[OWNS_MEMORY], e->where, "new", NULL});
+
+	if (site < SITES_MAX) {
+		*flow_owned(&n->pool, flow, site) = (struct owned){.states = OWNED_HELD};
+		fact.sites = SITE(site);
+	}
+	return fact;
+}
+
+void owned_delete(struct nulls *n, const struct expr *e, struct fact fact, struct flow *flow)
+{
+	if (fact.sites)
+		give_back(n, e, fact.sites, OWNED_GONE, flow);
+	else
+		expects_sites(n, e, flow);
 }
 
 void owned_defer(struct nulls *n, struct flow *flow, const struct flow *after)
@@ -271,8 +349,10 @@ void owned_begin(struct nulls *n, struct flow *flow)
 		if (!place || p->type->kind != TYPE_POINTER)
 			continue;
 		uint32_t site = add_site(n, p, (struct site){NULL, p->name_where, "", p});
+		if (site >= SITES_MAX)
+			return;
 		flow_owned(&n->pool, flow, site)->states = OWNED_HELD;
-		flow->facts[*place - 1].site = site + 1;
+		flow->facts[*place - 1].sites = SITE(site);
 	}
 	n->uses = ARENA_ARRAY(n->c->arena, uint8_t, d->func.params.len);
 }
@@ -315,7 +395,7 @@ static void note_gift(struct nulls *n, const struct ownership *kind)
 		null_enqueue(n, s->callers.data[i]);
 }
 
-static void leave_function(struct nulls *n, span where, const char *how, uint32_t returned,
+static void leave_function(struct nulls *n, span where, const char *how, uint64_t returned,
 			   struct flow *flow)
 {
 	if (flow->has_no_owned)
@@ -325,7 +405,7 @@ static void leave_function(struct nulls *n, span where, const char *how, uint32_
 		const struct site *s = &n->sites.data[i];
 		if (s->param)
 			note_use(n, s->param, o->states);
-		else if (returned == i + 1)
+		else if (returned >> i & 1)
 			note_gift(n, s->kind);
 		else if (o->states & OWNED_HELD)
 			report_held(n, i, o, where, how);
@@ -334,7 +414,7 @@ static void leave_function(struct nulls *n, span where, const char *how, uint32_
 
 void owned_exit(struct nulls *n, span where, struct fact result, struct flow *flow)
 {
-	leave_function(n, where, "the function ends here", result.site, flow);
+	leave_function(n, where, "the function ends here", result.sites, flow);
 }
 
 /* ---- throws ---- */

@@ -315,6 +315,7 @@ void resolve_program(struct checker *c, const struct program *program)
 	map_init(&c->helpers, c->arena);
 	map_init(&c->methods, c->arena);
 	map_init(&c->module_functions, c->arena);
+	map_init(&c->handler_types, c->arena);
 	map_init(&c->kernel.types, c->arena);
 	map_init(&c->kernel.ids, c->arena);
 	map_init(&c->kernel.missing, c->arena);
@@ -359,6 +360,7 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 	struct decl *d = scope_find_here(scope, name);
 	if (!d || d->kind == DECL_IMPORT)
 		return report_not_imported(c, import, name, where, scope);
+	d->use_count++;
 	if (d->kind == DECL_FUNC && d->func.is_private) {
 		report_declared(c,
 				diag_report(c->diags, D_PRIVATE_NAME, where, NAME(c, name),
@@ -366,7 +368,6 @@ struct decl *resolve_imported(struct checker *c, struct decl *import, symbol nam
 				d);
 		return NULL;
 	}
-	d->use_count++;
 	return d;
 }
 

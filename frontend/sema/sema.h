@@ -42,7 +42,7 @@
  *   - operand of STMT_DELETE (always the EXPR_INDEX form).
  *   `e == null` and `m[k] != null` are BINARY_EQ / BINARY_NE over two bools: CONV_ENTRY_PRESENT and the
  *   constant false. EXPR_IN is `left` of the key type, `right` EXPR_NAME of the map, result bool.
- *   &e->f, &e.f is accepted only when e is a local with is_present.
+ *   &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present.
  *
  * Expressions
  *   INT CHAR BOOL NULL  constants. NULL has type types.null (*u8) and is normally under CONV_POINTER.
@@ -176,11 +176,12 @@ struct unavailable_use {
 /* What the rest of the compiler works from. All lists in source order of the flattened program. */
 struct checked_program {
 	struct types types;
-	decl_list functions;       // DECL_FUNC with a body, every target; unused ones included
-	decl_list globals;         // DECL_GLOBAL
-	decl_list configs;         // DECL_CONFIG; its type is a struct of its fields
-	decl_list maps;            // DECL_MAP; its type is TYPE_MAP
-	decl_list impls;     // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
+	decl_list functions; // DECL_FUNC with a body, every target; unused ones included
+	decl_list globals;   // DECL_GLOBAL
+	decl_list configs;   // DECL_CONFIG; its type is a struct of its fields
+	decl_list maps;      // DECL_MAP; its type is TYPE_MAP
+	decl_list
+		impls; // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
 	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
 	struct decl *main;         // userspace main(), NULL in a module without one
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also

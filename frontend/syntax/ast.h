@@ -285,7 +285,7 @@ enum func_role {
 };
 
 /* Where a function runs; decided by its attributes. */
-enum param_source { // where a program's parameter comes from
+enum param_source {     // where a program's parameter comes from
 	SOURCE_CONTEXT, // it is the context
 	SOURCE_ARGUMENT,
 	SOURCE_RESULT,
@@ -352,8 +352,9 @@ struct decl {
 			VEC(struct expr *) flags; // EXPR_NAME or EXPR_CALL (numa_node(n))
 			uint32_t flag_bits;       // sema: BPF_F_* bits of the flags
 			uint32_t numa_node;       // sema, of the flag numa_node(n)
-			struct decl *inner;       // sema: what the maps in a map of maps are like; nowhere else
-			struct decl *callback;    // sema: function that handles the records, or NULL
+			struct decl *
+				inner; // sema: what the maps in a map of maps are like; nowhere else
+			struct decl *callback; // sema: function that handles the records, or NULL
 			bool is_handled;       // sema: on_event() is called for it somewhere
 			bool counts_dropped;   // sema: dropped() is called for it somewhere
 		} map;
@@ -377,6 +378,8 @@ struct decl {
 			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
 						 // programs that call it, or of its own
 			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			struct decl *impl;      // of a member of an impl; set by sema
+			bool is_sleepable; // sema: of a member of an impl: calls what may sleep
 			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
 			const struct kfunc_info *kfunc;
 			bool is_kfunc, has_callback; // has_callback: it takes a function

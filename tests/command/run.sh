@@ -237,6 +237,8 @@ test_list_shows_kernel_types_as_source() {
 	"$KS" list --btf "$small" types 'ks_*e' | grep -c '^[a-z]' >out
 	expect_equal "types that match" "$(cat out)" 2
 	refuses 1 list --btf "$small" types nosuch
+	refuses 1 list --btf "$small" types ks_objetc
+	"$KS" list --btf "$small" types ks_objetc 2>&1 | grep -q 'did you mean `ks_object`' || fail "no suggestion"
 	refuses 2 list --btf "$small" typs
 	refuses 1 list --btf /nosuchfile types
 	refuses 1 list --btf "$quota" types

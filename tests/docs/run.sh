@@ -135,7 +135,7 @@ test_what_is_missing_is_in_the_table() {
 	touch other.ks
 	while read -r form; do
 		missing_program "$form" >missing.ks
-		"$KS" check -Wno-unused-function -Wno-unused-variable missing.ks >messages 2>&1 || true
+		"$KS" build --emit=bpf -o missing.o -Wno-unused-function -Wno-unused-variable missing.ks >messages 2>&1 || true
 		[ "$(names_of messages error)" = "feature-unavailable " ] ||
 			fail "'$form' gives: $(cat messages)" || true
 		cat messages >>said
@@ -147,7 +147,7 @@ test_what_is_missing_is_in_the_table() {
 		what=${what%%%s*}
 		grep -qF "$what" said || fail "the table shows nothing that gives '$what'" || true
 	done < <(cat "$ROOT"/frontend/sema/check_*.c "$ROOT"/frontend/sema/convert.c | tr -d '\n' |
-		grep -oE 'report_unavailable\([^;"]*"[^"]*"' | sed 's/^[^"]*"//; s/"$//')
+		grep -oE '(report|note)_unavailable\([^;"]*"[^"]*"' | sed 's/^[^"]*"//; s/"$//')
 }
 
 # In a network namespace whose eth0 leads nowhere.

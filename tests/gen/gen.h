@@ -16,6 +16,7 @@
 #include "tests/lib/random.h"
 
 struct gen_options {
+	bool only_types;    // declarations of types
 	bool only_bpf;      // programs, and what they need; no userspace
 	bool is_repeatable; // what programs compute depends on the packet and the maps only
 	uint32_t kernel;    // only what this release has: major << 16 | minor << 8

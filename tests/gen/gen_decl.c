@@ -377,6 +377,8 @@ static void add_all(struct gen *g, struct chunks *c)
 	begin(g, c);
 	make_types(g);
 	make_action(g);
+	if (g->options.only_types)
+		return;
 	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
 		for (unsigned i = kinds[k].least + below(g, kinds[k].range); i; i--) {
 			begin(g, c);

@@ -232,8 +232,10 @@ static bool form_u32(struct gen *g, struct gen_type *t, unsigned depth)
 	if (choice == 0) {
 		put(g, "sizeof(%s)", of->text);
 	} else if (choice == 1 && of->kind == G_STRUCT) {
-		put(g, "offsetof(%s, %s)", of->text,
-		    of->fields.data[below(g, of->fields.len)].name);
+		const struct gen_field *f = &of->fields.data[below(g, of->fields.len)];
+		if (f->bit_size)
+			return false;
+		put(g, "offsetof(%s, %s)", of->text, f->name);
 	} else if (choice == 2) {
 		if (!put_place(g, str_of(g, 8), false, depth))
 			return false;

@@ -154,7 +154,7 @@ static void add_enum(struct gen *g)
 	vec_push(&g->arena, &g->types, t);
 }
 
-/* Bit-fields are not part of the language that is compiled; a field's name may be a keyword. */
+/* A field's name may be a keyword. */
 static const char *field_name(struct gen *g)
 {
 	static const char *const words[] = {"type", "in", "match", "default", "from", "new", "u8"};

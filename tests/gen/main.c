@@ -9,6 +9,7 @@
  *	gentest edit FIRST COUNT      programs with random edits: a message or none, within a second
  *	gentest load FIRST COUNT      eBPF programs into the running kernel, which takes all of them, and run there and
  *	                              in the interpreter with the same result
+ *	gentest structs FIRST COUNT C BYTES   layouts of structs for a C compiler to check, see structs.c
  *	gentest bpf SEED              prints such a program
  * The first few failures are shown (GENTEST_SHOWN: how many); the exit status is 1 when there are any.
  */
@@ -239,6 +240,8 @@ int main(int argc, char **argv)
 		return print(first, *command == 'r', false);
 	if (!strcmp(command, "bpf"))
 		return print(first, false, true);
+	if (!strcmp(command, "structs") && argc == 6)
+		return !gentest_structs(first, count, argv[4], argv[5]);
 	if (!strcmp(command, "load"))
 		return load(first, count);
 	if (!strcmp(command, "check"))

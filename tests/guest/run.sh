@@ -10,6 +10,7 @@ ALL_KERNELS=(5.10 6.1 6.12 6.18 7.3)
 GUEST_PACKAGES=(qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod)
 CACHE=${KS_KERNELS:-$HOME/.cache/ks-kernels}
 LEVELS=(-O1 -O0)
+SCHEDULED_SECONDS=${SCHEDULED_SECONDS:-20} # how long a guest is run by the scheduler of the examples
 DIFF_SEEDS=(1 2) DIFF_COUNT=60
 # Ethernet, IPv4 from 10.0.0.1 to 10.0.0.2, UDP to port 53, 64 bytes
 PACKET=001122334455aabbccddeeff08004500002e000000004011f96e0a0000010a000002c0000035001a0000$(printf '00%.0s' {1..22})
@@ -32,7 +33,8 @@ find_obstacle() {
 }
 
 sources() {
-	ls "$ROOT"/examples/*.ks "$ROOT"/tests/lower/*.ks "$ROOT"/tests/exec/*.ks "$ROOT"/tests/guest/*.ks
+	ls "$ROOT"/examples/*.ks "$ROOT"/tests/lower/*.ks "$ROOT"/tests/exec/*.ks "$ROOT"/tests/guest/*.ks |
+		grep -v '/watch\.ks$' # which needs the guest's own types
 	local seed
 	for seed in "${DIFF_SEEDS[@]}"; do ls "$work/difference$seed.ks"; done
 }
@@ -59,14 +61,27 @@ build_all() {
 	done < <(sources)
 }
 
+# build_watch K FOLDER: the program that watches what `events` does, made against K's own types
+build_watch() {
+	"$KS" build --kernel "$1" --btf "$CACHE/vmlinux-$1" -o "$2/watch" "$ROOT/tests/guest/watch.ks" 2>"$work/said" ||
+		echo "$1: watch.ks: $(grep -m1 error "$work/said")"
+}
+
 # Tools with their libraries, as they are here.
 add_tools() {
 	local tool library
 	mkdir -p "$1/lib"
+	cp "$TOOLS/events" "$1/"
 	for tool in prog_run difftest; do
 		cp "$TOOLS/$tool" "$1/"
 		ldd "$TOOLS/$tool" | grep -o '/[^ ]*' | while read -r library; do cp -Lu "$library" "$1/lib/"; done
 	done
+}
+
+# The scheduler of examples/sched_ext, for a kernel whose BTF has that struct_ops.
+add_scheduler() {
+	grep -qa bpf_struct_ops_sched_ext_ops "$CACHE/vmlinux-$1" || return 0
+	"$KS" build --kernel "$1" --btf "$CACHE/vmlinux-$1" -o "$2/sched_fifo" "$ROOT/examples/sched_ext/sched_fifo.ks"
 }
 
 # The script that runs inside: a line "ok OBJECT" or "bad OBJECT" and what was said for each.
@@ -83,7 +98,50 @@ write_job() {
 				fi && echo "ok \$folder/\$object" || { echo "bad \$folder/\$object"; tail -25 /tmp/said; }
 			done <\$folder/list
 		done
+		echo x >forbidden
+		for folder in [0-9]*; do
+			[ -e \$folder/watch ] || continue
+			\$folder/watch >log 2>errors &
+			watch=\$! tries=0
+			while ! grep -q ready log && [ \$tries -lt 300 ]; do sleep 0.1; tries=\$((tries + 1)); done
+			echo "kinds \$(grep -h prog_type /proc/\$watch/fdinfo/* | awk '{ print \$2 }' | sort | uniq -c | awk '{ print \$2 ":" \$1 }' | tr '\n' ' ')" >>log
+			./events 40 >>log
+			wait \$watch
+			check_watch >/tmp/said 2>&1 && echo "ok \$folder/watch" || { echo "bad \$folder/watch"; cat /tmp/said log errors; }
+		done
+		[ -x sched_fifo ] || exit 0
+		./sched_fifo --seconds $SCHEDULED_SECONDS >/tmp/said 2>&1 &
+		scheduler=\$!
+		for i in 1 2 3 4 5 6 7 8 9; do grep -q scheduling /tmp/said && break; sleep 5; done
+		for i in 1 2 3 4; do while :; do :; done & busy="\$busy \$!"; done
+		sleep $((SCHEDULED_SECONDS / 2))
+		state=\$(cat /sys/kernel/sched_ext/state)
+		wait \$scheduler
+		kill \$busy
+		queued=\$(sed -n 's/ tasks were queued.*//p' /tmp/said)
+		if [ "\$state" = enabled ] && [ "\${queued:-0}" -gt \$(($SCHEDULED_SECONDS * 10)) ]; then
+			echo "ok the scheduler, \$queued times"
+		else
+			echo "bad the scheduler: \$state"
+			tail -25 /tmp/said
+		fi
 	J
+	cat >>"$1/run.sh.head" <<-'J'
+		# Every probe was attached and saw each event once; types of programs: 2 kprobe, 26 tracing, 29 security hook.
+		check_watch() {
+			lacks=0
+			for line in 'probe 0 0' 'syscall 0' 'kprobe 0 0' 'offset 0' 'map 0' 'lsm 0' 'entered 40 280 40 left 280' \
+				'calls 40 40780' 'kprobes 40 40 40' 'asked 40 mapped 40'; do
+				grep -qx "$line" log || { echo "no line: $line"; lacks=1; }
+			done
+			grep -Eq 'reads 280 opened 40 refused 40$' log || { echo "the events went wrong"; lacks=1; }
+			grep -Eq '^kinds 2:[34] 26:[34] 29:1 *$' log || { echo "other kinds of programs"; lacks=1; }
+			return $lacks
+		}
+	J
+	cat "$1/run.sh.head" "$1/run.sh" >"$1/run.sh.all"
+	mv "$1/run.sh.all" "$1/run.sh"
+	rm "$1/run.sh.head"
 }
 
 # boot K JOB: the output of the job; once more when the guest dies
@@ -94,7 +152,7 @@ boot() {
 		: >"$work/output"
 		timeout 400 qemu-system-x86_64 -M q35 -cpu max -m 1024 -nodefaults -nographic -no-reboot \
 			-kernel "$CACHE/vmlinux-$1" -initrd "$work/initrd" -serial "file:$work/console" -serial "file:$work/output" \
-			-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests" \
+			-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests lsm=bpf" \
 			</dev/null || true
 		grep -q job-status= "$work/console" && return
 	done
@@ -109,12 +167,14 @@ load_in_guest() {
 	mkdir "$work/job"
 	add_tools "$work/job"
 	write_job "$work/job"
+	add_scheduler "$k" "$work/job"
 	for made in "${kernels[@]}"; do
 		printf '%s\n' "$made" "$k" | sort -CV && cp -r "$work/$made" "$work/job/$made"
 	done
 	boot "$k" "$work/job"
 	cat "$work/output" | tr -d '\r' >"$work/result-$k"
 	awk -v k="$k" '
+		$1 == "ok" && $2 == "the" { print "guest with Linux " k ": " substr($0, 4) }
 		$1 == "ok" { ok++; shown = 0; next }
 		$1 == "bad" { bad++; print "FAIL in Linux " k ": made for " $2; shown = 1; next }
 		shown { print "    " $0 }
@@ -133,6 +193,7 @@ before=
 for k in "${kernels[@]}"; do
 	mkdir "$work/$k"
 	build_all "$k" "$work/$k" "$before" >"$work/wrong"
+	build_watch "$k" "$work/$k" >>"$work/wrong"
 	before=$work/$k
 	sed 's/^/FAIL built for /' "$work/wrong"
 	built=$((built + $(wc -l <"$work/$k/list"))) wrong=$((wrong + $(wc -l <"$work/wrong")))

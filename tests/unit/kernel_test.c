@@ -79,7 +79,7 @@ Test(kernel, helpers_have_versions_and_callers)
 {
 	cr_assert_null(kernel_find_helper("bpf_loop", KERNEL_AT(5, 10)));
 	const struct helper_info *loop = kernel_find_helper("bpf_loop", KERNEL_AT(5, 17));
-	cr_assert_str_eq(loop->args, "ippi");
+	cr_assert_str_eq(loop->args, "ifpi");
 	cr_assert(kernel_find_helper("bpf_xdp_adjust_head", KERNEL_AT(5, 10))->moves_packet);
 	cr_assert(!kernel_may_call(kernel_find_program("xdp"),
 				   kernel_find_helper_row("bpf_skb_load_bytes")));

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs libFuzzer on one target and keeps what it finds:
+#	tests/fuzz/fuzz.sh syntax|sema|compile|btf SECONDS
+# Begins with the kept corpus, the sources of the tree and, for BTF, pieces of the running kernel's. What ends the
+# target lies in build/fuzz/crashes/TARGET afterwards; the corpus, without what adds no coverage, is packed again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+target=$1 seconds=$2
+work=build/fuzz/work/$target crashes=build/fuzz/crashes/$target
+kept=tests/fuzz/corpus/$target.tar.xz
+
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz >/dev/null
+rm -rf "$work"
+mkdir -p "$work/corpus" "$work/merged" "$crashes" tests/fuzz/corpus
+[ ! -e "$kept" ] || tar -xf "$kept" -C "$work/corpus"
+if [ "$target" = btf ]; then
+	build/fuzz/tests/fuzzseeds btf "$work/corpus"
+	dictionary=()
+else
+	git ls-files '*.ks' '*.kh' | while read -r file; do
+		cp "$file" "$work/corpus/$(tr / _ <<<"$file")"
+	done
+	build/fuzz/tests/fuzzseeds dictionary >"$work/dictionary"
+	dictionary=(-dict="$work/dictionary")
+fi
+export ASAN_OPTIONS=detect_leaks=0
+nice -n 19 build/fuzz/bin/fuzz_$target -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -timeout=20 -rss_limit_mb=1500 \
+	-max_len=16000 "${dictionary[@]}" -artifact_prefix="$crashes/" -max_total_time="$seconds" "$work/corpus" ||
+	true
+nice -n 19 build/fuzz/bin/fuzz_$target -merge=1 "$work/merged" "$work/corpus" 2>&1 | tail -2
+tar -cJf "$kept" -C "$work/merged" --sort=name --owner=0 --group=0 --mtime=2020-01-01 .
+ls "$crashes"
