@@ -9,7 +9,7 @@
 
 #include "bpf-backend/program/inside.h"
 
-enum { MAP_ARRAY = 2, BPF_F_RDONLY_PROG = 1 << 7, ELF_WEAK = 2, MAX_CONFIG = 1 << 16 };
+enum { MAP_ARRAY = 2, BPF_F_RDONLY_PROG = 1 << 7, MAX_CONFIG = 1 << 16 };
 
 /* DATASEC entry of an extern in a section; false when there is none. */
 static bool find_item(const struct program_object *object, const char *section, const char *name,

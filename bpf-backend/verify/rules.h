@@ -14,8 +14,9 @@ enum offer_set {
 #define PROGRAM_SETS(X)                                                                            \
 	X(NO_SET)                                                                                  \
 	X(BASE)                                                                                    \
-	X(SK_BASE) X(CG_COMMON) X(CG_CURRENT) X(CG_SOCK) X(CG_ADDR) X(SOCKET) X(CG_SKB) X(TC)      \
-		X(XDP) X(SOCKOPS) X(SK_MSG) X(SK_SKB) X(FLOW) X(LWT_OUT) X(LWT_IN) X(LWT_XMIT)     \
+	X(SK_BASE)                                                                                 \
+	X(CG_COMMON) X(CG_CURRENT) X(CG_SOCK) X(CG_ADDR) X(SOCKET) X(CG_SKB) X(TC) X(XDP)          \
+		X(SOCKOPS) X(SK_MSG) X(SK_SKB) X(FLOW) X(LWT_OUT) X(LWT_IN) X(LWT_XMIT)            \
 			X(LWT_SEG6) X(REUSEPORT) X(SK_LOOKUP) X(TRACE_BASE) X(KPROBE)              \
 				X(TRACEPOINT) X(PERF) X(RAW_TP) X(TRACING) X(CG_DEV) X(CG_SYSCTL)  \
 					X(CG_SOCKOPT) X(LSM) X(SYSCALL) X(STRUCT_OPS)
@@ -156,19 +157,19 @@ const struct proto *verify_find_proto(const struct verifier *v, uint32_t helper)
 
 /* ---- functions of the kernel ---- */
 
-enum kfunc_flag {
-	KFUNC_ACQUIRE = 1 << 0,
-	KFUNC_RELEASE = 1 << 1,
-	KFUNC_RET_NULL = 1 << 2,
-	KFUNC_TRUSTED_ARGS = 1 << 4,
-	KFUNC_SLEEPABLE = 1 << 5,
-	KFUNC_DESTRUCTIVE = 1 << 6,
-	KFUNC_RCU = 1 << 7,
-	KFUNC_ITER_NEW = 1 << 8,
-	KFUNC_ITER_NEXT = 1 << 9,
-	KFUNC_ITER_DESTROY = 1 << 10,
-	KFUNC_RCU_PROTECTED = 1 << 11,
-	KFUNC_FASTCALL = 1 << 12,
+enum kfunc_rule {
+	KF_ACQUIRE = 1 << 0,
+	KF_RELEASE = 1 << 1,
+	KF_RET_NULL = 1 << 2,
+	KF_TRUSTED_ARGS = 1 << 4,
+	KF_SLEEPABLE = 1 << 5,
+	KF_DESTRUCTIVE = 1 << 6,
+	KF_RCU = 1 << 7,
+	KF_ITER_NEW = 1 << 8,
+	KF_ITER_NEXT = 1 << 9,
+	KF_ITER_DESTROY = 1 << 10,
+	KF_RCU_PROTECTED = 1 << 11,
+	KF_FASTCALL = 1 << 12,
 };
 
 enum kfunc_special {
