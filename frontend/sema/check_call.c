@@ -532,6 +532,7 @@ static struct decl *find_method(struct checker *c, const struct type *t, const c
 /* Offers the methods of a type; gives all of them as text, NULL when it has none. */
 static const char *offer_methods(struct checker *c, struct suggestion *s, const struct type *t)
 {
+	const char *all = NULL;
 	char family[32];
 
 	for (const char *at = NULL; method_family(t, &at, family);) {
