@@ -290,6 +290,8 @@ const char *map_null_text(int builtin);
 struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *arg, char letter);
 /* The type of the result of a method by its text there; notes what follows from the call. */
 struct type *map_result(struct checker *c, struct expr *call, const char *result);
+/* True for the context of the program that is being checked. */
+bool is_context_pointer(const struct checker *c, const struct expr *e);
 struct expr *check_dispatch(struct checker *c, struct expr *e);
 /* A call of a function of the kernel that stands for another form; the arguments were checked. */
 struct expr *make_kfunc_call(struct checker *c, span where, const char *name, struct expr **args,

@@ -82,7 +82,7 @@ static struct expr *address_of_object(struct checker *c, struct expr *arg)
 }
 
 /* The context of the program, or of one that calls this function. */
-static bool is_context_pointer(const struct checker *c, const struct expr *arg)
+bool is_context_pointer(const struct checker *c, const struct expr *arg)
 {
 	const struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
 	const struct type *t = arg->type;

@@ -825,3 +825,42 @@ test_new_objects_are_kept_in_maps() {
 	expect_equal log "$(cat log)" "ready
 3012 1 3"
 }
+
+test_call_stacks_are_kept() {
+	program stacks <<-'END'
+		var stacks: stack_trace<u64[16]>(1000)
+		var samples: hash<u32, u64>(1000)
+		var failed: u64
+		var taken: u64
+
+		@perf_event fn sample(ctx: *bpf_perf_event_data) -> i32 {
+		    var id = stacks.capture(ctx)
+		    if (id < 0) { failed += 1; return 0 }
+		    samples[id as u32] += 1
+		    taken += 1
+		    return 0
+		}
+
+		fn main() -> i32 {
+		    var h = load(sample)
+		    if (h == null) { return 1 }
+		    var a = attach(h, perf_options { perf_type: 1, perf_config: 0, cpu: 0, period: 1000000 }, 0)
+		    print("ready")
+		    var until = now_ns() + 300 * 1000 * 1000
+		    while (now_ns() < until) { sleep(1) }
+		    detach(a)
+		    var deep: u64 = 0
+		    var sum: u64 = 0
+		    for (id, n in samples) {
+		        sum += n
+		        var frames = stacks[id]
+		        if (frames[0] >> 48 == 0xffff) { deep += n }
+		    }
+		    print(sum == taken, sum == deep, taken + failed > 5, stacks.len() >= samples.len())
+		    return 0
+		}
+	END
+	finish
+	expect_equal log "$(cat log)" "ready
+true true true true"
+}
