@@ -864,3 +864,23 @@ test_call_stacks_are_kept() {
 	expect_equal log "$(cat log)" "ready
 true true true true"
 }
+
+test_example_packet_events_streams_every_packet() {
+	start packet_events --seconds 2 --verbose
+	ready streaming
+	send 10.77.0.1 500 udp 64
+	send 10.77.0.3 7 icmp 100
+	finish
+	expect_line totals log '^507 packets, [0-9]+ bytes, 0 lost$'
+	expect_equal "printed" "$(grep -c '^10.77.0.3 protocol 1, 114 bytes$' log)" 7
+}
+
+test_example_packet_sizes_sums_over_cpus() {
+	start packet_sizes --seconds 2
+	ready measuring
+	send 10.77.0.1 300 udp 64
+	send 10.77.0.1 20 udp 1000
+	finish
+	expect_line small log '^    64 bytes and more: 300 packets$'
+	expect_line large log '^  1024 bytes and more: 20 packets$|^   512 bytes and more: 20 packets$'
+}
