@@ -134,7 +134,7 @@ enum ir_dtype_kind {
 	IR_DTYPE_UNION,
 	IR_DTYPE_ENUM,    // name, size, encoding, members: name and value
 	IR_DTYPE_ARRAY,   // target, count
-	IR_DTYPE_POINTER, // target
+	IR_DTYPE_POINTER, // target; name: the tag that the kernel wants on it, mostly 0
 	IR_DTYPE_FUNC,    // target: result; members: parameters
 };
 
@@ -201,25 +201,15 @@ struct ir_map {
 	bool key_is_signed,
 		value_is_signed; // scalar is sign-extended when narrower than its register
 	bool is_percpu, is_array, is_pinned;
+	bool has_kptr; // values hold pointers that the kernel keeps for programs
 	span where;
 };
 
-/* A fact about the running kernel's types that libbpf fills in at load (CO-RE). The numbers are enum
- * bpf_core_relo_kind of include/uapi/linux/bpf.h, Linux 6.12. */
+/* A fact about the running kernel's types that libbpf fills in at load (CO-RE). */
 enum ir_core_kind {
-	IR_CORE_FIELD_OFFSET,
-	IR_CORE_FIELD_SIZE,
-	IR_CORE_FIELD_EXISTS,
-	IR_CORE_FIELD_SIGNED,
-	IR_CORE_FIELD_LSHIFT, // of a bit-field, in 64 bits
-	IR_CORE_FIELD_RSHIFT,
-	IR_CORE_TYPE_ID_LOCAL,
-	IR_CORE_TYPE_ID,
-	IR_CORE_TYPE_EXISTS,
-	IR_CORE_TYPE_SIZE,
-	IR_CORE_ENUM_EXISTS,
-	IR_CORE_ENUM_VALUE,
-	IR_CORE_TYPE_MATCHES,
+#define CORE_KIND(id, name) IR_CORE_##id,
+#include "frontend/base/core_kinds.def"
+#undef CORE_KIND
 	IR_CORE_KIND_COUNT
 };
 
@@ -314,7 +304,9 @@ struct ir_fn {
 	const char *watched; // of a program that watches something: what its attribute names
 	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
 	bool has_kernel_context; // its context is a struct of the kernel
-	bool is_inline; // must be inlined (pointer parameters the verifier could not follow)
+	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
+	symbol ops;        // of a member of a struct_ops: name of the impl
+	bool is_sleepable; // a program that may sleep
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
 	bool is_exported;        // main, programs: kept although nobody calls them
@@ -340,6 +332,21 @@ struct ir_option {
 	uint32_t offset, size; // in S
 };
 
+/* A struct of the kernel with functions of the module, which userspace registers. */
+struct ir_ops_function {
+	uint32_t offset; // of the pointer
+	uint32_t fn;     // index of the program
+};
+
+struct ir_ops {
+	symbol name;
+	uint32_t dtype; // struct with the members that are given, in a layout of our own
+	uint32_t size;
+	const uint8_t *init; // size bytes; pointers are zero
+	VEC(struct ir_ops_function) functions;
+	span where;
+};
+
 struct ir_module {
 	struct compile *compile;
 	struct arena *arena;
@@ -350,6 +357,7 @@ struct ir_module {
 	VEC(struct ir_dtype) dtypes; // [0] is void
 	VEC(struct ir_core) cores;
 	struct map core_index; // hash to index of the last one with it + 1
+	VEC(struct ir_ops) ops;
 	VEC(struct ir_option) options;
 	uint32_t options_size; // bytes of S; 0 when main takes nothing
 	uint32_t section_size[IR_SECTION_COUNT];

@@ -222,6 +222,9 @@ static void add_map(struct lower *lw, struct decl *decl)
 		.where = decl->name_where,
 	};
 	set_map_types(lw, &map, type);
+	for (uint32_t i = 0;
+	     type->map.value->kind == TYPE_STRUCT && i < type->map.value->record.fields.len; i++)
+		map.has_kptr |= type->map.value->record.fields.data[i]->field.is_kptr;
 	vec_push(lw->m->arena, &lw->m->maps, map);
 	decl->lowered = (void *)(uintptr_t)lw->m->maps.len;
 }
@@ -390,6 +393,7 @@ static void request_roots(struct lower *lw)
 		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
 		    !functions->data[i]->func.is_unavailable)
 			request_fallback(lw, functions->data[i]);
+	lower_impls(lw);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
@@ -433,6 +437,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.callbacks, out->arena);
 	map_init(&lw.drops, out->arena);
 	map_init(&lw.panics, out->arena);
+	map_init(&lw.changes, out->arena);
 	map_init(&lw.tails, out->arena);
 	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)

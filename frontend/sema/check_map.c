@@ -197,6 +197,9 @@ static void check_key(struct checker *c, const struct map_kind *kind, const stru
 		want = "integers of up to 32 bits";
 	if (kind->shape == MAP_SHAPE_PREFIX && !is_prefix_type(c, key))
 		want = "structs of a `u32`, the number of bits that count, and up to 256 bytes";
+	bool is_numbered = kind->shape == MAP_SHAPE_REDIRECT && strcmp(kind->name, "sockhash") != 0;
+	if (is_numbered && key != c->types->u32)
+		want = "`u32`";
 	if (kind->shape == MAP_SHAPE_STACKS && key != c->types->u32)
 		want = "`u32`";
 	if (want && key->kind != TYPE_ERROR)
@@ -213,6 +216,12 @@ static void check_record(struct checker *c, const struct type_node *node, const 
 	if (t->map.kind->shape == MAP_SHAPE_STACKS && t->map.value->kind != TYPE_ERROR &&
 	    !is_stack_type(c, t->map.value))
 		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t->map.value), "value");
+	if (t->map.kind->shape == MAP_SHAPE_REDIRECT && t->map.value != c->types->u32 &&
+	    t->map.value->kind != TYPE_ERROR)
+		diag_hint(c->diags,
+			  diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t->map.value),
+				      "value"),
+			  "entries are numbers: `u32`");
 	bool is_perf = t->map.kind->shape == MAP_SHAPE_PERF;
 	bool is_ring = is_perf || t->map.kind->shape == MAP_SHAPE_RING ||
 		       t->map.kind->shape == MAP_SHAPE_USER_RING;
@@ -331,7 +340,11 @@ struct type *check_map_type(struct checker *c, struct type_node *node)
 	struct type_node *value = node->map.value ? node->map.value : node->map.key;
 	struct type *t = type_make_new(c->types, TYPE_MAP);
 	t->map.kind = kind;
-	t->map.key = key ? check_value_type(c, key) : *kind->types == 'k' ? c->types->u32 : NULL;
+	t->map.key = key                   ? check_value_type(c, key)
+		     : *kind->types == 'k' ? c->types->u32
+		     : kind->shape == MAP_SHAPE_STORAGE
+			     ? c->types->i32 // in userspace: a descriptor of the object
+			     : NULL;
 	t->map.value = is_outer(kind) ? check_inner_type(c, value) : check_value_type(c, value);
 	t->map.max_entries = size_of_kind(c, kind, node);
 	if (key)

@@ -22,6 +22,8 @@ static const char *other_access(const struct checker *c, enum map_shape shape)
 	case MAP_SHAPE_PERF:
 	case MAP_SHAPE_USER_RING:
 		return "has no entries: records pass through it";
+	case MAP_SHAPE_REDIRECT:
+		return in_bpf ? "is filled in userspace: use `redirect`" : NULL;
 	case MAP_SHAPE_STACKS:
 		return in_bpf ? "is read in userspace only" : NULL;
 	default:
@@ -66,6 +68,52 @@ void check_map_put(struct checker *c, struct stmt *s, struct type *inner)
 	    t->map.kind != inner->map.kind || t->map.key != inner->map.key ||
 	    t->map.value != inner->map.value || t->map.max_entries != inner->map.max_entries)
 		report_mismatch(c, e->where, inner, t);
+}
+
+/* ---- keys ---- */
+
+static const struct {
+	const char *map, *object; // kind of map, name of a struct that its values belong to
+} storage_keys[] = {
+	{"task_storage", "task_struct"}, {"inode_storage", "inode"},
+	{"cgrp_storage", "cgroup"},      {"sk_storage", "sock"},
+	{"sk_storage", "bpf_sock"},      {"sk_storage", "bpf_sock_common"},
+	{"sk_storage", "sock_common"},   {"sk_storage", "bpf_tcp_sock"},
+	{"sk_storage", "tcp_sock"},
+};
+
+static bool is_storage_key(struct checker *c, const struct map_kind *kind, const struct type *t)
+{
+	if (t->kind != TYPE_POINTER || t->element->kind != TYPE_STRUCT)
+		return false;
+	const char *name = NAME(c, t->element->name);
+	for (size_t i = 0; i < sizeof storage_keys / sizeof *storage_keys; i++)
+		if (!strcmp(storage_keys[i].map, kind->name) &&
+		    !strcmp(storage_keys[i].object, name))
+			return true;
+	return false;
+}
+
+struct expr *check_map_key(struct checker *c, struct expr *key, const struct type *map)
+{
+	const struct map_kind *kind = map->map.kind;
+	bool in_bpf = c->fn.decl && c->fn.decl->func.target == TARGET_BPF;
+	const char *object = NULL;
+
+	if (kind->shape != MAP_SHAPE_STORAGE || !in_bpf)
+		return check_as(c, key, map->map.key);
+	const char *helper = arena_printf(c->arena, "bpf_%s_get", kind->name);
+	note_helper_call(c, c->info->find_helper(helper, c->info->kernel), key->where);
+	key = check_value(c, key, NULL);
+	if (key->type->kind == TYPE_ERROR || is_storage_key(c, kind, key->type))
+		return key;
+	for (size_t i = 0; !object; i++)
+		if (!strcmp(storage_keys[i].map, kind->name))
+			object = storage_keys[i].object;
+	diag_report(c->diags, D_MAP_INDEX, key->where, kind->name,
+		    arena_printf(c->arena, "pointers to `%s` in eBPF code", object),
+		    TEXT(c, key->type));
+	return fail(c, key);
 }
 
 /* ---- functions that the kernel calls ---- */
@@ -196,7 +244,7 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 		break;
 	}
 	arg = check_value(c, arg, NULL); // C
-	if (arg->type->kind == TYPE_ERROR || type_is_ctx_pointer(arg->type))
+	if (arg->type->kind == TYPE_ERROR || is_context_pointer(c, arg))
 		return arg;
 	diag_report(c->diags, D_HELPER_ARGUMENT, arg->where, map->map.kind->name,
 		    "the program's context", TEXT(c, arg->type));
@@ -204,7 +252,7 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 }
 
 /* What follows from the call of a method that was found correct. */
-static void note_map_call(const struct expr *call)
+static void note_map_call(struct checker *c, const struct expr *call)
 {
 	struct decl *map = call->call.callee->field.base->name.decl;
 
@@ -212,6 +260,14 @@ static void note_map_call(const struct expr *call)
 		map->map.is_handled = true;
 	if (call->call.target->builtin.id == BUILTIN_EVENTS_DROPPED)
 		map->map.counts_dropped = true;
+	const char *helper = NULL; // that not every kind of program may call
+	if (call->call.target->builtin.id == BUILTIN_PERF_OUTPUT)
+		helper = "bpf_perf_event_output";
+	if (call->call.target->builtin.id == BUILTIN_STACKS_CAPTURE ||
+	    call->call.target->builtin.id == BUILTIN_STACKS_CAPTURE_USER)
+		helper = "bpf_get_stackid";
+	if (helper)
+		note_helper_call(c, c->info->find_helper(helper, c->info->kernel), call->where);
 }
 
 struct type *map_result(struct checker *c, struct expr *call, const char *result)
@@ -219,7 +275,7 @@ struct type *map_result(struct checker *c, struct expr *call, const char *result
 	const struct expr *base = call->call.callee->field.base;
 	const struct type *map = base->type;
 
-	note_map_call(call);
+	note_map_call(c, call);
 	if (!strcmp(result, "v"))
 		return map->map.value;
 	if (!strcmp(result, "*v"))

@@ -378,6 +378,8 @@ struct decl {
 			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
 						 // programs that call it, or of its own
 			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			struct decl *impl;      // of a member of an impl; set by sema
+			bool is_sleepable; // sema: of a member of an impl: calls what may sleep
 			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
 			const struct kfunc_info *kfunc;
 			bool is_kfunc, has_callback; // has_callback: it takes a function
@@ -395,6 +397,7 @@ struct decl {
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
+			bool is_kptr; // sema: a pointer in a map that only bpf_kptr_xchg() changes
 			bool is_foreign; // sema: a kernel's pointer that may not be followed directly
 			const struct ctx_field
 				*ctx; // sema: row of the context table; NULL for ordinary fields

@@ -634,3 +634,253 @@ ready 40 true true true
 1003 false 2
 true true 0"
 }
+
+test_tail_calls_survive_a_kill() {
+	need_root
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
+	local name=killed$$
+	trap "rm -rf /sys/fs/bpf/$name" EXIT
+	network_make
+	build_tails $name 'print("ready"); sleep(60000)'
+	background here ./$name >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	kill -KILL $PROGRAM
+	wait $PROGRAM || true
+	sleep 0.2                        # the kernel empties an array with nobody's descriptor at once
+	expect_equal "attached after the kill" "$(attached_here)" 1
+	count_start here udp
+	send 10.77.0.1 3 udp 64
+	send 10.77.0.3 3 udp 400
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 3"
+	# The next run takes the place over, and its end takes away what is pinned.
+	background here ./$name >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	kill -TERM $PROGRAM
+	wait $PROGRAM || true
+	expect_equal "attached at the end" "$(attached_here)" 0
+}
+
+test_a_project_with_a_dot_in_its_name_pins() {
+	need_root
+	local name=with.dots.$$ folder=with~dots~$$
+	trap "rm -rf /sys/fs/bpf/$folder" EXIT
+	build_source "$name" <<-'END'
+		pin var runs: u64
+		pin var kept: hash<u32, u64>(4)
+		fn main() -> i32 {
+		    runs += 1
+		    kept[1] += 10
+		    print(runs, kept[1])
+		    return 0
+		}
+	END
+	"./$name" >log
+	"./$name" >>log
+	expect_equal log "$(tr '\n' ' ' <log)" "1 10 2 20 "
+	[ -e "/sys/fs/bpf/$folder/maps/kept" ] || fail "not pinned where it was expected"
+}
+
+test_storage_with_tasks() {
+	program stor <<-'END'
+		struct Seen { calls: u64, first: u32, last: u64 }
+		var tasks: task_storage<Seen>
+		var plain: task_storage<u64>
+		var by_pid: hash<i32, u64>(100000)
+		var absent: u64
+		var switches: u64
+		var mismatch: u64
+		var replaced: u32
+		var deleted: u64
+
+		@raw_tracepoint("sched_switch") fn switched(preempt: bool, prev: *task_struct, next: *task_struct) -> i32 {
+		    switches += 1
+		    by_pid[prev->pid] += 1
+		    if (tasks[prev] == null) {
+		        absent += 1
+		        tasks[prev] = Seen { first: 7, calls: by_pid[prev->pid] - 1 }
+		    }
+		    if (var s = tasks[prev]) {
+		        s.calls += 1
+		        if (s.calls != by_pid[prev->pid] && prev->pid != 0) { mismatch += 1 }
+		    }
+		    plain[prev] += 3
+		    if (plain[prev] >= 9) {
+		        var before = tasks[prev]
+		        tasks[prev] = Seen { calls: before.calls, first: 8 }
+		        replaced = tasks[prev].first
+		        delete plain[prev]
+		        if (prev in plain) { mismatch += 1 }
+		        deleted += 1
+		    }
+		    return 0
+		}
+
+		fn main() -> i32 {
+		    var h = load(switched)
+		    if (h == null) { return 1 }
+		    if (attach(h, "", 0) != 0) { return 1 }
+		    print("ready")
+		    for (i in 0..30) { sleep(1) }
+		    detach(h)
+		    print(mismatch, replaced, switches > 60, absent > 0, deleted > 10)
+		    return 0
+		}
+	END
+	finish
+	expect_equal log "$(cat log)" "ready
+0 8 true true true"
+}
+
+test_storage_with_sockets() {
+	need_root
+	network_make
+	build_source sockets_kept <<-'END'
+		var sent: sk_storage<u64>
+		var most: u64
+		var all: u64
+
+		@tc("egress") fn count(ctx: *__sk_buff) -> i32 {
+		    all += 1
+		    if (var sk = ctx->sk) {
+		        sent[sk] += 1
+		        if (sent[sk] > most) { most = sent[sk] }
+		    }
+		    return TC_ACT_OK
+		}
+
+		fn main() -> i32 {
+		    if (attach(load(count), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    while (all < 300) { sleep(5) }
+		    sleep(50)
+		    print(most)
+		    return 1
+		}
+	END
+	background here ./sockets_kept >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	send_back 120 udp 64
+	send_back 200 udp 64
+	wait $PROGRAM || true
+	expect_line "of the busier socket" log '^200$'
+}
+
+test_new_objects_are_kept_in_maps() {
+	program kptr <<-'END'
+		struct Node { number: u64, twice: u64 }
+		struct Slot { uses: u32, kept: *Node }
+		var slots: array<u32, Slot>(4)
+		var by_name: hash<u32, Slot>(4)
+		var turn: u64
+		var sum: u64
+		var empty: u64
+
+		@xdp fn keep(ctx: *xdp_md) -> xdp_action {
+		    turn += 1
+		    var node = new Node()
+		    if (node == null) { return XDP_DROP }
+		    node->number = turn
+		    node->twice = turn * 2
+		    if (var s = slots[1]) {
+		        s.uses += 1
+		        var old = bpf_kptr_xchg(&s.kept, node)
+		        if (old) {
+		            sum += old->number * 1000 + old->twice
+		            delete old
+		        } else {
+		            empty += 1
+		        }
+		    } else {
+		        delete node
+		    }
+		    return XDP_PASS
+		}
+
+		@xdp fn take(ctx: *xdp_md) -> xdp_action {
+		    if (var s = slots[1]) {
+		        var last = bpf_kptr_xchg(&s.kept, null)
+		        if (last == null) { return XDP_DROP }
+		        sum += last->twice
+		        delete last
+		    }
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    if (load(keep) == null) { return 1 }
+		    if (load(take) == null) { return 1 }
+		    print("ready")
+		    while (turn < 3) { sleep(5) }
+		    sleep(300)
+		    print(sum, empty, slots[1].uses)
+		    return 0
+		}
+	END
+	"$TOOLS/prog_storm" keep 3 1 >/dev/null || skip "needs Linux 6.12"
+	storm take 2 1
+	finish
+	expect_equal log "$(cat log)" "ready
+3012 1 3"
+}
+
+test_call_stacks_are_kept() {
+	program stacks <<-'END'
+		var stacks: stack_trace<u64[16]>(1000)
+		var samples: hash<u32, u64>(1000)
+		var failed: u64
+		var taken: u64
+
+		@perf_event fn sample(ctx: *bpf_perf_event_data) -> i32 {
+		    var id = stacks.capture(ctx)
+		    if (id < 0) { failed += 1; return 0 }
+		    samples[id as u32] += 1
+		    taken += 1
+		    return 0
+		}
+
+		fn main() -> i32 {
+		    var h = load(sample)
+		    if (h == null) { return 1 }
+		    var a = attach(h, perf_options { perf_type: 1, perf_config: 0, cpu: 0, period: 1000000 }, 0)
+		    print("ready")
+		    var until = now_ns() + 300 * 1000 * 1000
+		    while (now_ns() < until) { sleep(1) }
+		    detach(a)
+		    var deep: u64 = 0
+		    var sum: u64 = 0
+		    for (id, n in samples) {
+		        sum += n
+		        var frames = stacks[id]
+		        if (frames[0] >> 48 == 0xffff) { deep += n }
+		    }
+		    print(sum == taken, sum == deep, taken + failed > 5, stacks.len() >= samples.len())
+		    return 0
+		}
+	END
+	finish
+	expect_equal log "$(cat log)" "ready
+true true true true"
+}
+
+test_example_packet_events_streams_every_packet() {
+	start packet_events --seconds 2 --verbose
+	ready streaming
+	send 10.77.0.1 500 udp 64
+	send 10.77.0.3 7 icmp 100
+	finish
+	expect_line totals log '^507 packets, [0-9]+ bytes, 0 lost$'
+	expect_equal "printed" "$(grep -c '^10.77.0.3 protocol 1, 114 bytes$' log)" 7
+}
+
+test_example_packet_sizes_sums_over_cpus() {
+	start packet_sizes --seconds 2
+	ready measuring
+	send 10.77.0.1 300 udp 64
+	send 10.77.0.1 20 udp 1000
+	finish
+	expect_line small log '^    64 bytes and more: 300 packets$'
+	expect_line large log '^  1024 bytes and more: 20 packets$|^   512 bytes and more: 20 packets$'
+}
