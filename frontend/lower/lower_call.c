@@ -244,6 +244,8 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 		return lower_attach(f, call);
 	case BUILTIN_DETACH:
 		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_REDIRECT:
+		return lower_redirect(f, call);
 	case BUILTIN_REGISTER:
 		return lower_register(f, call, "ks_register");
 	case BUILTIN_UNREGISTER:

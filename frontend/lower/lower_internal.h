@@ -330,6 +330,11 @@ ir_ref core_number(struct body *f, enum ir_core_kind kind, const struct type *ty
 ir_ref core_stride(struct body *f, const struct type *type);
 ir_ref core_load_bits(struct body *f, const struct place *place, const struct type *type);
 /* A fresh str of the type with the characters at a place in a struct of the kernel. */
+/* The same at a place. */
+void core_text_into(struct body *f, const struct place *to, const struct place *from,
+		    const struct type *type);
+/* True when the place is all or part of a local object, there without a condition. */
+bool is_own_object(const struct place *place);
 struct place core_text(struct body *f, const struct place *from, const struct type *type);
 
 /* read_user(), read_user_str(), read_kernel_str(); `to` is where an aggregate goes. */
@@ -441,6 +446,7 @@ bool helper_changes_map(const struct body *f, const struct decl *helper);
 
 /* ---- lower_packet.c ---- */
 
+ir_ref lower_redirect(struct body *f, struct expr *call); // lower_redirect.c
 /* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
 void lower_impls(struct lower *lw);
 ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);

@@ -21,6 +21,12 @@ ir_ref object_address(struct body *f, struct expr *expr, const struct type *type
 		copy_object(f, &copy, &place, type->size);
 		return place_address(f, &copy);
 	}
+	if (expr->kind == EXPR_CONVERT && expr->convert.conversion == CONV_ENTRY_VALUE &&
+	    f->target == IR_TARGET_BPF) { // the kernel takes a value of another map where it lies
+		struct place place = lower_place(f, expr->convert.operand);
+		if (!place.guard_count && !place.term_count && place.space == IR_SPACE_MAP)
+			return place_address(f, &place);
+	}
 	struct place place = lower_temporary(f, expr, type);
 	return place_address(f, &place);
 }
