@@ -176,7 +176,8 @@ static struct expr *check_program_arg(struct checker *c, struct expr *arg)
 
 	if (d && d->kind == DECL_FUNC) {
 		check_decl(c, d);
-		if (!d->func.program && d->type->kind == TYPE_FUNC) {
+		if (!d->func.program && d->func.role != ROLE_PROGRAM &&
+		    d->type->kind == TYPE_FUNC) {
 			d->use_count++;
 			struct diag *diag = diag_report(c->diags, D_NOT_A_PROGRAM, arg->where,
 							NAME(c, d->name));

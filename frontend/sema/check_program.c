@@ -131,8 +131,11 @@ static bool check_attributes(struct checker *c, struct decl *d)
 			continue;
 		}
 		if (!is_program) {
-			report_unavailable(c, a->where, what);
-			return false;
+			note_unavailable(c, a->where, what);
+			d->func.target = TARGET_BPF;
+			d->func.role = ROLE_PROGRAM;
+			d->func.is_unavailable = true;
+			continue;
 		}
 		d->func.target = TARGET_BPF;
 		d->func.program = find_program_kind(c, a);

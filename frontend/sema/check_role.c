@@ -104,7 +104,7 @@ bool may_call(const struct decl *from, const struct decl *to)
 			return false;
 		return from->func.target != TARGET_MODULE;
 	case TARGET_BPF:
-		return from->func.target == TARGET_BPF;
+		return from->func.target == TARGET_BPF && to->func.role != ROLE_PROGRAM;
 	case TARGET_MODULE:
 		return from->func.target == TARGET_MODULE ||
 		       (from->func.target == TARGET_BPF && to->func.role == ROLE_KFUNC);

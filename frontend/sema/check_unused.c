@@ -27,7 +27,7 @@ static bool is_for_others(struct checker *c, const struct decl *d)
 {
 	return d->func.program || d == c->out->main || d->func.is_public ||
 	       d->func.role == ROLE_KFUNC || d->func.role == ROLE_TEST ||
-	       d->func.role == ROLE_OPERATION;
+	       d->func.role == ROLE_OPERATION || d->func.role == ROLE_PROGRAM;
 }
 
 static void check_function(struct checker *c, const struct func_info *f)

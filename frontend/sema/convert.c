@@ -61,7 +61,7 @@ static struct expr *function_to_value(struct checker *c, struct expr *e, struct 
 {
 	if (d->kind == DECL_FUNC)
 		note_named(c, d);
-	if (d->kind == DECL_FUNC && d->func.program) {
+	if (d->kind == DECL_FUNC && (d->func.program || d->func.role == ROLE_PROGRAM)) {
 		if (!use_user_only(c, e->where, "a program reference"))
 			return fail(c, e);
 		return make_convert(c, e, c->types->program_ref, CONV_FUNC);

@@ -281,7 +281,8 @@ static const char *file_stem(struct checker *c, const char *path)
 	for (char *p = stem; *p; p++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *p))
 			*p = '_';
-	return stem;
+	bool is_name = *stem && !(*stem >= '0' && *stem <= '9');
+	return is_name ? stem : arena_printf(c->arena, "_%s", stem);
 }
 
 /* One name per function, variable and map of the whole program: that of the declaration where nothing else

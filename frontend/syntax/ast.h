@@ -282,6 +282,7 @@ enum func_role {
 	ROLE_PRIVATE, // of that module
 	ROLE_TEST,
 	ROLE_OPERATION, // function of an impl
+	ROLE_PROGRAM,   // program of a kind that cannot be compiled; func.program is NULL
 };
 
 /* Where a function runs; decided by its attributes. */

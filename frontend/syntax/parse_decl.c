@@ -410,13 +410,17 @@ static bool check_place(struct parser *p, struct decl *d, const struct prefix *p
 			   d->kind == DECL_EXTERN;
 	if ((prefix->attrs.len && !takes_attrs) || (prefix->has_flags && d->kind != DECL_MAP)) {
 		parser_report(p, D_ATTRIBUTE_PLACE, prefix->where,
-			      arena_printf(p->arena, "%s `%s`", decl_kind_name(d->kind),
+			      arena_printf(p->arena, "attributes cannot stand before %s `%s`",
+					   decl_kind_name(d->kind),
 					   intern_text(&p->compile->names, d->name)));
 		d->attrs.len = 0;
 	}
 	if ((prefix->is_pinned || prefix->is_local) && d->kind != DECL_MAP &&
 	    d->kind != DECL_GLOBAL)
-		parser_report(p, D_ATTRIBUTE_PLACE, prefix->where, decl_kind_name(d->kind));
+		parser_report(p, D_ATTRIBUTE_PLACE, prefix->where,
+			      arena_printf(p->arena, "`%s` cannot stand before a %s",
+					   prefix->is_pinned ? "pin" : "local",
+					   decl_kind_name(d->kind)));
 	if (!p->module->is_header || !defines)
 		return true;
 	span where = d->name_where.end ? d->name_where : d->where;
