@@ -66,9 +66,11 @@ static void add_programs(struct meta *w)
 		struct ks_meta_program row = {
 			.name = add_name(w, fn->name),
 			.kind = add_string(w, fn->program),
-			.flags = fn->is_tcx ? KS_PROGRAM_TCX : 0,
+			.flags = (fn->is_tcx ? KS_PROGRAM_TCX : 0) |
+				 (fn->is_sleepable ? KS_PROGRAM_SLEEPABLE : 0),
 			.watched = add_string(w, fn->watched ? fn->watched : ""),
 			.fallback = find_fallback(w->module, fn),
+			.ops = fn->ops ? add_name(w, fn->ops) : 0,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

@@ -11,6 +11,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +39,48 @@ static void set_type(struct bpf_program *program)
 	bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)ATTACH_NETFILTER);
 }
 
+/* ---- struct_ops ---- */
+
+static const char *section_name(const Elf64_Ehdr *e, const Elf64_Shdr *s, size_t len)
+{
+	const char *bytes = (const char *)e;
+	const Elf64_Shdr *names = (const void *)(bytes + e->e_shoff);
+	names += e->e_shstrndx;
+	uint64_t at = names->sh_offset + s->sh_name;
+	return at < len ? bytes + at : "";
+}
+
+/* libbpf creates the maps of struct_ops whenever it loads an object, which takes a kernel that has their types. A
+ * program is loaded from a copy in which it does not see them, so that each stands alone. */
+static const void *plain_bytes(struct program *p)
+{
+	const struct ks_payload *bpf = &p->options->bpf;
+	bool has_ops = false;
+	for (uint32_t i = 0; i < p->meta.header->program_count; i++)
+		has_ops |= p->meta.programs[i].ops != 0;
+	if (!has_ops || p->plain_bpf)
+		return has_ops ? p->plain_bpf : bpf->data;
+	p->plain_bpf = malloc(bpf->len);
+	if (!p->plain_bpf)
+		return bpf->data;
+	memcpy(p->plain_bpf, bpf->data, bpf->len);
+	Elf64_Ehdr *e = p->plain_bpf;
+	Elf64_Shdr *sections = (void *)((char *)p->plain_bpf + e->e_shoff);
+	for (uint32_t i = 0; i < e->e_shnum; i++) {
+		const char *name = section_name(e, &sections[i], bpf->len);
+		if (!strcmp(name, ".struct_ops") || !strcmp(name, ".rel.struct_ops"))
+			sections[i].sh_type = SHT_NOTE; // of no interest to libbpf
+	}
+	return p->plain_bpf;
+}
+
 /* The object with only program `wanted` turned on (NULL: none), not loaded yet. */
 static struct bpf_object *open_object(struct program *p, const char *wanted)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = p->options->name);
 	log_capture(p);
-	struct bpf_object *object =
-		bpf_object__open_mem(p->options->bpf.data, p->options->bpf.len, &opts);
+	const void *bytes = plain_bytes(p);
+	struct bpf_object *object = bpf_object__open_mem(bytes, p->options->bpf.len, &opts);
 	if (!object) {
 		log_explain_refusal(p, "reading the eBPF part of the program", false, -errno);
 		return NULL;
@@ -178,6 +214,8 @@ void object_close(struct program *p)
 			munmap(p->sections[i], p->section_sizes[i]);
 	bpf_object__close(p->object);
 	p->object = NULL;
+	free(p->plain_bpf);
+	p->plain_bpf = NULL;
 }
 
 /* ---- load(prog) ---- */
@@ -191,6 +229,8 @@ static int share_maps(const struct program *p, struct bpf_object *object)
 		return 0;
 	bpf_object__for_each_map(map, object)
 	{
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			continue; // they come last
 		made = bpf_object__next_map(p->object, made);
 		bpf_map__set_pin_path(map, NULL);
 		int err = made ? bpf_map__reuse_fd(map, bpf_map__fd(made)) : -EINVAL;
@@ -279,6 +319,69 @@ int object_load_again(struct program *p, struct handle *h)
 	h->object = NULL;
 	h->program = NULL;
 	return load_row(p, h, &is_refused);
+}
+
+/* ---- register(impl) ---- */
+
+/* The row of a program whose name is that of a function of the impl; NULL for others. */
+static const struct ks_meta_program *find_member(const struct program *p, const char *program,
+						 const char *impl)
+{
+	for (uint32_t i = 0; i < p->meta.header->program_count; i++) {
+		const struct ks_meta_program *row = &p->meta.programs[i];
+		if (row->ops && !strcmp(meta_text(&p->meta, row->ops), impl) &&
+		    !strcmp(meta_text(&p->meta, row->name), program))
+			return row;
+	}
+	return NULL;
+}
+
+static void choose_members(struct program *p, struct bpf_object *object, const char *impl,
+			   char *log)
+{
+	struct bpf_program *program;
+	bpf_object__for_each_program(program, object)
+	{
+		set_type(program);
+		const struct ks_meta_program *row =
+			find_member(p, bpf_program__name(program), impl);
+		bpf_program__set_autoload(program, row != NULL);
+		if (row && row->flags & KS_PROGRAM_SLEEPABLE)
+			bpf_program__set_flags(program,
+					       bpf_program__flags(program) | BPF_F_SLEEPABLE);
+		if (row && log)
+			bpf_program__set_log_buf(program, log, VERIFIER_LOG_SIZE);
+	}
+}
+
+struct bpf_object *object_load_ops(struct program *p, const char *name, uint32_t flags,
+				   bool is_quiet)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = p->options->name);
+	log_capture(p);
+	struct bpf_object *object =
+		bpf_object__open_mem(p->options->bpf.data, p->options->bpf.len, &opts);
+	if (!object) {
+		log_explain_refusal(p, "reading the eBPF part of the program", false, -errno);
+		return NULL;
+	}
+	char *log =
+		calloc(1, VERIFIER_LOG_SIZE); // of the program that is refused, the last one tried
+	struct bpf_map *map;
+	choose_members(p, object, name, log);
+	bpf_object__for_each_map(map, object) if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+		bpf_map__set_map_flags(map, flags);
+	int err = share_maps(p, object);
+	if (!err)
+		err = bpf_object__load(object);
+	if (err && !is_quiet)
+		log_explain_load(p, name, log ? log : "", err);
+	if (err) {
+		bpf_object__close(object);
+		object = NULL;
+	}
+	free(log);
+	return object;
 }
 
 void *ks_load(uint32_t index)

@@ -194,6 +194,7 @@ const char *place_target_word(const struct place_kind *kind)
 		[TARGET_NETWORK] = "network namespace",
 		[TARGET_FAMILY] = "family (ipv4, ipv6 or \"\" for both)",
 		[TARGET_MAP] = "map",
+		[TARGET_OPS] = "struct_ops",
 		[TARGET_FIXED] = "such thing to watch as",
 		[TARGET_FUNCTION] = "function",
 		[TARGET_EVENT] = "tracepoint",
@@ -262,6 +263,13 @@ int place_attach(struct program *p, struct place *place, int program_fd)
 int place_keep(struct program *p, struct place *place, int program_fd)
 {
 	return place->kind->keep ? place->kind->keep(p, place, program_fd) : 0;
+}
+
+int place_open(const struct place *place, uint32_t id)
+{
+	int fd = place->kind->target == TARGET_OPS ? bpf_map_get_fd_by_id(id)
+						   : bpf_prog_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
 }
 
 int place_clear(const struct place *place, int program_fd)

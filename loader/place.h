@@ -68,7 +68,10 @@ uint32_t place_program_id(const struct place *place);
 /* The command that clears the place. */
 void place_command(const struct place *place, char *out, size_t size);
 
-/* Id of an open program, 0 when the kernel does not tell. */
+/* Descriptor of what has the id at such a place: a program or, of a struct_ops, a map; or a negative errno. */
+int place_open(const struct place *place, uint32_t id);
+
+/* Id of an open program or map, 0 when the kernel does not tell. */
 uint32_t program_id_of(int program_fd);
 
 #endif

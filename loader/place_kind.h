@@ -14,6 +14,7 @@ enum target_sort {
 	TARGET_NETWORK,
 	TARGET_FAMILY,
 	TARGET_MAP,
+	TARGET_OPS,
 	TARGET_FIXED, // decided when the program was compiled
 	TARGET_FUNCTION,
 	TARGET_EVENT,

@@ -27,6 +27,7 @@ enum {
 	COMMAND_LINK_CREATE = 28,
 	COMMAND_LINK_UPDATE = 29,
 	COMMAND_INFO = 15,
+	ATTACH_STRUCT_OPS = 44,
 	ATTACH_NETFILTER = 45,
 	ATTACH_TCX_INGRESS = 46,
 	ATTACH_TCX_EGRESS = 47,
@@ -139,6 +140,8 @@ static int find_target(const struct place *place, bool *is_open)
 		return family_of(place->target) ? 0 : -EAFNOSUPPORT;
 	case TARGET_INTERFACE:
 		return (int)place->ifindex;
+	case TARGET_OPS:
+		return 0;
 	case TARGET_MAP:
 	case TARGET_FIXED:
 	case TARGET_FUNCTION:
@@ -228,7 +231,8 @@ static uint32_t link_program_id(const struct place *place)
 	bool is_there = link >= 0 && get_info(link, &info) && info.target;
 	if (link >= 0 && link != place->link)
 		close(link);
-	return is_there ? info.program : 0;
+	uint32_t id = place->kind->target == TARGET_OPS ? info.target : info.program;
+	return is_there ? id : 0;
 }
 
 static int clear_link(const struct place *place, int program_fd)
@@ -290,6 +294,8 @@ const struct place_kind place_link_kinds[] = {
 	{.name = "sk_lookup", LINK_OPERATIONS, .target = TARGET_NETWORK, .point = BPF_SK_LOOKUP},
 	{.name = "tcx/ingress", LINK_OPERATIONS, .point = ATTACH_TCX_INGRESS},
 	{.name = "tcx/egress", LINK_OPERATIONS, .point = ATTACH_TCX_EGRESS},
+	/* The "program" of this one is the map of the struct_ops. */
+	{.name = "struct_ops", LINK_OPERATIONS, .target = TARGET_OPS, .point = ATTACH_STRUCT_OPS},
 	/* enum nf_inet_hooks */
 	NETFILTER("prerouting", 0),
 	NETFILTER("input", 1),

@@ -77,6 +77,7 @@ static void *wait_for_signal(void *data)
 		pthread_mutex_lock(&p->lock);
 		if (p->waker < 0 || p->is_interrupted || signal == SIGHUP) {
 			attach_remove(p, NULL);
+			ops_remove(p, NULL);
 			_exit(EXIT_SIGNAL_BASE + signal);
 		}
 		p->is_interrupted = true;
@@ -100,7 +101,7 @@ static void crash(int signal)
 {
 	struct program *p = program_current();
 	if (pthread_mutex_trylock(&p->lock) == 0)
-		attach_remove(p, NULL);
+		attach_remove(p, NULL), ops_remove(p, NULL);
 	raise(signal); // SA_RESETHAND: ends the process as it would have
 }
 
@@ -139,13 +140,15 @@ void process_guard(struct program *p)
 int process_settle(struct program *p, int status)
 {
 	pthread_mutex_lock(&p->lock); // for good: the signal thread must not act any more
-	if (status == 0 && attach_keep(p) < 0)
+	if (status == 0 && (attach_keep(p) < 0 || ops_keep(p) < 0))
 		status = EXIT_REFUSED;
 	if (status == 0) {
 		attach_end(p);
 		attach_announce(p);
+		ops_announce(p);
 	} else {
 		attach_remove(p, NULL);
+		ops_remove(p, NULL);
 	}
 	return status;
 }

@@ -129,6 +129,7 @@ static int prepare(struct program *p)
 
 static void clean_up(struct program *p)
 {
+	ops_close(p);
 	events_close(p);
 	inner_close(p);
 	object_close(p);

@@ -78,6 +78,15 @@ struct attachment {
 	bool is_active;
 };
 
+/* A struct_ops of this program that is registered. */
+struct registration {
+	const char *name; // of the impl; in the metadata
+	struct bpf_object *object;
+	struct place place;
+	int map; // its descriptor
+	bool is_active;
+};
+
 struct print_line {
 	char *data;
 	size_t len, cap;
@@ -88,6 +97,7 @@ struct program {
 	struct meta meta;
 	struct image image;
 	struct bpf_object *object; // holds maps and globals; loads no program
+	void *plain_bpf;           // the eBPF object without its struct_ops; NULL when it has none
 	struct map_state *maps;
 	struct inner_map *inner;
 	uint32_t inner_count;
@@ -101,6 +111,8 @@ struct program {
 	pthread_mutex_t lock;                // of attachments
 	struct attachment *attachments;
 	uint32_t attachment_count, attachment_cap;
+	struct registration *registrations;
+	uint32_t registration_count;
 	bool is_watched; // the signal thread runs
 	int pin_lock;    // descriptor that holds the lock of the pins; -1 when there is none
 	int waker;       // descriptor that tells dispatch() of a signal; -1 while it does not run
@@ -130,6 +142,10 @@ void image_unmap(struct image *image);
 /* object.c */
 int object_open(struct program *p); // maps and globals; nothing when the program has neither
 int object_load_program(struct program *p, struct handle *handle);
+/* The object with the struct_ops `name` and its programs on and everything else off, loaded with the maps of this
+ * program; the maps of struct_ops get `flags`. NULL after a message, or without one when is_quiet. */
+struct bpf_object *object_load_ops(struct program *p, const char *name, uint32_t flags,
+				   bool is_quiet);
 /* The metadata of what was loaded. */
 static inline const struct ks_meta_program *handle_row(const struct program *p,
 						       const struct handle *h)
@@ -144,6 +160,10 @@ void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */
 int tail_calls_load(struct program *p, const struct handle *handle);
+/* Lets the tail calls of a program that is attached work on if this process is killed, as far as that is
+ * possible; the end of that. */
+void tail_calls_guard(struct program *p, const struct handle *handle);
+void tail_calls_release(struct program *p, const struct handle *handle);
 /* Makes the tail calls of an attached program outlive this process. */
 int tail_calls_keep(struct program *p, const struct handle *handle);
 
@@ -162,6 +182,11 @@ void attach_end(struct program *p);            // removes what ends with the pro
 int attach_keep(struct program *p);            // makes what is attached independent of this process
 void attach_announce(const struct program *p); // what stays and how to remove it
 
+/* struct_ops.c */
+void ops_remove(struct program *p, const char *name); // NULL: all
+int ops_keep(struct program *p);
+void ops_announce(const struct program *p);
+void ops_close(struct program *p);
 /* inner.c */
 void inner_close(struct program *p);
 

@@ -275,8 +275,8 @@ static bool remove_entry(const struct record_entry *e, uint64_t network)
 			e->program, kind, where);
 		return false;
 	}
-	int fd = state == ENTRY_THERE ? bpf_prog_get_fd_by_id(e->program_id) : -1;
-	int err = state == ENTRY_GONE ? -ENOENT : fd < 0 ? -errno : place_clear(&e->place, fd);
+	int fd = state == ENTRY_THERE ? place_open(&e->place, e->program_id) : -1;
+	int err = state == ENTRY_GONE ? -ENOENT : fd < 0 ? fd : place_clear(&e->place, fd);
 	if (fd >= 0)
 		close(fd);
 	if (err == -ENOENT)

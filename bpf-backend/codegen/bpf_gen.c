@@ -128,6 +128,25 @@ static void add_kfuncs(struct generator *g)
 	}
 }
 
+static void add_ops(struct generator *g)
+{
+	uint32_t offset = 0;
+	for (uint32_t i = 0; i < g->module->ops.len; i++) {
+		const struct ir_ops *ops = &g->module->ops.data[i];
+		struct bpf_object_ops out = {
+			.name = ops->name, .offset = offset, .size = ops->size, .data = ops->init};
+		for (uint32_t k = 0; k < ops->functions.len; k++) {
+			struct bpf_object_ops_function row = {
+				ops->functions.data[k].offset,
+				g->func_index[ops->functions.data[k].fn]};
+			vec_push(g->out->arena, &out.functions, row);
+		}
+		btf_types_add_ops(&g->types, ops, offset);
+		vec_push(g->out->arena, &g->out->ops, out);
+		offset += ops->size;
+	}
+}
+
 bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 		  struct bpf_object *out)
 {
@@ -153,6 +172,7 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 		vec_push(out->arena, &out->maps, map);
 	}
 	add_kfuncs(&g);
+	add_ops(&g);
 	fill_sections(&g);
 	btf_types_finish(&g.types, out);
 	return ok;

@@ -63,6 +63,18 @@ struct bpf_object_kfunc { // a function of the kernel
 	uint32_t btf_id; // BTF_KIND_FUNC, extern
 };
 
+struct bpf_object_ops_function {
+	uint32_t offset; // of the pointer in the struct
+	uint32_t func;   // index into funcs
+};
+
+struct bpf_object_ops { // a struct_ops
+	symbol name;
+	uint32_t offset, size; // in its section
+	const uint8_t *data;
+	VEC(struct bpf_object_ops_function) functions;
+};
+
 enum { BPF_OBJECT_SECTIONS = 4 }; // IR_SECTION_COUNT
 
 struct bpf_object_section { // .data, .bss, .rodata, .data.pinned
@@ -76,6 +88,7 @@ struct bpf_object {
 	VEC(struct bpf_func *) funcs; // programs first, then subprograms
 	VEC(struct bpf_object_map) maps;
 	VEC(struct bpf_object_kfunc) kfuncs;
+	VEC(struct bpf_object_ops) ops;
 	VEC(struct bpf_core) cores;
 	struct bpf_object_section
 		sections[BPF_OBJECT_SECTIONS]; // by enum ir_section; size 0 when absent

@@ -140,6 +140,14 @@ uint32_t btf_types_add_extern(struct btf_types *t, const struct ir_extern *e)
 	return id;
 }
 
+void btf_types_add_ops(struct btf_types *t, const struct ir_ops *ops, uint32_t offset)
+{
+	uint32_t var = btf_add_var(t->builder, name_text(t, ops->name, "_"),
+				   btf_types_get(t, ops->dtype), BTF_LINKAGE_GLOBAL);
+	struct btf_section_entry entry = {var, offset, ops->size};
+	vec_push(t->arena, &t->ops, entry);
+}
+
 /* Type of `size` bytes for a map without a debug type; 0 when the map has no such part. */
 static uint32_t bytes_type(struct btf_types *t, uint32_t dtype, uint32_t size)
 {
@@ -227,6 +235,12 @@ void btf_types_finish(struct btf_types *t, const struct bpf_object *object)
 		if (object->sections[i].size)
 			add_data_section(t, &object->sections[i], (enum ir_section)i);
 	btf_add_map_section(t->builder);
+	if (t->ops.len)
+		btf_add_datasec(t->builder, ".struct_ops",
+				vec_last(&t->ops).offset + vec_last(&t->ops).size);
+	for (uint32_t i = 0; i < t->ops.len; i++)
+		btf_add_secinfo(t->builder, t->ops.data[i].var, t->ops.data[i].offset,
+				t->ops.data[i].size);
 	if (t->externs.len)
 		btf_add_datasec(t->builder, ".ksyms", 0);
 	for (uint32_t i = 0; i < t->externs.len; i++)

@@ -6,11 +6,16 @@
 #include "bpf-backend/codegen/bpf_gen.h"
 #include "frontend/ir/ir.h"
 
+struct btf_section_entry {
+	uint32_t var, offset, size;
+};
+
 struct btf_types {
 	struct ir_module *module;
 	struct btf_builder *builder;
 	struct arena *arena;
-	uint32_t *id_of;        // BTF id + 1 of each debug type, 0 not made yet
+	uint32_t *id_of; // BTF id + 1 of each debug type, 0 not made yet
+	VEC(struct btf_section_entry) ops;
 	VEC(uint32_t) externs;  // FUNCs of the kernel
 	VEC(uint32_t) pointers; // debug types whose pointer has no target yet
 };
@@ -22,6 +27,8 @@ uint32_t btf_types_get(struct btf_types *types, uint32_t dtype);
 uint32_t btf_types_add_func(struct btf_types *types, const struct ir_fn *fn);
 /* FUNC of a function of the kernel. */
 uint32_t btf_types_add_extern(struct btf_types *types, const struct ir_extern *e);
+/* The variable of a struct_ops at that place of its section. */
+void btf_types_add_ops(struct btf_types *types, const struct ir_ops *ops, uint32_t offset);
 uint32_t btf_types_add_map(struct btf_types *types, const struct ir_map *map);
 /* A kernel fact with its names turned into places among the members. */
 struct bpf_core btf_types_add_core(struct btf_types *types, const struct ir_core *core);

@@ -103,7 +103,8 @@ enum kernel_helper_set {
 	X(SK_MSG)                                                                                  \
 	X(SK_LOOKUP)                                                                               \
 	X(TRACE)                                                                                   \
-	X(NETFILTER)
+	X(NETFILTER)                                                                               \
+	X(STRUCT_OPS)
 
 enum kernel_ctx_family {
 #define FAMILY(name) KERNEL_FAMILY_##name,

@@ -33,6 +33,7 @@ struct object_build {
 	uint32_t *func_first;   // first record in its section, by function
 	uint32_t *func_symbol;  // handle, by function
 	uint32_t maps_section, *map_symbol;
+	uint32_t ops_section;
 	uint32_t *kfunc_symbol; // handle, by function of the kernel
 	uint32_t data_section[OBJECT_DATA_SECTIONS], data_symbol[OBJECT_DATA_SECTIONS];
 };

@@ -68,4 +68,11 @@ void object_build_relocations(struct object_build *b)
 					   patch.symbol, patch.type);
 		}
 	}
+	for (uint32_t i = 0; i < o->ops.len; i++) {
+		const struct bpf_object_ops *ops = &o->ops.data[i];
+		for (uint32_t k = 0; k < ops->functions.len; k++)
+			elf_add_relocation(
+				b->elf, b->ops_section, ops->offset + ops->functions.data[k].offset,
+				b->func_symbol[ops->functions.data[k].func], ELF_BPF_64_64);
+	}
 }

@@ -54,6 +54,20 @@ static void add_code_sections(struct object_build *b)
 	}
 }
 
+/* Structs for struct_ops, one behind the other. */
+static void add_ops_section(struct object_build *b)
+{
+	const struct bpf_object *o = b->object;
+	if (!o->ops.len)
+		return;
+	uint32_t size = vec_last(&o->ops).offset + vec_last(&o->ops).size;
+	uint8_t *bytes = ARENA_ARRAY(b->arena, uint8_t, size);
+	for (uint32_t i = 0; i < o->ops.len; i++)
+		memcpy(bytes + o->ops.data[i].offset, o->ops.data[i].data, o->ops.data[i].size);
+	b->ops_section = elf_add_section(b->elf, ".struct_ops", ELF_PROGBITS, ELF_ALLOC | ELF_WRITE,
+					 8, bytes, size);
+}
+
 void object_build_sections(struct object_build *b)
 {
 	const struct bpf_object *o = b->object;
@@ -69,6 +83,7 @@ void object_build_sections(struct object_build *b)
 			elf_add_section(b->elf, s->name, s->data ? ELF_PROGBITS : ELF_NOBITS, flags,
 					s->align, s->data, s->size);
 	}
+	add_ops_section(b);
 	if (o->maps.len)
 		b->maps_section =
 			elf_add_section(b->elf, ".maps", ELF_PROGBITS, ELF_ALLOC | ELF_WRITE, 8,

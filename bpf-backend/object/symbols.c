@@ -95,6 +95,10 @@ void object_build_symbols(struct object_build *b)
 				       (uint64_t)m * BTF_MAP_STRIDE, BTF_MAP_STRIDE);
 	}
 	add_kfuncs(b);
+	for (uint32_t i = 0; i < o->ops.len; i++)
+		elf_add_symbol(b->elf, intern_text(&b->compile->names, o->ops.data[i].name),
+			       ELF_OBJECT, ELF_GLOBAL, b->ops_section, o->ops.data[i].offset,
+			       o->ops.data[i].size);
 	if (o->license) {
 		uint64_t size = strlen(o->license) + 1;
 		uint32_t license = elf_add_section(b->elf, "license", ELF_PROGBITS,

@@ -303,7 +303,9 @@ struct ir_fn {
 	const char *watched; // of a program that watches something: what its attribute names
 	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
 	bool has_kernel_context; // its context is a struct of the kernel
-	bool is_inline; // must be inlined (pointer parameters the verifier could not follow)
+	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
+	symbol ops;        // of a member of a struct_ops: name of the impl
+	bool is_sleepable; // a program that may sleep
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
 	bool is_exported;        // main, programs: kept although nobody calls them
@@ -329,6 +331,21 @@ struct ir_option {
 	uint32_t offset, size; // in S
 };
 
+/* A struct of the kernel with functions of the module, which userspace registers. */
+struct ir_ops_function {
+	uint32_t offset; // of the pointer
+	uint32_t fn;     // index of the program
+};
+
+struct ir_ops {
+	symbol name;
+	uint32_t dtype; // struct with the members that are given, in a layout of our own
+	uint32_t size;
+	const uint8_t *init; // size bytes; pointers are zero
+	VEC(struct ir_ops_function) functions;
+	span where;
+};
+
 struct ir_module {
 	struct compile *compile;
 	struct arena *arena;
@@ -339,6 +356,7 @@ struct ir_module {
 	VEC(struct ir_dtype) dtypes; // [0] is void
 	VEC(struct ir_core) cores;
 	struct map core_index; // hash to index of the last one with it + 1
+	VEC(struct ir_ops) ops;
 	VEC(struct ir_option) options;
 	uint32_t options_size; // bytes of S; 0 when main takes nothing
 	uint32_t section_size[IR_SECTION_COUNT];

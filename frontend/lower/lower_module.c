@@ -390,6 +390,7 @@ static void request_roots(struct lower *lw)
 		if (functions->data[i]->func.program && functions->data[i]->func.can_fall_back &&
 		    !functions->data[i]->func.is_unavailable)
 			request_fallback(lw, functions->data[i]);
+	lower_impls(lw);
 	if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
 	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
@@ -433,6 +434,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.callbacks, out->arena);
 	map_init(&lw.drops, out->arena);
 	map_init(&lw.panics, out->arena);
+	map_init(&lw.changes, out->arena);
 	map_init(&lw.tails, out->arena);
 	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)

@@ -36,6 +36,12 @@ static struct type *find_operations(struct checker *c, struct decl *d)
 	struct decl *s = kernel_find_type(c, intern_string(&c->compile->names, text));
 	if (what)
 		note_unavailable(c, attribute->where, what);
+	const char *wrapper = arena_printf(c->arena, "bpf_struct_ops_%s", text);
+	if (s && s->type->kind == TYPE_STRUCT && c->kernel.btf &&
+	    !kernel_find_type(c, intern_string(&c->compile->names, wrapper))) {
+		diag_report(c->diags, D_NOT_STRUCT_OPS, attribute->arg->where, text);
+		return NULL;
+	}
 	if (s && s->type->kind == TYPE_STRUCT && complete_type(c, s->type, attribute->where))
 		return s->type;
 	if (!c->kernel.is_broken && (!s || s->type->kind != TYPE_ERROR)) {

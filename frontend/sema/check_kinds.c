@@ -92,11 +92,27 @@ static void suggest_field(struct checker *c, struct diag *d, const struct progra
 	report_suggestion(c, d, use->where, &s);
 }
 
-static void judge(struct checker *c, const struct decl *program, const struct decl *function,
+/* Functions of an impl are programs of the kind struct_ops. */
+static const struct program_kind *kind_of(struct checker *c, const struct decl *d)
+{
+	const struct program_kind *k;
+
+	if (d->func.role != ROLE_OPERATION)
+		return d->func.program;
+	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
+		if (!strcmp(k->name, "struct_ops"))
+			return k;
+	return NULL;
+}
+
+static void judge(struct checker *c, struct decl *program, const struct decl *function,
 		  struct kind_use *use)
 {
-	const struct program_kind *kind = program->func.program;
+	const struct program_kind *kind = kind_of(c, program);
 	struct diag *d;
+
+	if (use->kfunc && use->kfunc->flags & KFUNC_SLEEPABLE)
+		program->func.is_sleepable = true;
 
 	if (use->is_reported)
 		return;
@@ -133,7 +149,7 @@ static void judge_program(struct checker *c, uint32_t root, uint32_t *seen, uint
 	seen[root] = root + 1;
 	while (count) {
 		struct func_info *f = &c->funcs.data[work[--count]];
-		f->decl->func.reached_by |= c->funcs.data[root].decl->func.program->helpers;
+		f->decl->func.reached_by |= kind_of(c, c->funcs.data[root].decl)->helpers;
 		for (uint32_t i = 0; i < f->kind_uses.len; i++)
 			judge(c, c->funcs.data[root].decl, f->decl, &f->kind_uses.data[i]);
 		for (uint32_t i = 0; i < f->calls.len; i++) {
@@ -152,7 +168,7 @@ void check_program_kinds(struct checker *c)
 	uint32_t *work = ARENA_ARRAY(c->arena, uint32_t, c->funcs.len + 1);
 
 	for (uint32_t i = 0; i < c->funcs.len; i++)
-		if (c->funcs.data[i].decl->func.program)
+		if (kind_of(c, c->funcs.data[i].decl))
 			judge_program(c, i, seen, work);
 }
 

@@ -115,7 +115,8 @@ static bool check_attributes(struct checker *c, struct decl *d)
 		const char *name = NAME(c, a->name);
 		const char *what = find_unavailable(ATTRIBUTE, name);
 		bool is_program = is_program_attribute(c, name), is_role = is_role_attribute(name);
-		if (!is_program && !is_role && !what) {
+		bool is_wrong = !strcmp(name, "struct_ops");
+		if (is_wrong || (!is_program && !is_role && !what)) {
 			report_attribute(c, a, "a function");
 			continue;
 		}

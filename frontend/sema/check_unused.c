@@ -127,6 +127,7 @@ void check_unused(struct checker *c)
 		return;
 	for (uint32_t i = 0; i < c->funcs.len; i++)
 		has_root = has_root || c->funcs.data[i].decl->func.program ||
+			   c->funcs.data[i].decl->func.role == ROLE_OPERATION ||
 			   c->funcs.data[i].decl->func.role == ROLE_KFUNC;
 	for (uint32_t i = 0; i < c->function_values.len; i++) {
 		const struct call_edge *v = &c->function_values.data[i];

@@ -379,6 +379,8 @@ struct decl {
 			uint32_t reached_by;     // sema: families (program_kind.helpers) of the
 						 // programs that call it, or of its own
 			bool has_other_results; // sema: of a classifier: not only verdicts that tcx has
+			struct decl *impl;      // of a member of an impl; set by sema
+			bool is_sleepable; // sema: of a member of an impl: calls what may sleep
 			/* sema: an extern that is a kfunc: its row, or NULL, and that it is one */
 			const struct kfunc_info *kfunc;
 			bool is_kfunc, has_callback; // has_callback: it takes a function

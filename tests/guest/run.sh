@@ -10,7 +10,9 @@ ALL_KERNELS=(5.10 6.1 6.12 6.18 7.3)
 GUEST_PACKAGES=(qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod)
 CACHE=${KS_KERNELS:-$HOME/.cache/ks-kernels}
 LEVELS=(-O1 -O0)
+SCHEDULED_SECONDS=${SCHEDULED_SECONDS:-20} # how long a guest is run by the scheduler of the examples
 DIFF_SEEDS=(1 2) DIFF_COUNT=60
+GENERATED=${GENERATED:-160} # programs of tests/gen, each at both levels
 # Ethernet, IPv4 from 10.0.0.1 to 10.0.0.2, UDP to port 53, 64 bytes
 PACKET=001122334455aabbccddeeff08004500002e000000004011f96e0a0000010a000002c0000035001a0000$(printf '00%.0s' {1..22})
 
@@ -36,6 +38,7 @@ sources() {
 		grep -v '/watch\.ks$' # which needs the guest's own types
 	local seed
 	for seed in "${DIFF_SEEDS[@]}"; do ls "$work/difference$seed.ks"; done
+	for ((seed = 1; seed <= GENERATED; seed++)); do echo "$work/generated$seed.ks"; done
 }
 
 # build_all K FOLDER [BEFORE]: objects and a list "OBJECT SEED": seed 0 is run on a packet, others by difftest. An
@@ -77,6 +80,12 @@ add_tools() {
 	done
 }
 
+# The scheduler of examples/sched_ext, for a kernel whose BTF has that struct_ops.
+add_scheduler() {
+	grep -qa bpf_struct_ops_sched_ext_ops "$CACHE/vmlinux-$1" || return 0
+	"$KS" build --kernel "$1" --btf "$CACHE/vmlinux-$1" -o "$2/sched_fifo" "$ROOT/examples/sched_ext/sched_fifo.ks"
+}
+
 # The script that runs inside: a line "ok OBJECT" or "bad OBJECT" and what was said for each.
 write_job() {
 	cat >"$1/run.sh" <<-J
@@ -102,6 +111,22 @@ write_job() {
 			wait \$watch
 			check_watch >/tmp/said 2>&1 && echo "ok \$folder/watch" || { echo "bad \$folder/watch"; cat /tmp/said log errors; }
 		done
+		[ -x sched_fifo ] || exit 0
+		./sched_fifo --seconds $SCHEDULED_SECONDS >/tmp/said 2>&1 &
+		scheduler=\$!
+		for i in 1 2 3 4 5 6 7 8 9; do grep -q scheduling /tmp/said && break; sleep 5; done
+		for i in 1 2 3 4; do while :; do :; done & busy="\$busy \$!"; done
+		sleep $((SCHEDULED_SECONDS / 2))
+		state=\$(cat /sys/kernel/sched_ext/state)
+		wait \$scheduler
+		kill \$busy
+		queued=\$(sed -n 's/ tasks were queued.*//p' /tmp/said)
+		if [ "\$state" = enabled ] && [ "\${queued:-0}" -gt \$(($SCHEDULED_SECONDS * 10)) ]; then
+			echo "ok the scheduler, \$queued times"
+		else
+			echo "bad the scheduler: \$state"
+			tail -25 /tmp/said
+		fi
 	J
 	cat >>"$1/run.sh.head" <<-'J'
 		# Every probe was attached and saw each event once; types of programs: 2 kprobe, 26 tracing, 29 security hook.
@@ -144,12 +169,14 @@ load_in_guest() {
 	mkdir "$work/job"
 	add_tools "$work/job"
 	write_job "$work/job"
+	add_scheduler "$k" "$work/job"
 	for made in "${kernels[@]}"; do
 		printf '%s\n' "$made" "$k" | sort -CV && cp -r "$work/$made" "$work/job/$made"
 	done
 	boot "$k" "$work/job"
 	cat "$work/output" | tr -d '\r' >"$work/result-$k"
 	awk -v k="$k" '
+		$1 == "ok" && $2 == "the" { print "guest with Linux " k ": " substr($0, 4) }
 		$1 == "ok" { ok++; shown = 0; next }
 		$1 == "bad" { bad++; print "FAIL in Linux " k ": made for " $2; shown = 1; next }
 		shown { print "    " $0 }
@@ -163,6 +190,7 @@ if [ -n "$why" ]; then
 	exit 0
 fi
 for seed in "${DIFF_SEEDS[@]}"; do "$TOOLS/difftest" generate "$seed" $DIFF_COUNT >"$work/difference$seed.ks"; done
+for ((seed = 1; seed <= GENERATED; seed++)); do "$TOOLS/gentest" bpf "$seed" >"$work/generated$seed.ks"; done
 built=0 wrong=0
 before=
 for k in "${kernels[@]}"; do
