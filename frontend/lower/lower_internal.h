@@ -446,6 +446,7 @@ bool helper_changes_map(const struct body *f, const struct decl *helper);
 
 /* ---- lower_packet.c ---- */
 
+ir_ref lower_redirect(struct body *f, struct expr *call); // lower_redirect.c
 /* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
 void lower_impls(struct lower *lw);
 ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);

@@ -111,7 +111,7 @@ struct ks_meta_program {
 	uint32_t watched; // what it watches: "vfs_read"; "" when its kind watches nothing
 	uint32_t
 		fallback; // program to load where the kernel cannot attach this one; UINT32_MAX: none
-	uint32_t ops; // of a member of a struct_ops: its name; else 0
+	uint32_t ops;     // of a member of a struct_ops: its name; else 0
 };
 
 /* A classifier whose results mean the same at a tcx hook as in a filter. */
@@ -124,7 +124,7 @@ struct ks_meta_map {
 	uint32_t key_size, value_size;
 	uint8_t is_percpu, is_pinned;
 	uint8_t value_is_int; // a per-CPU value of it is read as the sum
-	uint8_t reserved;
+	uint8_t has_kptr;     // values hold pointers that the kernel keeps for programs
 	uint32_t buffer_size; // perf_event_array: bytes for each CPU
 	/* What the maps in a map of maps are like; type 0 elsewhere. */
 	uint32_t inner_type, inner_key_size, inner_value_size, inner_max_entries, inner_flags;
