@@ -364,6 +364,31 @@ static void check_register(struct checker *c, const struct decl *d, const struct
 			    "it is not passed in a register");
 }
 
+/* Arguments that the verifier wants to be tested: all objects of iterators, which run once more at the end
+ * without one, and those of tracepoints that are in its table. */
+static bool may_be_null(struct checker *c, const struct decl *p, const struct hook *h)
+{
+	static const struct {
+		const char *event;
+		uint8_t argument;
+	} nullable[] = {
+#define NULLABLE(event, argument) {#event, argument},
+#include "frontend/sema/nullable.def"
+#undef NULLABLE
+	};
+
+	if (p->type->kind != TYPE_POINTER || p->variable.source != SOURCE_ARGUMENT)
+		return false;
+	if (h->kind->names == NAMES_ITERATOR)
+		return strcmp(NAME(c, p->name), "meta") != 0;
+	for (size_t i = 0;
+	     h->kind->names == NAMES_TYPED_EVENT && i < sizeof nullable / sizeof *nullable; i++)
+		if (nullable[i].argument == p->variable.source_index &&
+		    !strcmp(nullable[i].event, h->name))
+			return true;
+	return false;
+}
+
 static bool take_param(struct checker *c, struct decl *p, struct hook *h, uint32_t index)
 {
 	if (h->kind->params == PARAMS_USER || (h->is_positional && !h->is_known))
@@ -396,6 +421,7 @@ static void check_params(struct checker *c, struct decl *d, struct hook *h)
 		} else if (take_param(c, p, h, i)) {
 			if (from_registers || d->func.is_syscall)
 				check_register(c, d, p);
+			p->variable.may_be_null = may_be_null(c, p, h);
 		}
 	}
 }

@@ -725,6 +725,11 @@ void check_nulls(struct checker *c)
 		uint32_t params = f->decl->func.params.len + 1;
 		n.summaries[i].params = ARENA_ARRAY(c->arena, struct fact, params);
 		n.summaries[i].uses = ARENA_ARRAY(c->arena, uint8_t, params);
+		for (uint32_t j = 0; j + 1 < params; j++)
+			if (f->decl->func.params.data[j]->variable.may_be_null)
+				n.summaries[i].params[j] = make_fact(
+					&n, MAY_BE_NULL, f->decl->func.params.data[j]->where,
+					"the kernel may give null here", NULL);
 		for (uint32_t j = 0; j < f->calls.len; j++)
 			vec_push(c->arena, &n.summaries[f->calls.data[j].callee].callers, i);
 		null_enqueue(&n, i);

@@ -134,7 +134,10 @@
  *
  * Functions
  *   func.target; func.program and program_arg for programs: exactly one parameter of type pointer to a struct with
- *   record.is_ctx, result of the kind's type. type is TYPE_FUNC. A function with a result returns on every path, if every
+ *   record.is_ctx, result of the kind's type; for kinds that name something (program_kind.names), any number of
+ *   parameters that say in variable.source where they come from (source_index: slot or argument), result i32,
+ *   program_arg what is watched, func.context the declaration that `ctx` names when no parameter is the context, and
+ *   can_fall_back when the kind's fallback can read the same parameters. type is TYPE_FUNC. A function with a result returns on every path, if every
  *   enum value is one of its constants: the end of the body can be reached by other numbers after a `match` over an
  *   enum; return zero there.
  *   is_unavailable: uses, perhaps through what it calls or names, a form that this version cannot compile; its
@@ -152,7 +155,8 @@
  * Layout: type->size and align, field.offset. Bit-fields are never accessed. What a program names and does
  * not declare comes from the kernel's BTF: TYPE_UNION, structs whose fields overlap (members of anonymous
  * unions) or are bit-fields, arrays of 0 elements at the end of a struct, structs that are only pointed at and
- * have a size but no fields yet. eBPF code never reads or writes through a pointer to a kernel object.
+ * have a size but no fields yet; record.is_kernel says that the running kernel decides the layout. eBPF code may
+ * read through any pointer to such a struct, also one that is null.
  *
  * Null: no pointer that may be null is read or written through (null_check.c); in eBPF code, what is taken
  * from the kernel is given back once on every way (owned_check.c).

@@ -346,6 +346,7 @@ struct decl {
 			uint32_t index;        // parameter number
 			uint8_t source;        // sema: of a program's parameter, enum param_source
 			uint16_t source_index; // sema: number of the slot or argument
+			bool may_be_null;      // sema: of a program: the kernel may give null
 		} variable;
 		struct {
 			struct type_node *node; // TYPE_NODE_MAP

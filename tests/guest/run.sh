@@ -103,7 +103,8 @@ write_job() {
 		echo x >forbidden
 		for folder in [0-9]*; do
 			[ -e \$folder/watch ] || continue
-			\$folder/watch >log 2>errors &
+			: >log # all append to it
+			\$folder/watch >>log 2>errors &
 			watch=\$! tries=0
 			while ! grep -q ready log && [ \$tries -lt 300 ]; do sleep 0.1; tries=\$((tries + 1)); done
 			echo "kinds \$(grep -h prog_type /proc/\$watch/fdinfo/* | awk '{ print \$2 }' | sort | uniq -c | awk '{ print \$2 ":" \$1 }' | tr '\n' ' ')" >>log
