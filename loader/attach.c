@@ -30,6 +30,7 @@ static struct attachment *make_record(struct program *p, const struct attachment
 		struct attachment *a = &p->attachments[i];
 		if (a->place.kind == wanted->place.kind && a->handle == wanted->handle &&
 		    a->place.ifindex == wanted->place.ifindex &&
+		    a->place.order == wanted->place.order &&
 		    strcmp(a->place.target, wanted->place.target) == 0)
 			return a;
 	}

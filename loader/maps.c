@@ -88,6 +88,35 @@ static int update_percpu(struct program *p, uint32_t map, const void *key, const
 
 /* ---- calls ---- */
 
+/* Entries that may name a program have it behind the number that the language knows (struct bpf_devmap_val,
+ * struct bpf_cpumap_val, include/uapi/linux/bpf.h, Linux 6.12). */
+static bool has_program(const struct map_state *state)
+{
+	return maps_has_program(state->type);
+}
+
+bool maps_has_program(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_DEVMAP || type == BPF_MAP_TYPE_DEVMAP_HASH ||
+	       type == BPF_MAP_TYPE_CPUMAP;
+}
+
+static bool lookup_number(int fd, const void *key, void *value)
+{
+	uint32_t entry[2] = {0};
+	if (bpf_map_lookup_elem(fd, key, entry) != 0)
+		return false;
+	memcpy(value, entry, sizeof entry[0]);
+	return true;
+}
+
+static int update_number(int fd, const void *key, const void *value, uint64_t flags)
+{
+	uint32_t entry[2] = {0};
+	memcpy(entry, value, sizeof entry[0]);
+	return bpf_map_update_elem(fd, key, entry, flags) < 0 ? -errno : 0;
+}
+
 void *ks_map_lookup(uint32_t map, const void *key, void *value)
 {
 	struct program *p = program_current();
@@ -96,6 +125,8 @@ void *ks_map_lookup(uint32_t map, const void *key, void *value)
 		return NULL;
 	if (row->is_percpu)
 		return lookup_percpu(p, map, key, value) ? value : NULL;
+	if (has_program(state_of(p, map)))
+		return lookup_number(state_of(p, map)->fd, key, value) ? value : NULL;
 	return bpf_map_lookup_elem(state_of(p, map)->fd, key, value) == 0 ? value : NULL;
 }
 
@@ -107,6 +138,8 @@ int32_t ks_map_update(uint32_t map, const void *key, const void *value, uint64_t
 		return -EINVAL;
 	if (row->is_percpu)
 		return update_percpu(p, map, key, value, flags);
+	if (has_program(state_of(p, map)))
+		return update_number(state_of(p, map)->fd, key, value, flags);
 	return bpf_map_update_elem(state_of(p, map)->fd, key, value, flags);
 }
 

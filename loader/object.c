@@ -131,6 +131,17 @@ static const char *const section_names[SECTION_COUNT] = {
 	[SECTION_PINNED] = PINNED_SECTION,
 };
 
+/* Entries with room for a program. */
+static void widen_maps(struct bpf_object *object)
+{
+	struct bpf_map *map;
+	bpf_object__for_each_map(map, object)
+	{
+		if (maps_has_program(bpf_map__type(map)))
+			bpf_map__set_value_size(map, 8);
+	}
+}
+
 /* libbpf by itself asks for this only when a variable has external linkage. */
 static void make_mappable(struct program *p)
 {
@@ -172,6 +183,7 @@ static int map_sections(struct program *p)
 static int create_maps(struct program *p)
 {
 	make_mappable(p);
+	widen_maps(p->object);
 	int err = pin_reuse(p);
 	if (err)
 		return err;

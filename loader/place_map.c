@@ -48,6 +48,33 @@ static int clear_map(const struct place *place, int program_fd)
 		       : 0;
 }
 
+/* ---- entries of maps ---- */
+
+/* Puts the program (0: none) behind the number that the entry has. */
+static int set_entry(const struct place *place, uint32_t program_fd)
+{
+	int map = find_map(place);
+	uint32_t key = (uint32_t)place->order, entry[2] = {0};
+	if (map < 0)
+		return map;
+	if (bpf_map_lookup_elem(map, &key, entry) < 0 || !entry[0])
+		return -ENOENT;
+	entry[1] = program_fd;
+	return bpf_map_update_elem(map, &key, entry, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int attach_to_entry(struct program *p, struct place *place, int program_fd)
+{
+	(void)p;
+	return set_entry(place, (uint32_t)program_fd);
+}
+
+static int clear_entry(const struct place *place, int program_fd)
+{
+	(void)program_fd;
+	return set_entry(place, 0);
+}
+
 /* ---- sockets ---- */
 
 static int attach_filter(struct program *p, struct place *place, int program_fd)
@@ -99,7 +126,18 @@ static void no_command(const struct place *place, char *out, size_t size)
 	.attach = attach_to_map, .clear = clear_map, .program_id = no_program_id,                  \
 	.command = no_command, .ends = true, .target = TARGET_MAP
 
+#define ENTRY(text)                                                                                \
+	{                                                                                          \
+		.name = text, .attach = attach_to_entry, .clear = clear_entry,                     \
+		.program_id = no_program_id, .command = no_command, .ends = true,                  \
+		.target = TARGET_MAP                                                               \
+	}
+
 const struct place_kind place_map_kinds[] = {
+	ENTRY("xdp/devmap"),
+	ENTRY("xdp/cpumap"),
+	ENTRY("xdp/frags/devmap"),
+	ENTRY("xdp/frags/cpumap"),
 	{.name = "sk_msg", MAP_OPERATIONS, .point = BPF_SK_MSG_VERDICT},
 	{.name = "sk_skb/parser", MAP_OPERATIONS, .point = BPF_SK_SKB_STREAM_PARSER},
 	{.name = "sk_skb/verdict", MAP_OPERATIONS, .point = BPF_SK_SKB_STREAM_VERDICT},

@@ -204,6 +204,9 @@ void process_divert(struct program *p, int waker);
 int process_settle(struct program *p, int status);
 _Noreturn void process_exit(struct program *p, int status);
 
+/* maps.c: entries of a map of that type have a program behind their value. */
+bool maps_has_program(uint32_t type);
+
 /* print.c */
 int print_flush(struct program *p);
 

@@ -99,6 +99,7 @@ enum map_shape {
 	MAP_SHAPE_STORAGE,     // values that belong to objects of the kernel
 	MAP_SHAPE_OUTER_ARRAY, // maps by index
 	MAP_SHAPE_OUTER_HASH,  // maps by key
+	MAP_SHAPE_REDIRECT,    // interfaces, CPUs or sockets that packets and messages are sent to
 	MAP_SHAPE_OTHER,
 };
 

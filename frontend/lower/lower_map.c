@@ -21,6 +21,12 @@ ir_ref object_address(struct body *f, struct expr *expr, const struct type *type
 		copy_object(f, &copy, &place, type->size);
 		return place_address(f, &copy);
 	}
+	if (expr->kind == EXPR_CONVERT && expr->convert.conversion == CONV_ENTRY_VALUE &&
+	    f->target == IR_TARGET_BPF) { // the kernel takes a value of another map where it lies
+		struct place place = lower_place(f, expr->convert.operand);
+		if (!place.guard_count && !place.term_count && place.space == IR_SPACE_MAP)
+			return place_address(f, &place);
+	}
 	struct place place = lower_temporary(f, expr, type);
 	return place_address(f, &place);
 }
@@ -111,6 +117,32 @@ static bool is_percpu(const struct entry *entry)
 
 /* ---- evaluation ---- */
 
+static void take_key(struct body *f, const struct local *local, struct entry *entry)
+{
+	const struct type *key = entry->decl->type->map.key;
+	if (key)
+		entry->key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
+						 : slot_addr(f, local->key_slot);
+}
+
+/* The entry as it is now, or the variable's own value. */
+static void look_up_again(struct body *f, const struct local *local, struct entry *entry)
+{
+	if (!local->has_copy) {
+		look_up(f, entry);
+		return;
+	}
+	uint32_t in_map = new_block(f), done = new_block(f);
+	ir_ref is_copy = load_word(f, local->flag_slot, IR_I32);
+	branch(f, is_copy, done, in_map, IR_LIKELY_FALSE);
+	start_block(f, in_map);
+	look_up(f, entry);
+	store_word(f, local->slot, IR_PTR, entry->ptr);
+	jump_to(f, done);
+	start_block(f, done);
+	entry->ptr = load_word(f, local->slot, IR_PTR);
+}
+
 static struct entry local_entry(struct body *f, struct decl *decl)
 {
 	struct local *local = local_of(decl);
@@ -120,18 +152,29 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 			      .value = map->type->map.value,
 			      .outer = local->outer_slot ? load_word(f, local->outer_slot, IR_PTR)
 							 : IR_REF_NONE,
-			      .is_present = decl->variable.is_present,
+			      .is_present = decl->variable.is_present && !local->may_go_stale,
 			      .has_copy = local->has_copy};
 	entry.ptr = load_word(f, local->slot, IR_PTR);
 	if (f->target == IR_TARGET_BPF)
 		return entry;
+	take_key(f, local, &entry);
+	if (map->type->map.key && !is_inner_map(&entry)) {
+		look_up_again(f, local, &entry);
+		entry.is_present = false; // it may be gone since
+	}
 	if (local->has_copy)
 		entry.is_copy = load_word(f, local->flag_slot, IR_I32);
-	const struct type *key = map->type->map.key;
-	if (key)
-		entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
-						: slot_addr(f, local->key_slot);
 	return entry;
+}
+
+void refresh_entry(struct body *f, struct decl *decl)
+{
+	struct local *local = local_of(decl);
+	struct decl *map = decl->type->entry_of;
+	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
+	take_key(f, local, &entry);
+	look_up_again(f, local, &entry);
+	store_word(f, local->slot, IR_PTR, entry.ptr);
 }
 
 struct entry lower_entry(struct body *f, struct expr *expr)
@@ -192,6 +235,23 @@ void write_back(struct body *f, const struct entry *entry)
 
 /* ---- entry variables ---- */
 
+static void keep_entry_key(struct body *f, const struct decl *decl, struct local *local,
+			   const struct entry *entry)
+{
+	const struct type *key = entry->decl->type->map.key;
+	if (key)
+		local->key_slot = new_slot(f, key, 0, decl->name_where);
+	if (!key) {
+		assert(entry->has_copy && "nothing to write back");
+	} else if (type_is_scalar(key)) {
+		store_slot(f, local->key_slot, key, entry->key);
+	} else {
+		struct place to = slot_place(f, local->key_slot);
+		struct place from = pointer_place(entry->key, key->align);
+		copy_object(f, &to, &from, key->size);
+	}
+}
+
 void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 {
 	struct entry entry = lower_entry(f, init);
@@ -206,24 +266,18 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 	local->has_copy = decl->variable.is_assigned || entry.has_copy;
 	if (decl->variable.is_assigned)
 		local->copy_slot = new_slot(f, entry.value, decl->name, decl->name_where);
-	if (f->target == IR_TARGET_BPF)
+	local->may_go_stale =
+		!entry.outer && entry.key &&
+		may_go_stale(f, entry.decl, decl->variable.is_present ? f->scope : NULL);
+	if (local->may_go_stale)
+		vec_push(f->m->arena, &f->entries, decl);
+	if (f->target == IR_TARGET_BPF && !local->may_go_stale)
 		return;
 	if (entry.outer) {
 		local->outer_slot = raw_slot(f, 8, 8);
 		store_word(f, local->outer_slot, IR_PTR, entry.outer);
 	}
-	const struct type *key = entry.decl->type->map.key;
-	if (key)
-		local->key_slot = new_slot(f, key, 0, decl->name_where);
-	if (!key) {
-		assert(entry.has_copy && "nothing to write back");
-	} else if (type_is_scalar(key)) {
-		store_slot(f, local->key_slot, key, entry.key);
-	} else {
-		struct place to = slot_place(f, local->key_slot);
-		struct place from = pointer_place(entry.key, key->align);
-		copy_object(f, &to, &from, key->size);
-	}
+	keep_entry_key(f, decl, local, &entry);
 	if (local->has_copy) {
 		local->flag_slot = raw_slot(f, 4, 4);
 		store_word(f, local->flag_slot, IR_I32, const32(f, entry.has_copy));
@@ -244,7 +298,7 @@ void bind_each(struct body *f, struct decl *decl, const struct type *type, const
 static void use_copy(struct body *f, const struct local *local)
 {
 	store_word(f, local->slot, IR_PTR, slot_addr(f, local->copy_slot));
-	if (f->target != IR_TARGET_BPF)
+	if (f->target != IR_TARGET_BPF || local->may_go_stale)
 		store_word(f, local->flag_slot, IR_I32, const32(f, 1));
 }
 

@@ -117,7 +117,12 @@ static void add_name(struct lower *lw, struct layout *l, const struct decl *impl
 	for (uint32_t i = 0; i < impl->impl.fields.len; i++)
 		if (impl->impl.fields.data[i].name == name)
 			return;
-	if (!member || member->type->kind != TYPE_ARRAY || member->type->element->size != 1)
+	bool is_text =
+		member &&
+		(member->type->kind == TYPE_STR ||
+		 (member->type->kind == TYPE_ARRAY &&
+		  (member->type->element->kind == TYPE_CHAR || member->type->element->size == 1)));
+	if (!is_text)
 		return;
 	const char *text = intern_text(&lw->compile->names, impl->name);
 	uint32_t size = member->type->size, len = (uint32_t)strlen(text);

@@ -13,14 +13,14 @@
 
 bool is_tracer(const struct program_kind *kind)
 {
-	return kind->names != NAMES_NOTHING || has_kernel_context(kind);
+	return kind->names != NAMES_NOTHING || !strcmp(kind->name, "perf_event");
 }
 
 bool has_kernel_context(const struct program_kind *kind)
 {
 	return kind->names == NAMES_EVENT || kind->params == PARAMS_REGISTERS ||
 	       kind->params == PARAMS_USER || kind->params == PARAMS_NOTE ||
-	       !strcmp(kind->name, "perf_event");
+	       !strcmp(kind->name, "perf_event") || !strcmp(kind->attribute, "netfilter");
 }
 
 static ir_ref load_context_word(struct body *f, uint32_t offset, enum ir_type type,

@@ -521,6 +521,10 @@ struct expr *check_test_context(struct checker *c, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
 
+/* ---- redirect() (check_redirect.c) ---- */
+
+struct expr *check_redirect(struct checker *c, struct expr *e);
+
 /* ---- functions of the kernel that eBPF calls (check_kfunc.c) ---- */
 
 /* A call of an extern that is no BPF helper. */

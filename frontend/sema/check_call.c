@@ -338,6 +338,21 @@ static struct expr *check_pointer_arg(struct checker *c, struct expr *arg)
 	return convert_to(c, arg, c->types->u64);
 }
 
+/* Programs are attached to maps by name. */
+static struct expr *name_of_map(struct checker *c, struct expr *arg)
+{
+	struct decl *d = arg->kind == EXPR_NAME ? find_name(c, arg->name.name) : NULL;
+
+	if (!d || d->kind != DECL_MAP)
+		return arg;
+	check_decl(c, d);
+	d->use_count++;
+	arg->kind = EXPR_STRING;
+	arg->string.data = NAME(c, d->link_name);
+	arg->string.len = (uint32_t)strlen(arg->string.data);
+	return arg;
+}
+
 static struct expr *check_builtin_arg(struct checker *c, struct expr *call, struct expr *arg,
 				      char letter)
 {
@@ -397,7 +412,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	case 'L':
 		return check_order_arg(c, arg, 8, false);
 	case 's':
-		arg = check_value(c, arg, NULL);
+		arg = check_value(c, name_of_map(c, arg), NULL);
 		if (arg->type->kind == TYPE_STR || arg->type->kind == TYPE_ERROR)
 			return arg;
 		diag_report(c->diags, D_NOT_A_STRING, arg->where, TEXT(c, arg->type));
@@ -480,6 +495,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 		return fail_call(c, e);
 	if (*params == 'r')
 		return check_dispatch(c, e);
+	if (*params == 'm')
+		return check_redirect(c, e);
 	const char *what = find_unavailable(FUNCTION, row->name);
 	if (what)
 		note_unavailable(c, e->where, what);

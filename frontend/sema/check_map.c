@@ -197,6 +197,9 @@ static void check_key(struct checker *c, const struct map_kind *kind, const stru
 		want = "integers of up to 32 bits";
 	if (kind->shape == MAP_SHAPE_PREFIX && !is_prefix_type(c, key))
 		want = "structs of a `u32`, the number of bits that count, and up to 256 bytes";
+	bool is_numbered = kind->shape == MAP_SHAPE_REDIRECT && strcmp(kind->name, "sockhash") != 0;
+	if (is_numbered && key != c->types->u32)
+		want = "`u32`";
 	if (kind->shape == MAP_SHAPE_STACKS && key != c->types->u32)
 		want = "`u32`";
 	if (want && key->kind != TYPE_ERROR)
@@ -213,6 +216,12 @@ static void check_record(struct checker *c, const struct type_node *node, const 
 	if (t->map.kind->shape == MAP_SHAPE_STACKS && t->map.value->kind != TYPE_ERROR &&
 	    !is_stack_type(c, t->map.value))
 		diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t->map.value), "value");
+	if (t->map.kind->shape == MAP_SHAPE_REDIRECT && t->map.value != c->types->u32 &&
+	    t->map.value->kind != TYPE_ERROR)
+		diag_hint(c->diags,
+			  diag_report(c->diags, D_MAP_PART, node->where, TEXT(c, t->map.value),
+				      "value"),
+			  "entries are numbers: `u32`");
 	bool is_perf = t->map.kind->shape == MAP_SHAPE_PERF;
 	bool is_ring = is_perf || t->map.kind->shape == MAP_SHAPE_RING ||
 		       t->map.kind->shape == MAP_SHAPE_USER_RING;

@@ -22,6 +22,8 @@ static const char *other_access(const struct checker *c, enum map_shape shape)
 	case MAP_SHAPE_PERF:
 	case MAP_SHAPE_USER_RING:
 		return "has no entries: records pass through it";
+	case MAP_SHAPE_REDIRECT:
+		return in_bpf ? "is filled in userspace: use `redirect`" : NULL;
 	case MAP_SHAPE_STACKS:
 		return in_bpf ? "is read in userspace only" : NULL;
 	default:

@@ -348,8 +348,11 @@ test_netfilter_counts_and_drops_by_hook() {
 		var in4: u64 = 0
 		var forwarded: u64 = 0
 		var dropped: u64 = 0
-		@netfilter("input") fn input(_ctx: *bpf_nf_ctx) -> i32 {
+		var bytes: u64 = 0
+		@netfilter("input") fn input(ctx: *bpf_nf_ctx) -> i32 {
 		    in4 += 1
+		    var skb = ctx->skb
+		    bytes += skb->len
 		    if (in4 > 60) {
 		        dropped += 1
 		        return NF_DROP
@@ -365,7 +368,7 @@ test_netfilter_counts_and_drops_by_hook() {
 		    if (attach(load(forward), "", 0) != 0) { return 1 }
 		    print("ready")
 		    sleep(1500)
-		    print("%lu %lu %lu", in4, forwarded, dropped)
+		    print("%lu %lu %lu %lu", in4, forwarded, dropped, bytes)
 		    return 3
 		}
 	END
@@ -376,7 +379,7 @@ test_netfilter_counts_and_drops_by_hook() {
 	send 10.77.0.1 100 udp 100
 	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 60"
 	finish || true
-	expect_line counts log '^100 0 40$'
+	expect_line counts log '^100 0 40 10000$'
 }
 
 test_functions_of_the_kernel_are_called_and_give_references() {
@@ -468,4 +471,114 @@ test_connections_are_made_and_found_by_functions_of_the_kernel() {
 	send 10.77.0.3 30 udp
 	finish || true
 	expect_line counts log '^2 78 0$'
+}
+
+test_a_congestion_control_carries_a_gigabyte() {
+	trap kinds_end EXIT
+	need_root
+	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+	"$KS" build -o tcp_congestion "$ROOT/examples/tcp_congestion.ks"
+	./tcp_congestion --seconds 60 >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	grep -q ks_gentle /proc/sys/net/ipv4/tcp_available_congestion_control || fail "it is not offered"
+	"$TOOLS/sockets" sink 127.0.0.1 45101 >sunk &
+	SERVERS="$SERVERS $!"
+	wait_for sunk ready
+	expect_equal sent "$("$TOOLS/sockets" pump 127.0.0.1 45101 1073741824 ks_gentle)" "sent 1073741824 bytes with ks_gentle"
+	wait_for sunk received
+	expect_line received sunk '^received 1073741824 bytes, right$'
+	finish INT || true
+	! grep -q ks_gentle /proc/sys/net/ipv4/tcp_available_congestion_control || fail "it stayed"
+}
+
+test_a_congestion_control_stays_when_main_returns_0() {
+	need_root
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
+	local list=/proc/sys/net/ipv4/tcp_available_congestion_control
+	build_source "congests$$" <<-'END'
+		@struct_ops("tcp_congestion_ops") impl ks_stays {
+		    fn ssthresh(sk: *u8) -> u32 { return half(sk) }
+		    fn undo_cwnd(sk: *sock) -> u32 { return (sk as *tcp_sock)->snd_cwnd }
+		    fn cong_avoid(sk: *sock, ack: u32, acked: u32) { tcp_reno_cong_avoid(sk, ack, acked) }
+		}
+		@helper fn half(sk: *u8) -> u32 { return tcp_reno_ssthresh(sk) }
+		fn main() -> i32 {
+		    return if (register(ks_stays) == 0) { 0 } else { 1 }
+		}
+	END
+	"./congests$$" 2>said
+	expect_line said said "\`ks_stays\` stays registered; remove it with: ks detach congests$$"
+	grep -q ks_stays $list || fail "it is not offered"
+	"$KS" detach "congests$$" >removed
+	expect_line removed removed '^removed `ks_stays` \(struct_ops\) from ks_stays$'
+	sleep 0.3
+	! grep -q ks_stays $list || fail "it is still offered"
+}
+
+test_messages_go_from_socket_to_socket() {
+	trap kinds_end EXIT
+	group_make
+	"$KS" build -o sockmap_redirect "$ROOT/examples/sockmap_redirect.ks"
+	./sockmap_redirect --group "$GROUP" --seconds 2 >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	inside "$TOOLS/sockets" serve tcp 127.0.0.1 45103 >served &
+	SERVERS="$SERVERS $!"
+	wait_for served ready
+	expect_equal "a talk" "$(inside "$TOOLS/sockets" talk tcp 127.0.0.1 45103 800 1000)" "ok 800 from 127.0.0.1:45103"
+	finish || true
+	expect_line counts log '^2 sockets, 1600 messages, 1600000 bytes$'
+}
+
+test_packets_are_redirected_through_maps() {
+	need_root
+	network_make
+	build_source mirror <<-'END'
+		var ports : devmap<u32, u32>(4)
+		var cpus : cpumap<u32, u32>(4)
+		var seen: u64 = 0
+		var sent: u64 = 0
+		var moved: u64 = 0
+		@xdp fn back(_ctx: *xdp_md) -> xdp_action {
+		    seen += 1
+		    return redirect(ports, 2)
+		}
+		@xdp("devmap") fn leaving(ctx: *xdp_md) -> xdp_action {
+		    if (ctx->egress_ifindex == ctx->ingress_ifindex) { sent += 1 }
+		    return XDP_DROP
+		}
+		@xdp("cpumap") fn arriving(_ctx: *xdp_md) -> xdp_action {
+		    moved += 1
+		    return XDP_PASS
+		}
+		@xdp fn spread(_ctx: *xdp_md) -> xdp_action { return redirect(cpus, 0, XDP_DROP) }
+		struct Options { interface: u32, way: u32 }
+		fn main(args: Options) -> i32 {
+		    ports[2] = args.interface
+		    cpus[0] = 192
+		    if (ports[2] != args.interface || cpus[0] != 192) { return 9 }
+		    if (attach(load(leaving), ports, 2) != 0) { return 1 }
+		    if (attach(load(arriving), cpus, 0) != 0) { return 1 }
+		    var way = if (args.way == 0) { load(back) } else { load(spread) }
+		    if (attach(way, "ks1", 2) != 0) { return 1 } // XDP_FLAGS_SKB_MODE
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu %lu", seen, sent, moved)
+		    return 3
+		}
+	END
+	local index way
+	index=$(here cat /sys/class/net/ks1/ifindex)
+	for way in 0 1; do
+		background here ./mirror --interface "$index" --way $way >log 2>errors &
+		PROGRAM=$!
+		ready ready
+		count_start here udp
+		send 10.77.0.1 90 udp
+		[ $way = 0 ] && expect_equal arrived "$(count_stop here udp)" "" ||
+			expect_equal arrived "$(count_stop here udp)" "10.77.0.1 90"
+		finish || true
+		[ $way = 0 ] && expect_line counts log '^90 90 0$' || expect_line counts log '^0 0 90$'
+	done
 }

@@ -111,7 +111,7 @@ struct ks_meta_program {
 	uint32_t watched; // what it watches: "vfs_read"; "" when its kind watches nothing
 	uint32_t
 		fallback; // program to load where the kernel cannot attach this one; UINT32_MAX: none
-	uint32_t ops; // of a member of a struct_ops: its name; else 0
+	uint32_t ops;     // of a member of a struct_ops: its name; else 0
 };
 
 /* A classifier whose results mean the same at a tcx hook as in a filter. */
