@@ -107,6 +107,7 @@ enum vm_map_model {
 	MODEL_PREFIX, // longest prefix match
 	MODEL_QUEUE,
 	MODEL_STACK,
+	MODEL_SET, // values without keys, of which the presence is known
 	MODEL_RECORDS,
 	MODEL_PROGRAMS,
 };

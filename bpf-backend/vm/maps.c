@@ -318,8 +318,26 @@ int vm_map_remove(struct vm_map *map, const uint8_t *key)
 	return 0;
 }
 
+/* A bloom filter knows exactly what was added: it may not, but may, say so of other values. */
+static bool has_value(const struct vm_map *map, const uint8_t *value)
+{
+	const struct vm_element *e = map->oldest;
+	while (e && memcmp(e->value, value, map->info.value_size))
+		e = e->newer;
+	return e != NULL;
+}
+
 int vm_map_push(struct vm_map *map, const uint8_t *value, uint64_t flags)
 {
+	if (map->model == MODEL_SET && (flags || has_value(map, value)))
+		return flags ? -EINVAL : 0;
+	if (map->model == MODEL_SET) {
+		struct vm_element *added = new_element(map);
+		memcpy(added->value, value, map->info.value_size);
+		added->next = NULL;
+		append(map, added);
+		return 0;
+	}
 	if ((map->model != MODEL_QUEUE && map->model != MODEL_STACK) ||
 	    (flags != 0 && flags != FLAG_EXIST))
 		return -EINVAL;
@@ -338,6 +356,8 @@ int vm_map_push(struct vm_map *map, const uint8_t *value, uint64_t flags)
 
 int vm_map_pop(struct vm_map *map, uint8_t *value, bool is_removed)
 {
+	if (map->model == MODEL_SET)
+		return is_removed ? -EOPNOTSUPP : has_value(map, value) ? 0 : -ENOENT;
 	if (map->model != MODEL_QUEUE && map->model != MODEL_STACK)
 		return -EINVAL;
 	struct vm_element *e = map->model == MODEL_QUEUE ? map->oldest : map->newest;

@@ -24,7 +24,10 @@
  *
  * Entries (TYPE_ENTRY; `entry_of` is the map, whose type gives key and value types)
  *   An expression of type TYPE_ENTRY is one of
- *   - EXPR_INDEX with a base of TYPE_MAP: base is EXPR_NAME of the DECL_MAP, index has the key type;
+ *   - EXPR_INDEX with a base of TYPE_MAP: base is EXPR_NAME of the DECL_MAP, index has the key type, in eBPF code
+ *     a pointer to the object for maps of shape STORAGE;
+ *   - EXPR_INDEX whose base is an entry with a value of TYPE_MAP (map of maps): entry_of is then decl->map.inner, which
+ *     is no map of the program;
  *   - EXPR_CALL of a method of a map with result "?v" (pop, peek of a queue): what was found, a copy;
  *   - EXPR_NAME of a DECL_LOCAL whose type is TYPE_ENTRY (`var e = m[k]`, `if (var e = m[k])`): the
  *     entry found when the local was initialised. variable.is_present on the local: known to exist at the
@@ -77,6 +80,8 @@
  *              when it is EXPR_STRING with a `%`; conversions and arguments then agree in number and kind: integers,
  *              bool, char, enums for d i u x X o c, str for s, pointers for p.
  *            load: args[0] has type types.program_ref; usually CONV_FUNC of the program's EXPR_NAME.
+ *            dispatch: args are EXPR_NAMEs of maps with records, then perhaps the timeout, u64. A helper's
+ *              function argument is EXPR_NAME of an `@helper`. `new` and `delete` in eBPF are calls of kfuncs.
  *            NULL: a call through a function value; callee is a value of TYPE_FUNC: one of function_values of that type,
  *              or null. What eBPF code calls must turn out to be one function (lower_value_call.c).
  *            A target with func.program is a tail call: it stands in a program of the same attribute, in `return e` or
@@ -123,7 +128,7 @@
  *            is_present; the branch is taken when the entry exists or the value is not null.
  *   FOR_RANGE  begin, end, step and var have one TYPE_INT; var is never assigned by the body. A constant step is
  *            not 0; a variable step of 0 ends the loop.
- *   FOR_MAP  userspace only. key has type K, value V (a copy). Either may be named `_`.
+ *   FOR_MAP  in eBPF hashes and arrays only. key has type K, value V (a copy). Either may be named `_`.
  *   RETURN   value of the function's result type; NULL in a void function or for the named result (result_var).
  *   BREAK, CONTINUE  always inside a loop of the function, and of the same defer block.
  *   THROW    expr is i32. TRY: catch codes are i32 constants, each once, `_` last. No throw leaves an eBPF program; one that
