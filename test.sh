@@ -47,7 +47,8 @@ unit_tests() {
 	echo "unit: $p passed, $f failed, 0 skipped"
 }
 
-# Everything that a build of the compiler can be judged by, kernel or not.
+# compiler_suites BUILD VARIABLE=VALUE…: everything that a build of the compiler can be judged by, kernel or not; the
+# variables say how many programs are generated.
 compiler_suites() {
 	local build=$PWD/build/$1
 	suite "Unit tests ($1)" unit_tests "$build"
@@ -61,17 +62,19 @@ compiler_suites() {
 	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
 		$SUDO env KS="$build/bin/ks" tests/diff/run.sh
 	suite "The interpreter and the kernel ($1)" $SUDO env KS="$build/bin/ks" tests/vm/run.sh
+	suite "Generated programs ($1)" $SUDO env KS="$build/bin/ks" "${@:2}" tests/gen/run.sh
+	suite "Kept inputs of the fuzzers ($1)" $SUDO env KS="$build/bin/ks" tests/fuzz/run.sh
 }
 
 install_packages "${BUILD_PACKAGES[@]}" libcriterion-dev clang-19
 mount_kernel_filesystems
 build_preset debug
 suite "Checks of the tree itself" tests/checks/run.sh
-compiler_suites debug
+compiler_suites debug EDITED=300
 suite "Built programs on this kernel, with traffic" $SUDO env KS="$PWD/build/debug/bin/ks" tests/kernel/run.sh
 if [ "${1:-}" != --quick ]; then
 	build_preset asan
-	compiler_suites asan
+	compiler_suites asan PROGRAMS=300 LOADED=50
 fi
 if [ "${1:-}" = --guests ]; then
 	install_packages qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod || true

@@ -16,7 +16,8 @@ REPEAT=${REPEAT:-1000000} # runs of a program, of which the mean is taken; the l
 PACKET=001122334455667788990011080045000032000000004011000ac0a80005c0a800010fa00fa1001e000000000000000000000000000000000000000000000000
 
 programs=("$@")
-[ ${#programs[@]} != 0 ] || programs=(packet_filter packet_quota protocol_counter tc_counter map_idioms firewall header_parser)
+[ ${#programs[@]} != 0 ] || programs=(packet_filter packet_quota protocol_counter tc_counter map_idioms firewall header_parser
+	syscall_counter open_snoop runqueue_latency tcp_retransmits off_cpu)
 
 value() { sed -n "s/.* $1=\([-0-9.]*\).*/\1/p" <<<" $2 "; }
 megabytes() { awk "BEGIN { printf \"%.0f\", $1 / 1024 }"; }
@@ -30,7 +31,7 @@ program_rows() {
 		function value(name,  i) { for (i = 1; i <= NF; i++) if (index($i, name "=") == 1) return substr($i, length(name) + 2) }
 		$1 == "program" { order[$2] = order[$2] ? order[$2] : ++count; insns[$2] = value("insns"); processed[$2] = value("processed"); machine[$2] = value("jited") }
 		$1 == "run" { ns = value("ns"); if (!($2 in best) || ns + 0 < best[$2] + 0) best[$2] = ns }
-		END { for (p in order) print p, insns[p], machine[p], processed[p], best[p] }' | sort
+		END { for (p in order) print p, insns[p], machine[p], processed[p], (p in best) ? best[p] : "-" }' | sort
 }
 
 for p in "${programs[@]}"; do # once without the clock, so that all files are in memory

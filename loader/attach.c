@@ -73,6 +73,8 @@ static int attach_locked(struct program *p, const struct attachment *wanted,
 	a->is_active = err == 0;
 	if (err && !wish->is_trial)
 		explain(p, a, wish->program, err);
+	else if (!err && place_may_stay(&a->place))
+		tail_calls_guard(p, a->handle);
 	return err;
 }
 
@@ -153,6 +155,14 @@ int attach_program(struct program *p, struct handle *handle, const char *target,
 	return err;
 }
 
+static bool is_attached(const struct program *p, const struct handle *handle)
+{
+	for (uint32_t i = 0; i < p->attachment_count; i++)
+		if (p->attachments[i].is_active && p->attachments[i].handle == handle)
+			return true;
+	return false;
+}
+
 void attach_remove(struct program *p, const struct handle *handle)
 {
 	for (uint32_t i = p->attachment_count; i > 0; i--) {
@@ -162,6 +172,8 @@ void attach_remove(struct program *p, const struct handle *handle)
 		place_clear(&a->place, program_fd(a));
 		a->place.link = 0;
 		a->is_active = false;
+		if (!is_attached(p, a->handle))
+			tail_calls_release(p, a->handle);
 	}
 }
 

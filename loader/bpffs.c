@@ -3,6 +3,7 @@
 #include "loader/bpffs.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,10 +65,22 @@ static bool next_bpf_fs(char *out, size_t size, int *process)
 	return false;
 }
 
+bool bpffs_project_folder(char *out, size_t size, const char *project)
+{
+	int n = snprintf(out, size, "%s", project);
+	for (char *c = out; *c; c++)
+		if (*c == '.')
+			*c = '~';
+	return n > 0 && (size_t)n < size;
+}
+
 static bool pin_path(char *out, const char *root, const char *project, const char *folder,
 		     const char *name)
 {
-	int n = snprintf(out, PATH_SIZE, "%s/%s/%s/%s", root, project, folder, name);
+	char project_folder[PATH_SIZE];
+	if (!bpffs_project_folder(project_folder, sizeof project_folder, project))
+		return false;
+	int n = snprintf(out, PATH_SIZE, "%s/%s/%s/%s", root, project_folder, folder, name);
 	return n > 0 && n < PATH_SIZE;
 }
 
@@ -133,4 +146,19 @@ bool bpffs_unpin(const char *project, const char *folder, const char *name)
 		drop_folders(path);
 	}
 	return found;
+}
+
+void bpffs_sweep(const char *project, const char *folder, bool (*is_stale)(const char *name))
+{
+	char root[96], path[PATH_SIZE];
+	int process = 0;
+	if (!next_bpf_fs(root, sizeof root, &process) || !pin_path(path, root, project, folder, ""))
+		return;
+	DIR *listing = opendir(path);
+	struct dirent *entry;
+	while (listing && (entry = readdir(listing)))
+		if (*entry->d_name != '.' && is_stale(entry->d_name))
+			unlinkat(dirfd(listing), entry->d_name, 0);
+	if (listing)
+		closedir(listing);
 }

@@ -19,6 +19,11 @@ int bpffs_open(const char *project, const char *folder, const char *name);
 /* Takes the pin away, and folders that become empty. False when there was none. */
 bool bpffs_unpin(const char *project, const char *folder, const char *name);
 
+/* Takes away the pins of the folder that `is_stale` says so of, by their names. */
+void bpffs_sweep(const char *project, const char *folder, bool (*is_stale)(const char *name));
+/* Name of the project's folder: the file system reserves dots. False when it does not fit. */
+bool bpffs_project_folder(char *out, size_t size, const char *project);
+
 /* Steps through the root folders of mount namespaces to look in: this one (""), then those of ancestors
  * ("/proc/1/root"); starts with *process 0. False at the end. */
 bool bpffs_next_root(char *out, size_t size, int *process);

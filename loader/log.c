@@ -149,6 +149,23 @@ static void describe_source(const struct program *p, struct line source, char *o
 			 meta_text(&p->meta, p->meta.header->source_name), (int)(end - text), text);
 }
 
+/* "failed to resolve CO-RE relocation <byte_off> [3] struct task_struct.gone (0:1 @ offset 8)", as libbpf says: the
+ * part from "struct" to before the parenthesis. */
+static struct line find_lacking(struct line reason)
+{
+	static const char prefix[] = "failed to resolve CO-RE relocation ";
+	struct line none = {0};
+	if (!starts_with(reason, prefix))
+		return none;
+	const char *end = reason.text + reason.len, *begin = memchr(reason.text, ']', reason.len);
+	if (!begin || end - begin < 3)
+		return none;
+	begin += 2;
+	const char *stop = memchr(begin, '(', (size_t)(end - begin));
+	stop = stop && stop > begin ? stop - 1 : end;
+	return (struct line){begin, (size_t)(stop - begin)};
+}
+
 void log_explain_load(const struct program *p, const char *name, const char *log, int error)
 {
 	struct line source = {0};
@@ -161,6 +178,12 @@ void log_explain_load(const struct program *p, const char *name, const char *log
 	}
 	char place[400];
 	describe_source(p, source, place, sizeof place);
+	struct line lacking = find_lacking(reason);
+	if (lacking.len) {
+		report(p, "program `%s` reads what this kernel does not have: %.*s%s", name,
+		       (int)lacking.len, lacking.text, place);
+		return;
+	}
 	report(p, "the kernel refused program `%s`: %.*s%s", name, (int)reason.len, reason.text,
 	       place);
 }

@@ -18,6 +18,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "loader/bpffs.h"
 #include "loader/program.h"
 
 #define PIN_ROOT "/sys/fs/bpf"
@@ -40,8 +41,10 @@ static int act_on(struct program *p, const char *map_name, const char *what, con
 		  const char *file, pin_action *action)
 {
 	struct pinned pinned = {.map = bpf_object__find_map_by_name(p->object, map_name)};
-	int n = snprintf(pinned.path, sizeof pinned.path, PIN_ROOT "/%s/%s/%s", p->options->name,
-			 folder, file);
+	char project[PIN_PATH_MAX];
+	bpffs_project_folder(project, sizeof project, p->options->name);
+	int n = snprintf(pinned.path, sizeof pinned.path, PIN_ROOT "/%s/%s/%s", project, folder,
+			 file);
 	snprintf(pinned.what, sizeof pinned.what, "%s", what);
 	if (!pinned.map) {
 		report(p, "the eBPF part of the program lacks map `%s`", map_name);
@@ -188,8 +191,9 @@ static int reuse(struct program *p, struct pinned *pinned)
  * and pin_create() says so. */
 static void lock_folder(struct program *p)
 {
-	char path[PIN_PATH_MAX];
-	int n = snprintf(path, sizeof path, PIN_ROOT "/%s/", p->options->name);
+	char path[PIN_PATH_MAX], project[PIN_PATH_MAX];
+	bpffs_project_folder(project, sizeof project, p->options->name);
+	int n = snprintf(path, sizeof path, PIN_ROOT "/%s/", project);
 	if (n < 0 || (size_t)n >= sizeof path || !is_bpf_fs())
 		return;
 	mkdir(path, 0700);

@@ -160,6 +160,10 @@ void object_close(struct program *p);
 
 /* tail_calls.c: loads the programs that a loaded one can pass control to, and fills the arrays. */
 int tail_calls_load(struct program *p, const struct handle *handle);
+/* Lets the tail calls of a program that is attached work on if this process is killed, as far as that is
+ * possible; the end of that. */
+void tail_calls_guard(struct program *p, const struct handle *handle);
+void tail_calls_release(struct program *p, const struct handle *handle);
 /* Makes the tail calls of an attached program outlive this process. */
 int tail_calls_keep(struct program *p, const struct handle *handle);
 

@@ -67,18 +67,41 @@ int tail_calls_load(struct program *p, const struct handle *handle)
 	return err;
 }
 
-/* All tail calls of a program go through one array, that of its kind, and so do those of the
- * programs it passes control to. */
-int tail_calls_keep(struct program *p, const struct handle *handle)
+/* The array through which the tail calls of a program go, that of its kind, and so do those of the programs
+ * it passes control to; NULL when it makes none. */
+static const struct map_state *array_of(const struct program *p, const struct handle *handle)
 {
 	const struct ks_meta_tail_call *row = p->meta.tail_calls;
 	const struct ks_meta_tail_call *end = row + p->meta.header->tail_call_count;
 	while (row < end && row->caller != handle->index)
 		row++;
-	if (row == end)
+	return row < end ? &p->maps[row->map] : NULL;
+}
+
+/* Pins it, so that the process may be killed. */
+static int pin_array(const struct program *p, const struct handle *handle)
+{
+	const struct map_state *array = array_of(p, handle);
+	uint32_t id = array ? program_id_of(bpf_program__fd(handle->program)) : 0;
+	if (!array)
 		return 0;
-	uint32_t id = program_id_of(bpf_program__fd(handle->program));
-	int err = id ? tail_pins_add(p->options->name, id, p->maps[row->map].fd) : -ENOENT;
+	return id ? tail_pins_add(p->options->name, id, array->fd) : -ENOENT;
+}
+
+void tail_calls_guard(struct program *p, const struct handle *handle)
+{
+	pin_array(p, handle);
+}
+
+void tail_calls_release(struct program *p, const struct handle *handle)
+{
+	if (array_of(p, handle))
+		tail_pins_drop(p->options->name, program_id_of(bpf_program__fd(handle->program)));
+}
+
+int tail_calls_keep(struct program *p, const struct handle *handle)
+{
+	int err = pin_array(p, handle);
 	if (err == -ENODEV)
 		report(p,
 		       "`%s` cannot stay attached: its tail calls are kept in the BPF file "

@@ -2,8 +2,8 @@
 /*
  * Pins of program arrays. The kernel empties a program array when the last descriptor and the last pin
  * of it are gone, whoever still runs the programs that use it. So the array of an attachment that
- * outlives its process is pinned, under the id of the attached program, until `ks detach` or a later
- * run finds the attachment gone:
+ * may outlive its process (also because that is killed) is pinned, under the id of the attached program,
+ * until the attachment is removed or a later run finds it gone:
  *
  *	<BPF file system>/<project>/tail_calls/<program id>
  */

@@ -434,7 +434,6 @@ static void init(struct select *s)
 	uint32_t n = s->ir->insns.len;
 	s->doms = ir_find_doms(s->ir, s->arena);
 	s->uses = ir_count_uses(s->ir, s->arena);
-	s->key_uses = ARENA_ARRAY(s->arena, uint32_t, n);
 	s->is_needed = ARENA_ARRAY(s->arena, bool, n);
 	s->is_wide = ARENA_ARRAY(s->arena, bool, n);
 	s->reg_of = ARENA_ARRAY(s->arena, mir_reg, n);

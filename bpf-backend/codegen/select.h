@@ -39,7 +39,6 @@ struct select {
 	struct arena *arena;
 	struct ir_doms doms;
 	uint32_t *uses;     // of every IR instruction
-	uint32_t *key_uses; // those as the scalar key or value of a map operation
 	bool *is_needed;    // its value must be in a register
 	bool *is_wide;      // I32 value whose register must have a zero upper half
 	mir_reg *reg_of;    // of every IR instruction, MIR_NO_REG until asked for

@@ -120,16 +120,18 @@ void select_call(struct select *s, ir_ref r)
 
 /* ---- maps ---- */
 
-/* A scalar in a slot of eight bytes. The verifier remembers numbers that stand at the beginning: with a
- * constant key it then knows whether the entry of an array exists. A key that may be one of several
- * numbers and serves for nothing else stands at the end, because otherwise states that differ in nothing
- * but that are told apart (check_stack_write_fixed_off and get_constant_map_key, Linux 6.14). */
-static struct address scalar_address(const struct select *s, uint32_t slot, ir_ref value,
-				     uint32_t size)
+/* Stores a scalar key or value of `size` bytes at the beginning of a slot of eight. All eight bytes are
+ * written: the verifier then knows that nothing before counts any more, and does not tell states apart by
+ * the number that is there (check_stack_write_fixed_off, Linux 6.12, and get_constant_map_key, 6.14). A
+ * constant key it shall know: whether an array has that entry is then known, too. */
+static void store_scalar(struct select *s, uint32_t slot, unsigned size, ir_ref value)
 {
-	bool at_end = !ir_is_const(value) && s->key_uses[value] == s->uses[value];
-	return (struct address){
-		.base = MIR_FRAME, .slot = slot, .off = at_end ? 8 - (int32_t)size : 0};
+	struct address a = {.base = MIR_FRAME, .slot = slot};
+	value = select_stored_value(s, value, size);
+	if (ir_is_const(value))
+		select_store_to(s, a, size, value);
+	else
+		select_store_reg(s, a, 8, value);
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)
@@ -158,19 +160,14 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 	} else {
 		slot = temp_slot(s, 0);
 	}
-	select_store_to(s, scalar_address(s, slot, r, size), size, r);
+	store_scalar(s, slot, size, r);
 	return slot;
 }
 
-static void point_at_scalar(struct select *s, mir_reg dst, uint32_t slot, ir_ref value,
-			    uint32_t size)
+static void point_at_slot(struct select *s, mir_reg dst, uint32_t slot)
 {
-	value = select_stored_value(s, value, size);
-	select_emit(s, (struct mir_insn){.op = MIR_FRAME_ADDR,
-					 .dst = dst,
-					 .src = MIR_NO_REG,
-					 .index = slot,
-					 .off = scalar_address(s, slot, value, size).off});
+	select_emit(s, (struct mir_insn){
+			       .op = MIR_FRAME_ADDR, .dst = dst, .src = MIR_NO_REG, .index = slot});
 }
 
 void select_map_op(struct select *s, ir_ref r)
@@ -184,20 +181,16 @@ void select_map_op(struct select *s, ir_ref r)
 		key = key_slot(s, in->a, map->key_size);
 	if (in->op == IR_MAP_UPDATE && map->value_is_scalar) {
 		value = temp_slot(s, 1);
-		select_store_to(s,
-				scalar_address(s, value,
-					       select_stored_value(s, in->b, map->value_size),
-					       map->value_size),
-				map->value_size, in->b);
+		store_scalar(s, value, map->value_size, in->b);
 	}
 	if (key == UINT32_MAX)
 		place_address(s, MIR_R1 + 1, in->a);
 	if (in->op == IR_MAP_UPDATE && value == UINT32_MAX)
 		place_address(s, MIR_R1 + 2, in->b);
 	if (key != UINT32_MAX)
-		point_at_scalar(s, MIR_R1 + 1, key, in->a, map->key_size);
+		point_at_slot(s, MIR_R1 + 1, key);
 	if (value != UINT32_MAX)
-		point_at_scalar(s, MIR_R1 + 2, value, in->b, map->value_size);
+		point_at_slot(s, MIR_R1 + 2, value);
 	select_emit(s, (struct mir_insn){.op = BPF_OP_LD_IMM64,
 					 .dst = MIR_R1,
 					 .src = MIR_NO_REG,

@@ -173,8 +173,6 @@ static void want_operands(struct plan *p, ir_ref r)
 	case IR_MAP_UPDATE:
 	case IR_MAP_DELETE:
 		map = &p->s->module->maps.data[in->index];
-		if (map->key_is_scalar && !ir_is_const(in->a))
-			p->s->key_uses[in->a]++;
 		want(p,
 		     map->key_is_scalar ? select_stored_value(p->s, in->a, map->key_size) : in->a);
 		if (in->op == IR_MAP_UPDATE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `ks dump`: every code section of a BPF object as text, whoever made it. Instructions are numbered
- * within their function; relocations appear as the names they refer to, source lines from .BTF.ext
+ * within their function; relocations appear as the names they refer to, source lines and CO-RE from .BTF.ext
  * stand before the instructions made from them.
  *
  *	section xdp
@@ -17,6 +17,7 @@
 
 #include "bpf-backend/object/object.h"
 
+#include "bpf-backend/object/core_text.h"
 #include "bpf-backend/object/elf.h"
 
 enum {
@@ -48,13 +49,14 @@ struct dump {
 	uint32_t *first_relocations, *next_relocations; // sections, by the section they apply to
 	uint32_t *first_function, *next_function;       // symbols, by section
 	struct map functions;                           // position to symbol index
-	struct map line_blocks;                         // hash of section name to index in blocks
+	struct map line_blocks, core_blocks;            // hash of section name to index in blocks
 	VEC(struct line_block) blocks;
 	/* Of the section that is being printed, by record: */
 	uint32_t section, records;
 	uint32_t *symbol;          // relocation: symbol index + 1
 	uint32_t *label;           // function that begins here: symbol index + 1
 	struct source_note *notes; // line that begins here
+	const uint8_t **cores;     // CO-RE record of .BTF.ext, or NULL
 	struct source_note last;   // printed before
 };
 
@@ -128,14 +130,16 @@ static uint64_t name_hash(const char *name)
 }
 
 /* Line records stand in blocks of { section name, count, records }. */
-static void index_lines(struct dump *d)
+/* Blocks of records by section, in the part of .BTF.ext whose offset and length stand at `head`. */
+static void index_part(struct dump *d, struct map *blocks, uint32_t head)
 {
-	map_init(&d->line_blocks, &d->arena);
+	map_init(blocks, &d->arena);
 	const struct elf_section *ext = find_section(d, ".BTF.ext");
-	if (!ext || !d->has_btf || ext->size < 24)
+	if (!ext || !d->has_btf || ext->size < 24 || read_u32(ext->data + 4) < head + 8 ||
+	    ext->size < head + 8)
 		return;
-	uint64_t start = (uint64_t)read_u32(ext->data + 4) + read_u32(ext->data + 16);
-	uint64_t end = start + read_u32(ext->data + 20);
+	uint64_t start = (uint64_t)read_u32(ext->data + 4) + read_u32(ext->data + head);
+	uint64_t end = start + read_u32(ext->data + head + 4);
 	if (end > ext->size || end - start < 4)
 		return;
 	uint32_t stride = read_u32(ext->data + start);
@@ -149,13 +153,20 @@ static void index_lines(struct dump *d)
 			return;
 		if (name && count) {
 			struct line_block block = {name, ext->data + at, count, stride, NOTHING};
-			uint64_t *slot = map_insert(&d->line_blocks, name_hash(name));
+			uint64_t *slot = map_insert(blocks, name_hash(name));
 			block.next = (uint32_t)*slot - 1; // NOTHING when the slot is new
 			vec_push(&d->arena, &d->blocks, block);
 			*slot = d->blocks.len;
 		}
 		at += (uint64_t)count * stride;
 	}
+}
+
+static void index_ext(struct dump *d)
+{
+	enum { LINES_AT = 16, CORES_AT = 24 };
+	index_part(d, &d->line_blocks, LINES_AT);
+	index_part(d, &d->core_blocks, CORES_AT);
 }
 
 static void collect_relocations(struct dump *d)
@@ -187,16 +198,25 @@ static void collect_line(struct dump *d, const uint8_t *p)
 		d->notes[insn] = (struct source_note){file, text, read_u32(p + 12) >> 10};
 }
 
-static void collect_lines(struct dump *d)
+/* Calls `take` for every record of the section that is printed. */
+static void collect_part(struct dump *d, const struct map *blocks,
+			 void (*take)(struct dump *d, const uint8_t *record))
 {
 	const char *name = d->elf.sections[d->section].name;
-	uint64_t *slot = map_find(&d->line_blocks, name_hash(name));
+	uint64_t *slot = map_find(blocks, name_hash(name));
 	for (uint32_t b = slot ? (uint32_t)*slot - 1 : NOTHING; b != NOTHING;
 	     b = d->blocks.data[b].next) {
 		const struct line_block *block = &d->blocks.data[b];
 		for (uint32_t i = 0; !strcmp(block->section, name) && i < block->count; i++)
-			collect_line(d, block->records + (size_t)i * block->stride);
+			take(d, block->records + (size_t)i * block->stride);
 	}
+}
+
+static void collect_core(struct dump *d, const uint8_t *record)
+{
+	uint32_t at = read_u32(record) / INSN_BYTES;
+	if (at < d->records)
+		d->cores[at] = record;
 }
 
 /* Name of the function at a byte offset of a section. */
@@ -256,6 +276,19 @@ static void print_note(struct dump *d, const struct source_note *note)
 	buf_add_char(d->out, '\n');
 }
 
+/* What libbpf will put into the instruction: the kind, the type, and the way to the member. */
+static void print_core(struct dump *d, const uint8_t *record)
+{
+	uint32_t kind = read_u32(record + 12);
+	buf_printf(d->out, "  ; %s ", object_core_kind_name(kind));
+	struct buf path;
+	buf_init(&path);
+	const char *access = btf_find_string(&d->btf, read_u32(record + 8));
+	object_core_path(&d->btf, read_u32(record + 4), access ? access : "", &path);
+	add_clean(d->out, path.data ? path.data : "");
+	buf_fini(&path);
+}
+
 /* One instruction; gives how many records it took. */
 static uint32_t print_insn(struct dump *d, const uint8_t *code, uint32_t at, uint32_t base)
 {
@@ -280,6 +313,8 @@ static uint32_t print_insn(struct dump *d, const uint8_t *code, uint32_t at, uin
 	enum bpf_op op = insn_find(&r[0]);
 	if (op != BPF_OP_COUNT && insn_is_jump(op))
 		buf_printf(d->out, " -> %lld", (long long)at - base + 1 + insn_jump_offset(&r[0]));
+	if (d->cores[at])
+		print_core(d, d->cores[at]);
 	buf_add_char(d->out, '\n');
 	buf_fini(&clean);
 	return count;
@@ -293,9 +328,11 @@ static void print_section(struct dump *d, uint32_t index)
 	d->symbol = ARENA_ARRAY(&d->arena, uint32_t, d->records);
 	d->label = ARENA_ARRAY(&d->arena, uint32_t, d->records);
 	d->notes = ARENA_ARRAY(&d->arena, struct source_note, d->records);
+	d->cores = ARENA_ARRAY(&d->arena, const uint8_t *, d->records);
 	collect_relocations(d);
 	collect_labels(d);
-	collect_lines(d);
+	collect_part(d, &d->line_blocks, collect_line);
+	collect_part(d, &d->core_blocks, collect_core);
 	buf_printf(d->out, "%ssection ", d->out->len ? "\n" : "");
 	add_clean(d->out, s->name);
 	buf_add_char(d->out, '\n');
@@ -328,7 +365,7 @@ int object_dump(const uint8_t *data, size_t len, const char *(*helper_name)(uint
 		d.has_btf = btf && !btf_open(&d.btf, btf->data, btf->size, &d.arena, &ignored);
 		index_relocations(&d);
 		index_functions(&d);
-		index_lines(&d);
+		index_ext(&d);
 		bool found = false;
 		for (uint32_t i = 0; i < d.elf.section_count; i++) {
 			const struct elf_section *s = &d.elf.sections[i];

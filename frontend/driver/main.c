@@ -16,6 +16,7 @@
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
 #include "frontend/driver/pipeline.h"
+#include "frontend/driver/verify.h"
 #include "frontend/lsp/lsp.h"
 #include "ks/loader.h"
 
@@ -103,6 +104,8 @@ static int run_command(struct compile *compile, const struct options *o)
 		status = dump_run(compile, o);
 	else if (o->command == COMMAND_LIST)
 		status = list_run(compile, o);
+	else if (o->command == COMMAND_VERIFY)
+		status = verify_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

@@ -44,9 +44,11 @@ struct options {
 	VEC(const char *) folders;
 	VEC(const char *) level; // the last one counts
 	VEC(const char *) warnings;
-	const char *kernel;    // NULL: running
-	const char *target;    // NULL: this machine
-	VEC(const char *) btf; // empty: of the running kernel
+	const char *kernel;            // NULL: running
+	const char *target;            // NULL: this machine
+	VEC(const char *) btf;         // empty: of the running kernel
+	const char *kernels, *program; // verify
+	bool log, json;                // verify
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
 	bool write, check;        // fmt

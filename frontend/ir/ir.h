@@ -204,22 +204,11 @@ struct ir_map {
 	span where;
 };
 
-/* A fact about the running kernel's types that libbpf fills in at load (CO-RE). The numbers are enum
- * bpf_core_relo_kind of include/uapi/linux/bpf.h, Linux 6.12. */
+/* A fact about the running kernel's types that libbpf fills in at load (CO-RE). */
 enum ir_core_kind {
-	IR_CORE_FIELD_OFFSET,
-	IR_CORE_FIELD_SIZE,
-	IR_CORE_FIELD_EXISTS,
-	IR_CORE_FIELD_SIGNED,
-	IR_CORE_FIELD_LSHIFT, // of a bit-field, in 64 bits
-	IR_CORE_FIELD_RSHIFT,
-	IR_CORE_TYPE_ID_LOCAL,
-	IR_CORE_TYPE_ID,
-	IR_CORE_TYPE_EXISTS,
-	IR_CORE_TYPE_SIZE,
-	IR_CORE_ENUM_EXISTS,
-	IR_CORE_ENUM_VALUE,
-	IR_CORE_TYPE_MATCHES,
+#define CORE_KIND(id, name) IR_CORE_##id,
+#include "frontend/base/core_kinds.def"
+#undef CORE_KIND
 	IR_CORE_KIND_COUNT
 };
 

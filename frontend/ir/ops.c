@@ -27,13 +27,11 @@ const char *const ir_space_words[] = {"any",    "slot",   "global", "map",
 				      "packet", "kernel", "probe",  NULL};
 const char *const ir_ctx_words[] = {"scalar", "packet", "packet_end", "packet_meta",
 				    "kernel", "memory", NULL};
-const char *const ir_core_words[] = {"field_offset",  "field_size",
-				     "field_exists",  "field_signed",
-				     "field_lshift",  "field_rshift",
-				     "type_id_local", "type_id",
-				     "type_exists",   "type_size",
-				     "enum_exists",   "enum_value",
-				     "type_matches",  NULL};
+const char *const ir_core_words[] = {
+#define CORE_KIND(id, name) name,
+#include "frontend/base/core_kinds.def"
+#undef CORE_KIND
+	NULL};
 const char *const ir_atomic_words[] = {"add", "and", "or", "xor", "xchg", NULL};
 const char *const ir_map_flag_words[] = {"any", "noexist", "exist", NULL};
 const char *const ir_likely_words[] = {"unknown", "likely", "unlikely", NULL};

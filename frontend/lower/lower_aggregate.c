@@ -58,12 +58,22 @@ static bool is_plain_copy(const struct expr *expr)
 	       (expr->kind == EXPR_UNARY && expr->unary.op == UNARY_DEREF);
 }
 
+/* Memory of others: what is assigned to is not read, and written only when the address is known. */
+static bool is_memory_read(const struct expr *e)
+{
+	const struct decl *d = e->kind == EXPR_CALL ? e->call.target : NULL;
+	if (!d || d->kind != DECL_BUILTIN)
+		return false;
+	return d->builtin.id == BUILTIN_READ_USER || d->builtin.id == BUILTIN_READ_USER_STR ||
+	       d->builtin.id == BUILTIN_READ_KERNEL_STR;
+}
+
 void assign_aggregate(struct body *f, const struct place *to, struct expr *expr,
 		      const struct type *type)
 {
 	bool is_simple = !to->guard_count && !to->entry && !type_has_special(type);
-	if (is_plain_copy(expr) || (is_simple && expr->kind == EXPR_STRING) ||
-	    (is_simple && !may_read(expr, to->root))) {
+	if (is_plain_copy(expr) || is_memory_read(expr) ||
+	    (is_simple && expr->kind == EXPR_STRING) || (is_simple && !may_read(expr, to->root))) {
 		lower_into(f, to, expr, type);
 		return;
 	}
@@ -236,6 +246,10 @@ void lower_into(struct body *f, const struct place *to, struct expr *expr, const
 	}
 	struct place from = lower_place(f, expr);
 	f->b.where = expr->where;
+	if (type->kind == TYPE_STR && core_is_inside(&from) && is_own_object(to)) {
+		core_text_into(f, to, &from, type);
+		return;
+	}
 	if (type->kind == TYPE_STR && core_is_inside(&from))
 		from = core_text(f, &from, type);
 	copy_value(f, to, &from, type);

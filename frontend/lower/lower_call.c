@@ -87,6 +87,8 @@ static ir_ref call_function(struct body *f, struct expr *call, struct decl *call
 		args[count++] = slot_addr(f, error);
 	f->b.where = call->where;
 	ir_ref result = ir_emit_call(&f->b, IR_CALL, value_type(call->type), index, args, count);
+	if (f->target == IR_TARGET_BPF)
+		refresh_after_call(f, callee);
 	if (may_throw)
 		check_thrown(f, error);
 	return result;
@@ -161,7 +163,11 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	if (helper) {
 		index = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, helper_effects(helper));
 		f->m->externs.data[index].gives_object = helper->gives_object;
-		return ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+		ir_ref given = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
+		for (uint32_t i = 0; i < count && helper_changes_map(f, callee); i++)
+			if (call->call.args.data[i]->type->kind == TYPE_MAP)
+				refresh_entries(f, call->call.args.data[i]->name.decl);
+		return given;
 	}
 	index = ir_add_extern(f->m, IR_EXTERN_KFUNC, name, result,
 			      kfunc_effects(callee->func.kfunc));

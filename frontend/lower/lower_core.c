@@ -181,9 +181,9 @@ ir_ref core_stride(struct body *f, const struct type *type)
 
 /* ---- values ---- */
 
-static ir_ref probe(struct body *f, const char *helper, uint32_t slot, ir_ref size, ir_ref from)
+static ir_ref probe(struct body *f, const char *helper, ir_ref to, ir_ref size, ir_ref from)
 {
-	ir_ref args[3] = {slot_addr(f, slot), size, from};
+	ir_ref args[3] = {to, size, from};
 	uint32_t callee = ir_add_extern(f->m, IR_EXTERN_HELPER, helper, IR_I64,
 					IR_EFFECT_READS | IR_EFFECT_WRITES);
 	return ir_emit_call(&f->b, IR_CALL_EXTERN, IR_VOID, callee, args, 3);
@@ -207,7 +207,7 @@ static ir_ref load_unit(struct body *f, const struct place *place, const struct 
 	store_word(f, slot, IR_I64, to_register(f, unit, IR_I64, false));
 	jump_to(f, done);
 	start_block(f, differs);
-	probe(f, "bpf_probe_read_kernel", slot, size, from);
+	probe(f, "bpf_probe_read_kernel", slot_addr(f, slot), size, from);
 	jump_to(f, done);
 	start_block(f, done);
 	return load_word(f, slot, IR_I64);
@@ -226,16 +226,30 @@ ir_ref core_load_bits(struct body *f, const struct place *place, const struct ty
 	return to_register(f, unit, value_type(type), false);
 }
 
-struct place core_text(struct body *f, const struct place *from, const struct type *type)
+void core_text_into(struct body *f, const struct place *to, const struct place *from,
+		    const struct type *type)
 {
-	uint32_t slot = new_slot(f, type, 0, f->b.where), done = new_block(f);
-	struct place to = slot_place(f, slot);
-	zero_object(f, &to, type->size);
+	uint32_t done = from->guard_count ? new_block(f) : 0;
+	zero_object(f, to, type->size);
 	place_enter(f, from, done);
-	probe(f, "bpf_probe_read_kernel_str", slot, const64(f, type->size), place_address(f, from));
+	probe(f, "bpf_probe_read_kernel_str", place_address(f, to), const64(f, type->size),
+	      place_address(f, from));
+	if (!from->guard_count)
+		return;
 	jump_to(f, done);
 	start_block(f, done);
+}
+
+struct place core_text(struct body *f, const struct place *from, const struct type *type)
+{
+	struct place to = slot_place(f, new_slot(f, type, 0, f->b.where));
+	core_text_into(f, &to, from, type);
 	return to;
+}
+
+bool is_own_object(const struct place *place)
+{
+	return !place->guard_count && !place->entry && place->space == IR_SPACE_SLOT;
 }
 
 /* ---- memory of processes ---- */
@@ -250,14 +264,15 @@ ir_ref lower_memory_read(struct body *f, struct expr *call, const struct place *
 	const struct type *type = call->type;
 	uint32_t size = type_is_aggregate(type) ? type->size : value_width(type);
 	ir_ref from = to_register(f, lower_value(f, call->call.args.data[0]), IR_PTR, false);
-	uint32_t slot = new_slot(f, type, 0, call->where);
-	struct place place = slot_place(f, slot);
+	bool is_direct = to && is_own_object(to);
+	struct place place = is_direct ? *to : slot_place(f, new_slot(f, type, 0, call->where));
 	f->b.where = call->where;
 	zero_object(f, &place, size); // a string leaves what follows it as it was
-	probe(f, helpers[call->call.target->builtin.id], slot, const64(f, size), from);
+	probe(f, helpers[call->call.target->builtin.id], place_address(f, &place), const64(f, size),
+	      from);
 	if (!type_is_aggregate(type))
-		return load_slot(f, slot, type);
-	if (to)
+		return load_unguarded(f, &place, type);
+	if (to && !is_direct)
 		copy_object(f, to, &place, size);
 	return IR_REF_NONE;
 }

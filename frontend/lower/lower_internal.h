@@ -40,6 +40,7 @@ struct lower {
 	struct map literals;   // hash of size, alignment and bytes -> index of the global + 1
 	struct map fns;        // declaration and target -> index of the function + 1
 	struct map throws;     // declaration -> 1 when a throw or a panic can leave the function
+	struct map changes;    // declaration -> maps that the function changes (lower_changes.c)
 	struct map panics;     // declaration -> 1 when a panic can
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
 	struct map callbacks;  // handler and kind -> index of the function + 1
@@ -105,11 +106,12 @@ struct local {
 	uint32_t slot; // value or object; for an entry, the address of the value
 	ir_ref value;  // parameter that is used as it came in, IR_REF_NONE otherwise
 	/* An entry variable: */
-	uint32_t key_slot;   // userspace: copy of the key, for writing back
+	uint32_t key_slot;   // copy of the key: in userspace, and in eBPF if it is looked up again
 	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
-	uint32_t flag_slot;  // userspace: whether copy_slot is in use
+	uint32_t flag_slot;  // with key_slot: whether copy_slot is in use
 	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
+	bool may_go_stale; // eBPF: is looked up again, and may then be absent
 };
 
 struct loop {
@@ -150,7 +152,9 @@ struct body {
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
-	VEC(struct fact) facts; // in order of assumption
+	VEC(struct fact) facts;     // in order of assumption
+	VEC(struct decl *) entries; // variables in view that are looked up again after changes
+	const struct block *scope;  // of the binding that is being lowered
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
 	VEC(struct deferred) defers;  // in source order
@@ -326,6 +330,11 @@ ir_ref core_number(struct body *f, enum ir_core_kind kind, const struct type *ty
 ir_ref core_stride(struct body *f, const struct type *type);
 ir_ref core_load_bits(struct body *f, const struct place *place, const struct type *type);
 /* A fresh str of the type with the characters at a place in a struct of the kernel. */
+/* The same at a place. */
+void core_text_into(struct body *f, const struct place *to, const struct place *from,
+		    const struct type *type);
+/* True when the place is all or part of a local object, there without a condition. */
+bool is_own_object(const struct place *place);
 struct place core_text(struct body *f, const struct place *from, const struct type *type);
 
 /* read_user(), read_user_str(), read_kernel_str(); `to` is where an aggregate goes. */
@@ -422,6 +431,18 @@ ir_ref lower_in_set(struct body *f, struct decl *set, struct expr *value);
 ir_ref lower_dispatch(struct body *f, struct expr *call);
 /* At the start of main: the functions that handle records because of their names. */
 void register_callbacks(struct body *f);
+
+void refresh_entry(struct body *f, struct decl *decl);
+
+/* ---- lower_changes.c ---- */
+
+/* Whether entries of the map may be replaced within the scope of an entry variable of eBPF code; NULL: the
+ * whole function. */
+bool may_go_stale(struct body *f, const struct decl *map, const struct block *scope);
+/* After a change of the map: looks the variables in view up again. */
+void refresh_entries(struct body *f, const struct decl *map);
+void refresh_after_call(struct body *f, const struct decl *callee);
+bool helper_changes_map(const struct body *f, const struct decl *helper);
 
 /* ---- lower_packet.c ---- */
 

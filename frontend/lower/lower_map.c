@@ -21,6 +21,12 @@ ir_ref object_address(struct body *f, struct expr *expr, const struct type *type
 		copy_object(f, &copy, &place, type->size);
 		return place_address(f, &copy);
 	}
+	if (expr->kind == EXPR_CONVERT && expr->convert.conversion == CONV_ENTRY_VALUE &&
+	    f->target == IR_TARGET_BPF) { // the kernel takes a value of another map where it lies
+		struct place place = lower_place(f, expr->convert.operand);
+		if (!place.guard_count && !place.term_count && place.space == IR_SPACE_MAP)
+			return place_address(f, &place);
+	}
 	struct place place = lower_temporary(f, expr, type);
 	return place_address(f, &place);
 }
@@ -36,10 +42,30 @@ static bool is_inner_map(const struct entry *entry)
 	return entry->value->kind == TYPE_MAP;
 }
 
+/* A value that belongs to an object of the kernel, in eBPF; in userspace such a map is like a hash. */
+static bool is_stored(const struct body *f, const struct entry *entry)
+{
+	return f->target == IR_TARGET_BPF &&
+	       entry->decl->type->map.kind->shape == MAP_SHAPE_STORAGE;
+}
+
+/* Address of the value or null. With `creates` one that is not there yet begins as `first` says, or zero. */
+static ir_ref storage_of(struct body *f, const struct entry *entry, ir_ref first, bool creates)
+{
+	const char *helper =
+		arena_printf(f->m->arena, "bpf_%s_get", entry->decl->type->map.kind->name);
+	ir_ref args[] = {map_ref(f, entry->decl), entry->key, first, const64(f, creates)};
+	return emit_helper(f, helper, IR_PTR, args, 4);
+}
+
 void look_up(struct body *f, struct entry *entry)
 {
 	if (entry->outer) {
 		entry->ptr = look_up_inner(f, entry);
+		return;
+	}
+	if (is_stored(f, entry)) {
+		entry->ptr = storage_of(f, entry, null_ptr(f), false);
 		return;
 	}
 	if (is_inner_map(entry) && f->target != IR_TARGET_BPF) {
@@ -75,7 +101,7 @@ static struct entry entry_key(struct body *f, struct expr *expr)
 		entry.map = map_of(map);
 	else
 		entry.outer = lower_entry(f, base).ptr;
-	entry.key = map_operand(f, expr->index.index, map->type->map.key);
+	entry.key = map_operand(f, expr->index.index, expr->index.index->type);
 	return entry;
 }
 
@@ -91,6 +117,32 @@ static bool is_percpu(const struct entry *entry)
 
 /* ---- evaluation ---- */
 
+static void take_key(struct body *f, const struct local *local, struct entry *entry)
+{
+	const struct type *key = entry->decl->type->map.key;
+	if (key)
+		entry->key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
+						 : slot_addr(f, local->key_slot);
+}
+
+/* The entry as it is now, or the variable's own value. */
+static void look_up_again(struct body *f, const struct local *local, struct entry *entry)
+{
+	if (!local->has_copy) {
+		look_up(f, entry);
+		return;
+	}
+	uint32_t in_map = new_block(f), done = new_block(f);
+	ir_ref is_copy = load_word(f, local->flag_slot, IR_I32);
+	branch(f, is_copy, done, in_map, IR_LIKELY_FALSE);
+	start_block(f, in_map);
+	look_up(f, entry);
+	store_word(f, local->slot, IR_PTR, entry->ptr);
+	jump_to(f, done);
+	start_block(f, done);
+	entry->ptr = load_word(f, local->slot, IR_PTR);
+}
+
 static struct entry local_entry(struct body *f, struct decl *decl)
 {
 	struct local *local = local_of(decl);
@@ -100,18 +152,29 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 			      .value = map->type->map.value,
 			      .outer = local->outer_slot ? load_word(f, local->outer_slot, IR_PTR)
 							 : IR_REF_NONE,
-			      .is_present = decl->variable.is_present,
+			      .is_present = decl->variable.is_present && !local->may_go_stale,
 			      .has_copy = local->has_copy};
 	entry.ptr = load_word(f, local->slot, IR_PTR);
 	if (f->target == IR_TARGET_BPF)
 		return entry;
+	take_key(f, local, &entry);
+	if (map->type->map.key && !is_inner_map(&entry)) {
+		look_up_again(f, local, &entry);
+		entry.is_present = false; // it may be gone since
+	}
 	if (local->has_copy)
 		entry.is_copy = load_word(f, local->flag_slot, IR_I32);
-	const struct type *key = map->type->map.key;
-	if (key)
-		entry.key = type_is_scalar(key) ? load_slot(f, local->key_slot, key)
-						: slot_addr(f, local->key_slot);
 	return entry;
+}
+
+void refresh_entry(struct body *f, struct decl *decl)
+{
+	struct local *local = local_of(decl);
+	struct decl *map = decl->type->entry_of;
+	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
+	take_key(f, local, &entry);
+	look_up_again(f, local, &entry);
+	store_word(f, local->slot, IR_PTR, entry.ptr);
 }
 
 struct entry lower_entry(struct body *f, struct expr *expr)
@@ -172,6 +235,23 @@ void write_back(struct body *f, const struct entry *entry)
 
 /* ---- entry variables ---- */
 
+static void keep_entry_key(struct body *f, const struct decl *decl, struct local *local,
+			   const struct entry *entry)
+{
+	const struct type *key = entry->decl->type->map.key;
+	if (key)
+		local->key_slot = new_slot(f, key, 0, decl->name_where);
+	if (!key) {
+		assert(entry->has_copy && "nothing to write back");
+	} else if (type_is_scalar(key)) {
+		store_slot(f, local->key_slot, key, entry->key);
+	} else {
+		struct place to = slot_place(f, local->key_slot);
+		struct place from = pointer_place(entry->key, key->align);
+		copy_object(f, &to, &from, key->size);
+	}
+}
+
 void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 {
 	struct entry entry = lower_entry(f, init);
@@ -186,24 +266,18 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 	local->has_copy = decl->variable.is_assigned || entry.has_copy;
 	if (decl->variable.is_assigned)
 		local->copy_slot = new_slot(f, entry.value, decl->name, decl->name_where);
-	if (f->target == IR_TARGET_BPF)
+	local->may_go_stale =
+		!entry.outer && entry.key &&
+		may_go_stale(f, entry.decl, decl->variable.is_present ? f->scope : NULL);
+	if (local->may_go_stale)
+		vec_push(f->m->arena, &f->entries, decl);
+	if (f->target == IR_TARGET_BPF && !local->may_go_stale)
 		return;
 	if (entry.outer) {
 		local->outer_slot = raw_slot(f, 8, 8);
 		store_word(f, local->outer_slot, IR_PTR, entry.outer);
 	}
-	const struct type *key = entry.decl->type->map.key;
-	if (key)
-		local->key_slot = new_slot(f, key, 0, decl->name_where);
-	if (!key) {
-		assert(entry.has_copy && "nothing to write back");
-	} else if (type_is_scalar(key)) {
-		store_slot(f, local->key_slot, key, entry.key);
-	} else {
-		struct place to = slot_place(f, local->key_slot);
-		struct place from = pointer_place(entry.key, key->align);
-		copy_object(f, &to, &from, key->size);
-	}
+	keep_entry_key(f, decl, local, &entry);
 	if (local->has_copy) {
 		local->flag_slot = raw_slot(f, 4, 4);
 		store_word(f, local->flag_slot, IR_I32, const32(f, entry.has_copy));
@@ -224,7 +298,7 @@ void bind_each(struct body *f, struct decl *decl, const struct type *type, const
 static void use_copy(struct body *f, const struct local *local)
 {
 	store_word(f, local->slot, IR_PTR, slot_addr(f, local->copy_slot));
-	if (f->target != IR_TARGET_BPF)
+	if (f->target != IR_TARGET_BPF || local->may_go_stale)
 		store_word(f, local->flag_slot, IR_I32, const32(f, 1));
 }
 
@@ -256,6 +330,20 @@ static void assign_copy_op(struct body *f, struct decl *decl, enum binary_op op,
 
 /* ---- assignment ---- */
 
+/* `m[object] = v`: what is created begins as v, what was there takes it. */
+static void assign_stored(struct body *f, struct entry *entry, struct expr *value)
+{
+	const struct type *type = entry->value;
+	span where = f->b.where;
+	ir_ref address = value_address(f, value, type);
+	f->b.where = where;
+	entry->ptr = storage_of(f, entry, address, true);
+	struct place to = entry_place(f, entry);
+	struct place from = pointer_place(address, type->align);
+	from.space = IR_SPACE_SLOT;
+	copy_member(f, &to, &from, type);
+}
+
 static bool stores_in_place(const struct body *f, const struct entry *entry)
 {
 	return f->target == IR_TARGET_BPF && is_array(entry);
@@ -272,6 +360,11 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 	const struct type *type = entry.value;
 	if (is_inner_map(&entry)) {
 		put_inner(f, &entry, value->name.decl);
+		return;
+	}
+	if (is_stored(f, &entry)) {
+		f->b.where = where;
+		assign_stored(f, &entry, value);
 		return;
 	}
 	if (!stores_in_place(f, &entry)) {
@@ -296,13 +389,22 @@ void assign_entry(struct body *f, struct expr *target, struct expr *value)
 	}
 }
 
+/* Values of objects of the kernel are made by their first change. */
+static void look_up_to_change(struct body *f, struct entry *entry)
+{
+	if (is_stored(f, entry))
+		entry->ptr = storage_of(f, entry, null_ptr(f), true);
+	else
+		look_up(f, entry);
+}
+
 /* Shared integers: change the entry, or create it and start over if somebody else did. */
 static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op op,
 			    enum ir_atomic atomic, ir_ref value)
 {
 	const struct type *type = entry->value;
 	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
-	look_up(f, entry);
+	look_up_to_change(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
 	entry->is_present = true;
@@ -310,7 +412,7 @@ static void atomic_entry_op(struct body *f, struct entry *entry, enum binary_op 
 	emit_atomic(f, &place, op, atomic, value);
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!is_array(entry)) {
+	if (!is_array(entry) && !is_stored(f, entry)) {
 		uint32_t again = new_block(f), again_hit = new_block(f);
 		ir_ref first = lower_arith(f, op, zero_of(f, value_type(type)), value, type);
 		ir_ref failed = update(f, entry, first, IR_MAP_NOEXIST);
@@ -336,7 +438,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 {
 	const struct type *type = entry->value;
 	uint32_t hit = new_block(f), miss = new_block(f), done = new_block(f);
-	look_up(f, entry);
+	look_up_to_change(f, entry);
 	branch(f, entry_present(f, entry), hit, miss, IR_LIKELY_TRUE);
 	start_block(f, hit);
 	entry->is_present = true;
@@ -345,7 +447,7 @@ static void plain_entry_op(struct body *f, struct entry *entry, enum binary_op o
 	store_unguarded(f, &place, type, lower_op(f, op, old, operand, type));
 	jump_to(f, done);
 	start_block(f, miss);
-	if (!is_array(entry)) {
+	if (!is_array(entry) && !is_stored(f, entry)) {
 		ir_ref first = lower_op(f, op, zero_of(f, value_type(type)), operand, type);
 		update(f, entry, first, IR_MAP_ANY);
 	}
@@ -445,6 +547,14 @@ static void reset_entry(struct body *f, struct entry *entry)
 	update(f, entry, zero, IR_MAP_ANY);
 }
 
+static void delete_stored(struct body *f, const struct entry *entry)
+{
+	const char *helper =
+		arena_printf(f->m->arena, "bpf_%s_delete", entry->decl->type->map.kind->name);
+	ir_ref args[] = {map_ref(f, entry->decl), entry->key};
+	emit_helper(f, helper, IR_I64, args, 2);
+}
+
 void delete_entry(struct body *f, struct expr *target)
 {
 	span where = f->b.where;
@@ -454,6 +564,8 @@ void delete_entry(struct body *f, struct expr *target)
 		reset_entry(f, &entry);
 	else if (entry.outer)
 		delete_inner(f, &entry);
+	else if (is_stored(f, &entry))
+		delete_stored(f, &entry);
 	else
 		ir_emit_full(&f->b, (struct ir_insn){.op = IR_MAP_DELETE,
 						     .type = IR_I32,
@@ -467,7 +579,7 @@ ir_ref lower_in(struct body *f, struct expr *expr)
 	if (map->type->map.kind->shape == MAP_SHAPE_SET)
 		return lower_in_set(f, map, expr->binary.left);
 	struct entry entry = {.map = map_of(map), .decl = map, .value = map->type->map.value};
-	entry.key = map_operand(f, expr->binary.left, map->type->map.key);
+	entry.key = map_operand(f, expr->binary.left, expr->binary.left->type);
 	f->b.where = expr->where;
 	look_up(f, &entry);
 	return entry_present(f, &entry);

@@ -434,6 +434,7 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.callbacks, out->arena);
 	map_init(&lw.drops, out->arena);
 	map_init(&lw.panics, out->arena);
+	map_init(&lw.changes, out->arena);
 	map_init(&lw.tails, out->arena);
 	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)

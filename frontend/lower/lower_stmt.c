@@ -8,11 +8,12 @@ static void lower_stmt(struct body *f, struct stmt *stmt);
 
 void lower_stmts(struct body *f, const stmt_list *stmts, uint32_t from, uint32_t to)
 {
-	uint32_t known = f->facts.len;
+	uint32_t known = f->facts.len, in_view = f->entries.len;
 	for (uint32_t i = from; i < to && is_live(f); i++) {
 		f->b.where = stmts->data[i]->where;
 		lower_stmt(f, stmts->data[i]);
 	}
+	f->entries.len = in_view;
 	f->facts.len = known;
 }
 
@@ -148,6 +149,8 @@ static void lower_assign(struct body *f, struct stmt *stmt)
 			assign_entry(f, target, value);
 		else
 			assign_entry_op(f, target, stmt->assign.op, value);
+		if (target->kind == EXPR_INDEX)
+			refresh_entries(f, target->type->entry_of);
 		return;
 	}
 	if (!is_plain) {
@@ -188,6 +191,8 @@ static void lower_if(struct body *f, struct stmt *stmt)
 {
 	const struct expr *condition = stmt->conditional.condition;
 	uint32_t yes = new_block(f), no = new_block(f), known;
+	uint32_t in_view = f->entries.len;
+	f->scope = stmt->conditional.then;
 	if (stmt->conditional.binding)
 		lower_binding(f, stmt->conditional.binding, yes, no);
 	else
@@ -197,6 +202,7 @@ static void lower_if(struct body *f, struct stmt *stmt)
 	assume(f, condition, true);
 	lower_block(f, stmt->conditional.then);
 	f->facts.len = known;
+	f->entries.len = in_view;
 	if (!stmt->conditional.otherwise) {
 		if (!is_live(f)) // what follows is the other case alone
 			assume(f, condition, false);
@@ -408,6 +414,12 @@ static void lower_for_map(struct body *f, struct stmt *stmt)
 
 /* ---- the rest ---- */
 
+static void lower_delete_entry(struct body *f, struct expr *entry)
+{
+	delete_entry(f, entry);
+	refresh_entries(f, entry->type->entry_of);
+}
+
 static void lower_delete_object(struct body *f, struct stmt *stmt)
 {
 	ir_ref object = lower_value(f, stmt->expr);
@@ -452,7 +464,7 @@ static void lower_stmt(struct body *f, struct stmt *stmt)
 		if (stmt->expr->type->kind == TYPE_POINTER)
 			lower_delete_object(f, stmt);
 		else
-			delete_entry(f, stmt->expr);
+			lower_delete_entry(f, stmt->expr);
 		break;
 	case STMT_TRY:
 		lower_try(f, stmt);

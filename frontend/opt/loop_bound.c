@@ -285,6 +285,18 @@ static void look_at_exit(const struct bounder *s, uint32_t loop, uint32_t b)
 	}
 }
 
+/* Instructions that the verifier walks for one. It walks a function at every call, and what the ways
+ * through the function leave behind goes on separately. */
+static uint64_t cost_of(const struct bounder *s, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(s->fn, r);
+	if (in->op != IR_CALL)
+		return 1;
+	const struct ir_fn *callee = s->ctx->module->fns.data[in->index];
+	uint32_t ways = callee->blocks.len < FORKS_OF_CALL ? callee->blocks.len : FORKS_OF_CALL;
+	return 1 + (uint64_t)callee->insns.len * ways;
+}
+
 /* Blocks of each loop, without those of inner ones: size and exits. */
 static void measure(struct bounder *s)
 {
@@ -297,7 +309,7 @@ static void measure(struct bounder *s)
 			continue;
 		const struct ir_block *block = &s->fn->blocks.data[b];
 		for (ir_ref r = block->first; r; r = s->fn->next.data[r])
-			s->facts[innermost].cost++;
+			s->facts[innermost].cost += cost_of(s, r);
 		uint32_t staying = 0;
 		for (uint32_t k = 0; k < block->succ_count; k++)
 			staying += is_in_loop(s, block->succs[k], innermost);

@@ -46,7 +46,9 @@ struct unroller {
 	uint32_t *next_block;      // in reverse post-order
 	uint32_t *first_use;       // by loop; 0 none
 	VEC(struct use) uses;
-	bool *is_counted; // by instruction: constant in every copy
+	bool *is_counted;                      // by instruction: constant in every copy
+	ir_ref *maps[2];                       // for copies, by instruction
+	uint32_t *block_maps[MOST_ROUNDS + 1]; // of every round, by block
 	bool changed;
 };
 
@@ -466,13 +468,12 @@ static void settle_exit(struct copy *c, uint32_t b, bool stays)
 static void unroll(struct unroller *u, const struct loop *l)
 {
 	struct ir_fn *fn = u->fn;
-	struct arena *scratch = u->ctx->scratch;
 	struct copy c = {.u = u, .l = l};
-	uint32_t **maps = ARENA_ARRAY(scratch, uint32_t *, l->rounds + 1);
+	uint32_t *const *maps = u->block_maps;
 	for (uint32_t round = 1; round <= l->rounds; round++) {
 		c.last = c.map;
-		c.map = ARENA_ARRAY(scratch, ir_ref, u->insns);
-		c.block_map = maps[round] = ARENA_ARRAY(scratch, uint32_t, u->blocks);
+		c.map = u->maps[round & 1];
+		c.block_map = maps[round];
 		for (uint32_t i = 0; i < l->count; i++)
 			c.block_map[l->list[i]] = ir_add_block(fn);
 		for (uint32_t i = 0; i < l->count; i++)
@@ -500,6 +501,18 @@ static void unroll(struct unroller *u, const struct loop *l)
 	u->changed = true;
 }
 
+/* Once for all loops of a sweep: each fills in what belongs to it before it reads that. */
+static void make_maps(struct unroller *u)
+{
+	struct arena *scratch = u->ctx->scratch;
+	if (u->changed)
+		return;
+	for (uint32_t i = 0; i < 2; i++)
+		u->maps[i] = ARENA_ARRAY(scratch, ir_ref, u->insns);
+	for (uint32_t i = 0; i <= MOST_ROUNDS; i++)
+		u->block_maps[i] = ARENA_ARRAY(scratch, uint32_t, u->blocks);
+}
+
 bool opt_unroll(struct opt_context *ctx, struct ir_fn *fn)
 {
 	struct unroller u = {.ctx = ctx, .fn = fn, .doms = ctx->doms, .loops = ctx->loops};
@@ -512,6 +525,7 @@ bool opt_unroll(struct opt_context *ctx, struct ir_fn *fn)
 			struct loop loop;
 			if (!is_wanted(&u, l, &loop))
 				continue;
+			make_maps(&u);
 			mend_uses(&u, &loop);
 			unroll(&u, &loop);
 		}

@@ -280,6 +280,8 @@ void check_map(struct checker *c, struct decl *d);
 void note_special(struct checker *c, struct decl *record);
 /* False after a diagnostic when the map has no entries `m[k]` for the code being checked. */
 bool check_map_keys(struct checker *c, const struct type *map, span where);
+/* A key of the map. */
+struct expr *check_map_key(struct checker *c, struct expr *key, const struct type *map);
 /* The same for a loop over the map. */
 bool check_map_walk(struct checker *c, const struct type *map, span where);
 /* Why the built-in function may give null; NULL when it is no method of a map or never does. */

@@ -233,7 +233,7 @@ static struct expr *check_map_index(struct checker *c, struct expr *e)
 		check_value(c, e->index.index, NULL);
 		return fail(c, e);
 	}
-	e->index.index = check_as(c, e->index.index, t->map.key);
+	e->index.index = check_map_key(c, e->index.index, t);
 	if (map->kind != EXPR_NAME || e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);
 	if (t->map.kind->shape == MAP_SHAPE_ARRAY &&
@@ -270,8 +270,11 @@ struct expr *check_index(struct checker *c, struct expr *e)
 		return check_map_index(c, e);
 	if (t->kind == TYPE_ENTRY && type_entry_value(t)->kind == TYPE_MAP)
 		return check_inner_index(c, e);
-	e->index.index = to_index(c, check_value(c, e->index.index, NULL));
-	if (t->kind == TYPE_ERROR || e->index.index->type->kind == TYPE_ERROR)
+	e->index.index = check_value(c, e->index.index, NULL);
+	if (t->kind == TYPE_ERROR)
+		return fail(c, e);
+	e->index.index = to_index(c, e->index.index);
+	if (e->index.index->type->kind == TYPE_ERROR)
 		return fail(c, e);
 	bool is_entry = t->kind == TYPE_ENTRY;
 	if (is_entry)

@@ -320,7 +320,8 @@ static struct expr *check_in(struct checker *c, struct expr *e)
 		check_value(c, e->binary.left, NULL);
 		return fail(c, e);
 	}
-	e->binary.left = check_as(c, e->binary.left, is_set ? t->map.value : t->map.key);
+	e->binary.left = is_set ? check_as(c, e->binary.left, t->map.value)
+				: check_map_key(c, e->binary.left, t);
 	e->type = e->binary.left->type->kind == TYPE_ERROR ? c->types->error : c->types->bool_;
 	return e;
 }

@@ -340,7 +340,11 @@ struct type *check_map_type(struct checker *c, struct type_node *node)
 	struct type_node *value = node->map.value ? node->map.value : node->map.key;
 	struct type *t = type_make_new(c->types, TYPE_MAP);
 	t->map.kind = kind;
-	t->map.key = key ? check_value_type(c, key) : *kind->types == 'k' ? c->types->u32 : NULL;
+	t->map.key = key                   ? check_value_type(c, key)
+		     : *kind->types == 'k' ? c->types->u32
+		     : kind->shape == MAP_SHAPE_STORAGE
+			     ? c->types->i32 // in userspace: a descriptor of the object
+			     : NULL;
 	t->map.value = is_outer(kind) ? check_inner_type(c, value) : check_value_type(c, value);
 	t->map.max_entries = size_of_kind(c, kind, node);
 	if (key)

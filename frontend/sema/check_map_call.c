@@ -70,6 +70,52 @@ void check_map_put(struct checker *c, struct stmt *s, struct type *inner)
 		report_mismatch(c, e->where, inner, t);
 }
 
+/* ---- keys ---- */
+
+static const struct {
+	const char *map, *object; // kind of map, name of a struct that its values belong to
+} storage_keys[] = {
+	{"task_storage", "task_struct"}, {"inode_storage", "inode"},
+	{"cgrp_storage", "cgroup"},      {"sk_storage", "sock"},
+	{"sk_storage", "bpf_sock"},      {"sk_storage", "bpf_sock_common"},
+	{"sk_storage", "sock_common"},   {"sk_storage", "bpf_tcp_sock"},
+	{"sk_storage", "tcp_sock"},
+};
+
+static bool is_storage_key(struct checker *c, const struct map_kind *kind, const struct type *t)
+{
+	if (t->kind != TYPE_POINTER || t->element->kind != TYPE_STRUCT)
+		return false;
+	const char *name = NAME(c, t->element->name);
+	for (size_t i = 0; i < sizeof storage_keys / sizeof *storage_keys; i++)
+		if (!strcmp(storage_keys[i].map, kind->name) &&
+		    !strcmp(storage_keys[i].object, name))
+			return true;
+	return false;
+}
+
+struct expr *check_map_key(struct checker *c, struct expr *key, const struct type *map)
+{
+	const struct map_kind *kind = map->map.kind;
+	bool in_bpf = c->fn.decl && c->fn.decl->func.target == TARGET_BPF;
+	const char *object = NULL;
+
+	if (kind->shape != MAP_SHAPE_STORAGE || !in_bpf)
+		return check_as(c, key, map->map.key);
+	const char *helper = arena_printf(c->arena, "bpf_%s_get", kind->name);
+	note_helper_call(c, c->info->find_helper(helper, c->info->kernel), key->where);
+	key = check_value(c, key, NULL);
+	if (key->type->kind == TYPE_ERROR || is_storage_key(c, kind, key->type))
+		return key;
+	for (size_t i = 0; !object; i++)
+		if (!strcmp(storage_keys[i].map, kind->name))
+			object = storage_keys[i].object;
+	diag_report(c->diags, D_MAP_INDEX, key->where, kind->name,
+		    arena_printf(c->arena, "pointers to `%s` in eBPF code", object),
+		    TEXT(c, key->type));
+	return fail(c, key);
+}
+
 /* ---- functions that the kernel calls ---- */
 
 const char *special_pointer(struct checker *c, const struct expr *arg, const char *name)

@@ -271,7 +271,10 @@ struct fact null_walk_expr(struct nulls *n, struct expr *e, struct flow *flow)
 		return null_walk_call(n, e, flow);
 	case EXPR_INDEX:
 		walk_base(n, e->index.base, flow);
-		null_walk_expr(n, e->index.index, flow);
+		fact = null_walk_expr(n, e->index.index, flow);
+		if (e->index.index->type->kind == TYPE_POINTER && fact.state != NOT_NULL &&
+		    flow->is_live)
+			null_report(n, e->index.index, fact, "the key of this entry is", flow);
 		known = null_find_fact(n, e, flow);
 		return known ? *known : fine;
 	case EXPR_FIELD:

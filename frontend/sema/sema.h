@@ -27,8 +27,8 @@
  *   - EXPR_INDEX with a base of TYPE_MAP: base is EXPR_NAME of the DECL_MAP, index has the key type;
  *   - EXPR_CALL of a method of a map with result "?v" (pop, peek of a queue): what was found, a copy;
  *   - EXPR_NAME of a DECL_LOCAL whose type is TYPE_ENTRY (`var e = m[k]`, `if (var e = m[k])`): the
- *     entry found when the local was initialised. variable.is_present on the local: known to exist in its
- *     whole scope. variable.is_assigned: some STMT_ASSIGN gives the local a whole new value; from then on
+ *     entry found when the local was initialised. variable.is_present on the local: known to exist at the
+ *     beginning of its scope, and to the end unless the map is changed meanwhile. variable.is_assigned: some STMT_ASSIGN gives the local a whole new value; from then on
  *     it is a local copy, which counts as present.
  *   It stands only where one of these consumes it:
  *   - CONV_ENTRY_VALUE: its value, zero when absent; type V, also when V is an aggregate;

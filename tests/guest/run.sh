@@ -12,6 +12,7 @@ CACHE=${KS_KERNELS:-$HOME/.cache/ks-kernels}
 LEVELS=(-O1 -O0)
 SCHEDULED_SECONDS=${SCHEDULED_SECONDS:-20} # how long a guest is run by the scheduler of the examples
 DIFF_SEEDS=(1 2) DIFF_COUNT=60
+GENERATED=${GENERATED:-160} # programs of tests/gen, each at both levels
 # Ethernet, IPv4 from 10.0.0.1 to 10.0.0.2, UDP to port 53, 64 bytes
 PACKET=001122334455aabbccddeeff08004500002e000000004011f96e0a0000010a000002c0000035001a0000$(printf '00%.0s' {1..22})
 
@@ -37,6 +38,7 @@ sources() {
 		grep -v '/watch\.ks$' # which needs the guest's own types
 	local seed
 	for seed in "${DIFF_SEEDS[@]}"; do ls "$work/difference$seed.ks"; done
+	for ((seed = 1; seed <= GENERATED; seed++)); do echo "$work/generated$seed.ks"; done
 }
 
 # build_all K FOLDER [BEFORE]: objects and a list "OBJECT SEED": seed 0 is run on a packet, others by difftest. An
@@ -188,6 +190,7 @@ if [ -n "$why" ]; then
 	exit 0
 fi
 for seed in "${DIFF_SEEDS[@]}"; do "$TOOLS/difftest" generate "$seed" $DIFF_COUNT >"$work/difference$seed.ks"; done
+for ((seed = 1; seed <= GENERATED; seed++)); do "$TOOLS/gentest" bpf "$seed" >"$work/generated$seed.ks"; done
 built=0 wrong=0
 before=
 for k in "${kernels[@]}"; do

@@ -634,3 +634,136 @@ ready 40 true true true
 1003 false 2
 true true 0"
 }
+
+test_tail_calls_survive_a_kill() {
+	need_root
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
+	local name=killed$$
+	trap "rm -rf /sys/fs/bpf/$name" EXIT
+	network_make
+	build_tails $name 'print("ready"); sleep(60000)'
+	background here ./$name >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	kill -KILL $PROGRAM
+	wait $PROGRAM || true
+	sleep 0.2                        # the kernel empties an array with nobody's descriptor at once
+	expect_equal "attached after the kill" "$(attached_here)" 1
+	count_start here udp
+	send 10.77.0.1 3 udp 64
+	send 10.77.0.3 3 udp 400
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 3"
+	# The next run takes the place over, and its end takes away what is pinned.
+	background here ./$name >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	kill -TERM $PROGRAM
+	wait $PROGRAM || true
+	expect_equal "attached at the end" "$(attached_here)" 0
+}
+
+test_a_project_with_a_dot_in_its_name_pins() {
+	need_root
+	local name=with.dots.$$ folder=with~dots~$$
+	trap "rm -rf /sys/fs/bpf/$folder" EXIT
+	build_source "$name" <<-'END'
+		pin var runs: u64
+		pin var kept: hash<u32, u64>(4)
+		fn main() -> i32 {
+		    runs += 1
+		    kept[1] += 10
+		    print(runs, kept[1])
+		    return 0
+		}
+	END
+	"./$name" >log
+	"./$name" >>log
+	expect_equal log "$(tr '\n' ' ' <log)" "1 10 2 20 "
+	[ -e "/sys/fs/bpf/$folder/maps/kept" ] || fail "not pinned where it was expected"
+}
+
+test_storage_with_tasks() {
+	program stor <<-'END'
+		struct Seen { calls: u64, first: u32, last: u64 }
+		var tasks: task_storage<Seen>
+		var plain: task_storage<u64>
+		var by_pid: hash<i32, u64>(100000)
+		var absent: u64
+		var switches: u64
+		var mismatch: u64
+		var replaced: u32
+		var deleted: u64
+
+		@raw_tracepoint("sched_switch") fn switched(preempt: bool, prev: *task_struct, next: *task_struct) -> i32 {
+		    switches += 1
+		    by_pid[prev->pid] += 1
+		    if (tasks[prev] == null) {
+		        absent += 1
+		        tasks[prev] = Seen { first: 7, calls: by_pid[prev->pid] - 1 }
+		    }
+		    if (var s = tasks[prev]) {
+		        s.calls += 1
+		        if (s.calls != by_pid[prev->pid] && prev->pid != 0) { mismatch += 1 }
+		    }
+		    plain[prev] += 3
+		    if (plain[prev] >= 9) {
+		        var before = tasks[prev]
+		        tasks[prev] = Seen { calls: before.calls, first: 8 }
+		        replaced = tasks[prev].first
+		        delete plain[prev]
+		        if (prev in plain) { mismatch += 1 }
+		        deleted += 1
+		    }
+		    return 0
+		}
+
+		fn main() -> i32 {
+		    var h = load(switched)
+		    if (h == null) { return 1 }
+		    if (attach(h, "", 0) != 0) { return 1 }
+		    print("ready")
+		    for (i in 0..30) { sleep(1) }
+		    detach(h)
+		    print(mismatch, replaced, switches > 60, absent > 0, deleted > 10)
+		    return 0
+		}
+	END
+	finish
+	expect_equal log "$(cat log)" "ready
+0 8 true true true"
+}
+
+test_storage_with_sockets() {
+	need_root
+	network_make
+	build_source sockets_kept <<-'END'
+		var sent: sk_storage<u64>
+		var most: u64
+		var all: u64
+
+		@tc("egress") fn count(ctx: *__sk_buff) -> i32 {
+		    all += 1
+		    if (var sk = ctx->sk) {
+		        sent[sk] += 1
+		        if (sent[sk] > most) { most = sent[sk] }
+		    }
+		    return TC_ACT_OK
+		}
+
+		fn main() -> i32 {
+		    if (attach(load(count), "ks1", 0) != 0) { return 1 }
+		    print("ready")
+		    while (all < 300) { sleep(5) }
+		    sleep(50)
+		    print(most)
+		    return 1
+		}
+	END
+	background here ./sockets_kept >log 2>errors &
+	PROGRAM=$!
+	wait_for log ready
+	send_back 120 udp 64
+	send_back 200 udp 64
+	wait $PROGRAM || true
+	expect_line "of the busier socket" log '^200$'
+}

@@ -47,6 +47,7 @@ test_globals_and_constants() { expect_both globals_and_constants 48; }
 test_text_appended() { expect_both text_appended 7; }
 test_bools_as_bits() { expect_both bools_as_bits 514; }
 test_bit_fields() { expect_both bit_fields 0; }
+test_entries_stay_current() { expect_both entries_stay_current 0; }
 test_loops() { expect_result_for loops loops 0; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel tables as the verifier asks them: kinds of programs, prototypes of helpers for a program,
+ * functions of the kernel.
+ */
+#include "bpf-backend/verify/rules.h"
+
+#include <string.h>
+
+#define READS PROGRAM_READS_PACKET
+#define WRITES PROGRAM_WRITES_PACKET
+#define LEGACY PROGRAM_LOADS_LEGACY
+#define TRACES PROGRAM_TRACES
+#define SLEEPABLE PROGRAM_SLEEPABLE
+#define MEMORY PROGRAM_CONTEXT_IS_MEMORY
+
+static const struct program_rules programs[] = {
+#define PROGRAM(type, helpers, context, user, kernel, flags)                                       \
+	{PROG_##type, OFFER_##helpers, user, kernel, flags},
+#include "bpf-backend/verify/programs.def"
+#undef PROGRAM
+};
+
+#undef READS
+#undef WRITES
+#undef LEGACY
+#undef TRACES
+#undef SLEEPABLE
+#undef MEMORY
+
+const struct program_rules *verify_find_program_rules(uint32_t type)
+{
+	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+		if (programs[i].type == type)
+			return &programs[i];
+	}
+	return NULL;
+}
+
+/* ---- helpers ---- */
+
+enum proto_id {
+#define PROTO(name, ...) PROTO_ID_##name,
+#include "bpf-backend/kernel/protos.def"
+#undef PROTO
+	PROTO_COUNT
+};
+
+#define ANY PROTO_ANY
+#define NUMBER PROTO_NUMBER
+#define CTX PROTO_CTX
+#define MAP PROTO_MAP
+#define KEY PROTO_KEY
+#define VALUE PROTO_VALUE
+#define MEM PROTO_MEM
+#define SIZE PROTO_SIZE
+#define SIZE0 PROTO_SIZE0
+#define ALLOC_SIZE PROTO_ALLOC_SIZE
+#define OBJECT PROTO_OBJECT
+#define SOCK PROTO_SOCK
+#define SOCK_COMMON PROTO_SOCK_COMMON
+#define SOCKET PROTO_SOCKET
+#define FUNC PROTO_FUNC
+#define STACK PROTO_STACK
+#define TIMER PROTO_TIMER
+#define LOCK PROTO_LOCK
+#define STRING PROTO_STRING
+#define RECORD PROTO_RECORD
+#define PERCPU PROTO_PERCPU
+#define KPTR PROTO_KPTR
+#define DYNPTR PROTO_DYNPTR
+#define INTEGER PROTO_INTEGER
+#define NOTHING PROTO_NOTHING
+#define MAP_VALUE PROTO_MAP_VALUE
+#define TCP_SOCK PROTO_TCP_SOCK
+#define MEM_OR_OBJECT PROTO_MEM_OR_OBJECT
+#define NULLABLE PROTO_NULLABLE
+#define RDONLY PROTO_RDONLY
+#define WRITE PROTO_WRITE
+#define UNINIT PROTO_UNINIT
+#define ALIGNED PROTO_ALIGNED
+#define RELEASE PROTO_RELEASE
+#define DYN_LOCAL PROTO_DYN_LOCAL
+#define DYN_RINGBUF PROTO_DYN_RINGBUF
+#define RINGBUF PROTO_RINGBUF
+#define TRUSTED PROTO_TRUSTED
+#define FIXED(bytes) (PROTO_IS_FIXED | (bytes) << PROTO_SIZE_SHIFT)
+#define GPL PROTO_GPL
+#define PACKET PROTO_PACKET
+#define SLEEPS PROTO_SLEEPS
+#define FAST PROTO_FAST
+
+static const struct proto protos[PROTO_COUNT] = {
+#define PROTO(name, result, a, b, c, d, e, object, result_object, flags)                           \
+	{#name, result, {a, b, c, d, e}, object, result_object, flags},
+#include "bpf-backend/kernel/protos.def"
+#undef PROTO
+};
+
+#undef MAP
+#undef SIZE
+#undef SOCKET
+#undef PACKET
+
+enum helper_id {
+#define HELPER(number, name, ...) HELPER_##name = number,
+#include "bpf-backend/kernel/helpers.def"
+#undef HELPER
+};
+
+enum when { ALWAYS, CONNECT, ITERATOR, TRAMPOLINE, LSM_CGROUP, SETSOCKOPT, VERDICT };
+enum { IS_INCLUDE = 0xffff };
+
+static const struct offer {
+	uint16_t helper; // IS_INCLUDE: `proto` is a set
+	uint16_t proto;
+	uint8_t set, when;
+} offers[] = {
+#define OFFER(set, helper, proto, when) {HELPER_##helper, PROTO_ID_##proto, OFFER_##set, when},
+#define INCLUDE(set, other) {IS_INCLUDE, OFFER_##other, OFFER_##set, ALWAYS},
+#include "bpf-backend/kernel/offers.def"
+#undef OFFER
+#undef INCLUDE
+};
+
+static bool is_offered(const struct verifier *v, enum when when)
+{
+	uint32_t attach = v->code->attach;
+	switch (when) {
+	case ALWAYS:
+		return true;
+	case CONNECT:
+		return attach == 10 || attach == 11;
+	case ITERATOR:
+		return attach == 28;
+	case TRAMPOLINE:
+		return (v->code->type == PROG_TRACING && attach >= 24 && attach <= 26) ||
+		       (v->code->type == PROG_LSM && attach == 27);
+	case LSM_CGROUP:
+		return attach == 43;
+	case SETSOCKOPT:
+		return attach == 22;
+	case VERDICT:
+		return attach != 0 && attach != 1 && attach != 3 && attach != 19 && attach != 20 &&
+		       attach != 51 && (attach < 29 || attach > 32) && attach != 52 && attach != 53;
+	}
+	return false;
+}
+
+static const struct proto *find_in_set(const struct verifier *v, enum offer_set set,
+				       uint32_t helper)
+{
+	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+		const struct offer *o = &offers[i];
+		if (o->set == set && o->helper == helper)
+			return is_offered(v, o->when) ? &protos[o->proto] : NULL;
+	}
+	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+		const struct offer *o = &offers[i];
+		if (o->set != set || o->helper != IS_INCLUDE)
+			continue;
+		if (o->proto == OFFER_CG_COMMON && set == OFFER_LSM && v->code->attach != 43)
+			continue;
+		const struct proto *p = find_in_set(v, o->proto, helper);
+		if (p)
+			return p;
+	}
+	return NULL;
+}
+
+const struct proto *verify_find_proto(const struct verifier *v, uint32_t helper)
+{
+	const struct kernel_helper *row = kernel_helper_at(helper);
+	if (!row || row->kernel > v->options->kernel)
+		return NULL;
+	return find_in_set(v, v->rules->helpers, helper);
+}
+
+/* ---- functions of the kernel ---- */
+
+enum kfunc_set {
+	TC = 1,
+	XDP = 2,
+	STRUCT_OPS = 4,
+	TRACING = 8,
+	SYSCALL = 16,
+	CGROUP = 32,
+	SCHED_ACT = 64,
+	SK_SKB = 128,
+	SOCKET_FILTER = 256,
+	LWT = 512,
+	NETFILTER = 1024,
+	KPROBE = 2048,
+	LSM = 4096,
+	ALL = 0xffff,
+};
+
+#define ACQUIRE KF_ACQUIRE
+#undef RELEASE
+#define RELEASE KF_RELEASE
+#define RET_NULL KF_RET_NULL
+#define TRUSTED_ARGS KF_TRUSTED_ARGS
+#define SLEEPABLE KF_SLEEPABLE
+#define DESTRUCTIVE KF_DESTRUCTIVE
+#define RCU KF_RCU
+#define ITER_NEW KF_ITER_NEW
+#define ITER_NEXT KF_ITER_NEXT
+#define ITER_DESTROY KF_ITER_DESTROY
+#define RCU_PROTECTED KF_RCU_PROTECTED
+
+static const struct {
+	const char *name;
+	unsigned flags, sets;
+} kfuncs[] = {
+#define KFUNC(name, flags, sets) {#name, flags, sets},
+#include "bpf-backend/verify/kfuncs.def"
+#undef KFUNC
+};
+
+static const char *const specials[] = {
+	[SPECIAL_NONE] = "",
+#define SPECIAL(id, name) [SPECIAL_##id] = name,
+#include "bpf-backend/verify/specials.def"
+#undef SPECIAL
+};
+
+static unsigned kfunc_set(const struct verifier *v)
+{
+	switch (v->code->type) {
+	case PROG_XDP:
+		return XDP;
+	case PROG_SCHED_CLS:
+		return TC;
+	case PROG_STRUCT_OPS:
+		return STRUCT_OPS;
+	case PROG_LSM:
+		return TRACING | LSM;
+	case PROG_TRACING:
+	case PROG_TRACEPOINT:
+	case PROG_PERF_EVENT:
+		return TRACING;
+	case PROG_SYSCALL:
+		return SYSCALL;
+	case PROG_CGROUP_SKB:
+	case PROG_CGROUP_SOCK:
+	case PROG_CGROUP_DEVICE:
+	case PROG_CGROUP_SOCK_ADDR:
+	case PROG_CGROUP_SOCKOPT:
+	case PROG_CGROUP_SYSCTL:
+		return CGROUP;
+	case PROG_SCHED_ACT:
+		return SCHED_ACT;
+	case PROG_SK_SKB:
+		return SK_SKB;
+	case PROG_SOCKET_FILTER:
+		return SOCKET_FILTER;
+	case PROG_LWT_IN:
+	case PROG_LWT_OUT:
+	case PROG_LWT_XMIT:
+	case PROG_LWT_SEG6LOCAL:
+		return LWT;
+	case PROG_NETFILTER:
+		return NETFILTER;
+	case PROG_KPROBE:
+		return KPROBE;
+	default:
+		return 0;
+	}
+}
+
+static enum kfunc_special find_special(const char *name)
+{
+	for (size_t i = 1; i < sizeof specials / sizeof specials[0]; i++) {
+		if (!strcmp(specials[i], name))
+			return (enum kfunc_special)i;
+	}
+	return SPECIAL_NONE;
+}
+
+const struct kfunc *verify_find_kfunc(const struct verifier *v, uint32_t id)
+{
+	struct verifier *owner = (struct verifier *)(uintptr_t)v;
+	if (!v->types || !id || id > v->types->type_count)
+		return NULL;
+	struct kfunc *k = map_find_ptr(&v->kfuncs, id);
+	if (k)
+		return k->name ? k : NULL;
+	k = ARENA_NEW(&owner->arena, struct kfunc);
+	map_set_ptr(&owner->kfuncs, id, k);
+	struct btf_type type = btf_get_type(v->types, id);
+	if (type.kind != BTF_KIND_FUNC)
+		return NULL;
+	for (size_t i = 0; i < sizeof kfuncs / sizeof kfuncs[0]; i++) {
+		if (strcmp(kfuncs[i].name, type.name))
+			continue;
+		k->id = id;
+		k->proto = type.type;
+		k->flags = kfuncs[i].flags;
+		k->sets = kfuncs[i].sets;
+		k->special = (uint8_t)find_special(type.name);
+		if (kfuncs[i].sets != ALL && !(kfuncs[i].sets & kfunc_set(v)))
+			return NULL;
+		k->name = type.name;
+		return k;
+	}
+	return NULL;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's verifier, simulated: a program and an environment in; verdict, cost and the path that
+ * led to a refusal out. It judges instructions, whoever made them, as a chosen release would with full
+ * privileges (CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN; so without the rules for speculation).
+ */
+#ifndef KS_VERIFY_VERIFY_H
+#define KS_VERIFY_VERIFY_H
+
+#include "bpf-backend/program/program.h"
+
+/* Why a program is refused (reasons.def). */
+enum verify_reason {
+	VERIFY_OK,
+#define REASON(id, name, hint) VERIFY_##id,
+#include "bpf-backend/verify/reasons.def"
+#undef REASON
+	VERIFY_REASON_COUNT
+};
+
+struct verify_options {
+	uint32_t kernel;         // release, KERNEL_AT(major, minor)
+	const struct btf *types; // of that kernel; NULL: programs that need them are refused
+	uint32_t cpus;           // possible CPUs, 0: unknown
+	int log_level;           // 0 none; 1 instructions and states of the path; 2 all paths
+	bool keep_steps;         // verify_result.steps
+	bool strict_alignment;
+};
+
+/* One processed instruction. Steps form a tree: each path is a chain of `previous`. */
+struct verify_step {
+	uint32_t insn;
+	uint32_t previous; // step before it on its path; UINT32_MAX: none
+};
+
+struct verify_result {
+	bool is_accepted;
+	enum verify_reason reason;
+	char text[512];     // what is wrong, in words; "" when accepted
+	char detail[512];   // what is known of the values concerned, one per line
+	uint32_t insn;      // at which instruction; UINT32_MAX: none
+	int32_t reg;        // which register, -1: none
+	uint32_t cause;     // step that gave it its value; UINT32_MAX: unknown
+	uint32_t last_step; // step of the refusal
+	struct verify_step *steps;
+	uint32_t step_count;
+	uint32_t processed; // instructions, as the kernel counts them
+	uint32_t states, peak_states, stack_depth;
+	struct buf log;
+};
+
+void verify_program(const struct program_object *object, const struct program_code *code,
+		    const struct verify_options *options, struct verify_result *result);
+void verify_result_free(struct verify_result *result);
+
+/* A step that made the value which the refusal is about. */
+struct verify_cause {
+	uint32_t insn;
+	const char *role; // "changed", "compared" …
+};
+/* Steps back from the refusal, newest first; how many there are, at most `max`. Needs keep_steps. */
+uint32_t verify_explain(const struct program_code *code, const struct verify_result *result,
+			struct verify_cause *causes, uint32_t max);
+/* Source line that an instruction belongs to; NULL: unknown. */
+const struct program_line *verify_find_line(const struct program_code *code, uint32_t insn);
+
+/* Short name of a reason, "missing-null-check"; and its usual remedy. */
+const char *verify_reason_name(enum verify_reason reason);
+const char *verify_reason_hint(enum verify_reason reason);
+
+#endif
