@@ -46,6 +46,8 @@ uint32_t btf_add_string(struct btf_builder *b, const char *text);
  * (but those to void, which may get another target later) that are equal share one id. */
 uint32_t btf_add_int(struct btf_builder *b, const char *name, uint32_t size, uint32_t encoding);
 uint32_t btf_add_pointer(struct btf_builder *b, uint32_t target);
+/* `tag` on a type, as the kernel wants it behind a pointer. */
+uint32_t btf_add_type_tag(struct btf_builder *b, const char *tag, uint32_t target);
 uint32_t btf_add_array(struct btf_builder *b, uint32_t element, uint32_t index_type,
 		       uint32_t count);
 uint32_t btf_add_struct(struct btf_builder *b, const char *name, uint32_t size, bool is_union);

@@ -111,6 +111,11 @@ uint32_t btf_add_pointer(struct btf_builder *b, uint32_t target)
 	return target ? share_last(b) : id;
 }
 
+uint32_t btf_add_type_tag(struct btf_builder *b, const char *tag, uint32_t target)
+{
+	return add_type(b, BTF_KIND_TYPE_TAG, tag, target);
+}
+
 uint32_t btf_add_array(struct btf_builder *b, uint32_t element, uint32_t index_type, uint32_t count)
 {
 	uint32_t id = add_type(b, BTF_KIND_ARRAY, "", 0);

@@ -86,6 +86,7 @@ static void add_maps(struct meta *w)
 			.value_size = map->value_size,
 			.is_percpu = map->is_percpu,
 			.is_pinned = map->is_pinned,
+			.has_kptr = map->has_kptr,
 			.value_is_int = map->value_is_scalar,
 			.buffer_size = map->buffer_size,
 			.inner_type = map->inner.type,

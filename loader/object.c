@@ -10,9 +10,11 @@
 #include "loader/program.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +261,20 @@ static bool can_fall_back(const struct program *p, const struct handle *h)
 
 /* *is_refused tells whether the verifier looked at the program: then another kind of it would fare no
  * better, and the failure is said. */
+/* A pointer that a map keeps must be of the same type, in the same BTF, as the one that the program stores.
+ * libbpf 1.1 does not load BTF that has a descriptor already, and goes on. */
+static void share_types(const struct program *p, struct bpf_object *object)
+{
+	bool has_kptr = false;
+	for (uint32_t i = 0; i < p->meta.header->map_count; i++)
+		has_kptr |= p->meta.maps[i].has_kptr != 0;
+	if (!has_kptr || !p->object || bpf_object__btf_fd(p->object) < 0)
+		return;
+	int fd = fcntl(bpf_object__btf_fd(p->object), F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0)
+		btf__set_fd(bpf_object__btf(object), fd);
+}
+
 static int load_object(struct program *p, struct handle *h, struct bpf_object *object,
 		       const char *name, bool *is_refused)
 {
@@ -272,6 +288,7 @@ static int load_object(struct program *p, struct handle *h, struct bpf_object *o
 		log_explain_refusal(p, "sharing maps", false, err);
 		return err;
 	}
+	share_types(p, object);
 	char *log = calloc(1, VERIFIER_LOG_SIZE);
 	if (log)
 		bpf_program__set_log_buf(h->program, log, VERIFIER_LOG_SIZE);

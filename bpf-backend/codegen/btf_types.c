@@ -246,8 +246,11 @@ void btf_types_finish(struct btf_types *t, const struct bpf_object *object)
 	for (uint32_t i = 0; i < t->externs.len; i++)
 		btf_add_secinfo(t->builder, t->externs.data[i], 0, 0);
 	for (uint32_t i = 0; i < t->pointers.len; i++) { // grows while targets are made
-		uint32_t d = t->pointers.data[i];
-		btf_set_target(t->builder, t->id_of[d] - 1,
-			       btf_types_get(t, t->module->dtypes.data[d].target));
+		const struct ir_dtype *d = &t->module->dtypes.data[t->pointers.data[i]];
+		uint32_t id = t->id_of[t->pointers.data[i]] - 1;
+		uint32_t target = btf_types_get(t, d->target);
+		if (d->name)
+			target = btf_add_type_tag(t->builder, name_text(t, d->name, ""), target);
+		btf_set_target(t->builder, id, target);
 	}
 }

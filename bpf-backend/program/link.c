@@ -94,7 +94,9 @@ static uint32_t append(struct linker *l, const struct source_function *f)
 	struct program_function function = {.start = start,
 					    .func_type = f->func_type,
 					    .name = f->name,
-					    .is_global = f->is_global};
+					    .is_global = f->is_global,
+					    .elf_section = f->section,
+					    .first_record = f->first};
 	vec_push(arena, &l->functions, function);
 	vec_push(arena, &l->done, f);
 	add_lines(l, f, start);

@@ -196,7 +196,12 @@ static void add_struct_ops(struct program_object *object, uint32_t section)
 		map->value_type = target;
 		map->is_struct_ops = true;
 		map->section = section;
-		map->offset = item.offset;
+		map->offset = item.offset; // which compilers leave 0: the symbol knows
+		for (uint32_t k = 0; k < object->elf.symbol_count; k++) {
+			const struct elf_symbol *symbol = &object->elf.symbols[k];
+			if (symbol->section == section && !strcmp(symbol->name, var.name))
+				map->offset = (uint32_t)symbol->value;
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ struct program_function {
 	uint32_t func_type; // id of its FUNC in the object's BTF, 0: none
 	const char *name;
 	bool is_global;
+	uint32_t elf_section, first_record; // where it stands in the object
 };
 
 /* Where the source of a record begins; valid up to the next one's record. */

@@ -266,6 +266,13 @@ static bool args_are_trusted(const struct verifier *v)
 	       v->code->type == PROG_NETFILTER;
 }
 
+/* Sockets that a congestion control gets are TCP's: bpf_tcp_ca_is_valid_access(), Linux 6.12. */
+static bool is_tcp_operation(const struct verifier *v)
+{
+	return v->code->type == PROG_STRUCT_OPS && v->code->attach_type_id &&
+	       !strcmp(btf_get_type(v->types, v->code->attach_type_id).name, "tcp_congestion_ops");
+}
+
 static bool give_argument(struct verifier *v, int64_t off, unsigned size, uint32_t type_id,
 			  const char *name, int value)
 {
@@ -287,6 +294,13 @@ static bool give_argument(struct verifier *v, int64_t off, unsigned size, uint32
 	if (value < 0)
 		return true;
 	struct reg *r = reg_at(v, (unsigned)value);
+	bool is_iterator = v->code->type == PROG_TRACING && v->code->attach == 28 && off;
+	if (is_iterator && !plain) { // a key or value, of the map's size
+		reg_set_pointer(r, REG_BUF,
+				REG_NULLABLE | (strcmp(name, "key") ? 0u : (unsigned)REG_RDONLY));
+		r->id = ++v->ids;
+		return true;
+	}
 	if (!plain || kind == BTF_KIND_INT) {
 		reg_set_unknown(r);
 		return true;
@@ -297,11 +311,16 @@ static bool give_argument(struct verifier *v, int64_t off, unsigned size, uint32
 	unsigned flags = pointer_tags(btf, target);
 	if (args_are_trusted(v))
 		flags |= REG_TRUSTED;
-	if (has_suffix(name, "__nullable") || has_suffix(name, "__nullable_arg"))
+	// At its end an iterator runs once more, with nothing.
+	bool is_element =
+		is_iterator && (strcmp(name, "map") || !strcmp(v->code->target, "bpf_map"));
+	if (has_suffix(name, "__nullable") || has_suffix(name, "__nullable_arg") || is_element)
 		flags |= REG_NULLABLE;
 	reg_set_pointer(r, REG_OBJECT, flags);
 	r->btf = btf;
 	r->type = plain;
+	if (is_tcp_operation(v) && !strcmp(btf_get_type(btf, plain).name, "sock"))
+		r->type = btf_find(btf, BTF_KIND_STRUCT, "tcp_sock");
 	if (flags & REG_NULLABLE)
 		r->id = ++v->ids;
 	return true;

@@ -298,8 +298,37 @@ static bool check_fields_untouched(struct verifier *v, const struct reg *r, unsi
 	return true;
 }
 
+static const struct {
+	const char *type, *within, *member;
+} writable_members[] = {
+#define WRITABLE(type, within, member) {type, within, member},
+#include "bpf-backend/verify/writable_members.def"
+#undef WRITABLE
+};
+
+/* Interfaces of the kernel let their programs write single members. */
+static bool is_writable_member(const struct reg *r, int64_t off, unsigned size)
+{
+	const char *type = btf_get_type(r->btf, r->type).name;
+	for (size_t i = 0; i < sizeof writable_members / sizeof writable_members[0]; i++) {
+		if (strcmp(writable_members[i].type, type))
+			continue;
+		uint32_t id = btf_find(r->btf, BTF_KIND_STRUCT, writable_members[i].within);
+		struct btf_type within = id ? btf_get_type(r->btf, id) : (struct btf_type){0};
+		for (uint32_t k = 0; k < within.count; k++) {
+			struct btf_item item = btf_get_item(r->btf, &within, k);
+			int64_t start = item.bit_offset / 8;
+			uint32_t bytes = item.bit_size ? 1 : program_type_size(r->btf, item.type);
+			if (!strcmp(item.name, writable_members[i].member) && off >= start &&
+			    off + size <= start + bytes)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool check_object_pointer(struct verifier *v, const struct reg *r, unsigned reg, int64_t off,
-				 enum access access)
+				 unsigned size, enum access access)
 {
 	if (!v->is_gpl && r->btf == v->types)
 		return verify_refuse(v, VERIFY_LICENSE, (int)reg,
@@ -316,7 +345,11 @@ static bool check_object_pointer(struct verifier *v, const struct reg *r, unsign
 				     r->flags & REG_USER
 					     ? "memory of a user process is followed directly"
 					     : "per-CPU memory is followed directly");
-	if (access == ACCESS_WRITE && (r->flags & REG_UNTRUSTED || !(r->flags & REG_ALLOC)))
+	bool is_lent = access == ACCESS_WRITE && v->code->type == PROG_STRUCT_OPS &&
+		       r->btf == v->types && !(r->flags & REG_UNTRUSTED) &&
+		       is_writable_member(r, off, size);
+	if (access == ACCESS_WRITE && !is_lent &&
+	    (r->flags & REG_UNTRUSTED || !(r->flags & REG_ALLOC)))
 		return verify_refuse(v, VERIFY_READ_ONLY, (int)reg,
 				     "objects of the kernel can only be read");
 	return true;
@@ -327,7 +360,7 @@ bool verify_access_object(struct verifier *v, unsigned reg, int64_t off, unsigne
 {
 	const struct reg *r = reg_at(v, reg);
 	bool is_alloc = r->flags & REG_ALLOC;
-	if (!check_object_pointer(v, r, reg, off, access))
+	if (!check_object_pointer(v, r, reg, off, size, access))
 		return false;
 	if (is_alloc && !check_fields_untouched(v, r, reg, off, size))
 		return false;

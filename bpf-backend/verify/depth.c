@@ -27,6 +27,13 @@ static bool check_callee(struct verifier *v, struct call_chain *c, uint32_t at)
 {
 	const struct bpf_record *r = &v->insns[at];
 	bool is_address = r->opcode == 0x18 && r->src == 4;
+	const struct kfunc *k =
+		verify_is_call_of_kernel(r) ? verify_find_kfunc(v, (uint32_t)r->imm) : NULL;
+	for (uint32_t i = 0; k && k->special == SPECIAL_THROW && i < c->depth; i++) {
+		v->at = at;
+		if (v->functions[c->functions[i]].is_callback)
+			return verify_refuse(v, VERIFY_CALLBACK, -1, "a callback cannot throw");
+	}
 	if (!verify_is_call_of_function(r) && !is_address)
 		return true;
 	int callee = verify_find_function(v, (int64_t)at + r->imm + 1);

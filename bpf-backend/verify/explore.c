@@ -178,6 +178,30 @@ static enum outcome step(struct verifier *v)
 	return GO_ON;
 }
 
+static void show_observer(struct verifier *v)
+{
+	struct verify_value values[BPF_REG_COUNT];
+	const struct frame *f = state_frame(v->current);
+	memset(values, 0, sizeof values);
+	for (unsigned i = 0; i < BPF_REG_COUNT; i++) {
+		const struct reg *r = &f->r[i];
+		if (!(note_at(v)->live >> i & 1)) // states are not compared in it
+			continue;
+		values[i].may_be_null = r->flags & REG_NULLABLE;
+		values[i].number = r->v;
+		if (r->kind == REG_STACK && r->frame == f->number) {
+			struct scalar off = scalar_const((uint64_t)(int64_t)r->off);
+			scalar_add_plain(&values[i].number, &off, &v->model.range);
+			values[i].kind = VERIFY_VALUE_STACK;
+		} else if (r->kind == REG_SCALAR) {
+			values[i].kind = VERIFY_VALUE_NUMBER;
+		} else if (r->kind != REG_NONE) {
+			values[i].kind = VERIFY_VALUE_POINTER;
+		}
+	}
+	v->options->observe(v->options->observer, v->at, v->current->depth, values);
+}
+
 /* One instruction, including the look at states seen here. */
 static enum outcome advance(struct verifier *v)
 {
@@ -202,6 +226,8 @@ static enum outcome advance(struct verifier *v)
 	}
 	if (note_at(v)->is_jump_point)
 		verify_note_history(v);
+	if (v->options->observe)
+		show_observer(v);
 	uint32_t at = v->at;
 	if (v->log && v->options->log_level) {
 		verify_log_instruction(v);

@@ -498,7 +498,8 @@ int verify_visit_state(struct verifier *v)
 				is_added = false;
 		} else {
 			bool is_open = verify_is_open_loop(v, &c->state);
-			if (covers(v, &c->state, v->current, is_open ? WITHIN : LOOSE))
+			if (covers(v, &c->state, v->current,
+				   is_open || v->options->is_exhaustive ? WITHIN : LOOSE))
 				verdict = is_open ? HIT_LOOP : HIT;
 		}
 		if (verdict != MISS)

@@ -81,8 +81,9 @@ static const char *name_of(const struct btf *btf, uint32_t id)
 
 static bool is_context(const struct verifier *v, const char *type)
 {
-	return *type &&
-	       (!strcmp(type, v->rules->context) || !strcmp(type, v->rules->kernel_context));
+	bool is_skb = !strcmp(v->rules->context, "__sk_buff") && !strcmp(type, "sk_buff");
+	bool is_xdp = !strcmp(v->rules->context, "xdp_md") && !strcmp(type, "xdp_buff");
+	return *type && (!strcmp(type, v->rules->context) || is_skb || is_xdp);
 }
 
 static enum kernel_arg_kind kind_of(struct verifier *v, const struct kcall *call, unsigned number,

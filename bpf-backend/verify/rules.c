@@ -108,7 +108,17 @@ enum helper_id {
 #undef HELPER
 };
 
-enum when { ALWAYS, CONNECT, ITERATOR, TRAMPOLINE, LSM_CGROUP, SETSOCKOPT, VERDICT };
+enum when {
+	ALWAYS,
+	CONNECT,
+	ITERATOR,
+	TRAMPOLINE,
+	LSM_CGROUP,
+	SETSOCKOPT,
+	VERDICT,
+	SOCKET_ITERATOR,
+	TCP_OPERATION
+};
 enum { IS_INCLUDE = 0xffff };
 
 static const struct offer {
@@ -133,6 +143,13 @@ static bool is_offered(const struct verifier *v, enum when when)
 		return attach == 10 || attach == 11;
 	case ITERATOR:
 		return attach == 28;
+	case SOCKET_ITERATOR:
+		return attach == 28 &&
+		       (!strcmp(v->code->target, "tcp") || !strcmp(v->code->target, "unix"));
+	case TCP_OPERATION:
+		return v->code->attach_type_id && v->types &&
+		       !strcmp(btf_get_type(v->types, v->code->attach_type_id).name,
+			       "tcp_congestion_ops");
 	case TRAMPOLINE:
 		return (v->code->type == PROG_TRACING && attach >= 24 && attach <= 26) ||
 		       (v->code->type == PROG_LSM && attach == 27);

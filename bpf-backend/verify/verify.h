@@ -8,6 +8,7 @@
 #define KS_VERIFY_VERIFY_H
 
 #include "bpf-backend/program/program.h"
+#include "bpf-backend/verify/range.h"
 
 /* Why a program is refused (reasons.def). */
 enum verify_reason {
@@ -18,6 +19,23 @@ enum verify_reason {
 	VERIFY_REASON_COUNT
 };
 
+/* What is known of a register, for observers. */
+struct verify_value {
+	enum {
+		VERIFY_VALUE_NONE,
+		VERIFY_VALUE_NUMBER,
+		VERIFY_VALUE_STACK,
+		VERIFY_VALUE_POINTER
+	} kind;
+	bool may_be_null;
+	struct scalar
+		number; // of a number; of pointers into this frame's stack the offset from r10
+};
+
+/* Called before each instruction of each path; `depth`: frames below. */
+typedef void (*verify_observer)(void *owner, uint32_t insn, uint32_t depth,
+				const struct verify_value values[BPF_REG_COUNT]);
+
 struct verify_options {
 	uint32_t kernel;         // release, KERNEL_AT(major, minor)
 	const struct btf *types; // of that kernel; NULL: programs that need them are refused
@@ -25,6 +43,9 @@ struct verify_options {
 	int log_level;           // 0 none; 1 instructions and states of the path; 2 all paths
 	bool keep_steps;         // verify_result.steps
 	bool strict_alignment;
+	bool is_exhaustive; // paths end only where every value was seen: what an observer gets holds all
+	verify_observer observe; // NULL: none
+	void *observer;
 };
 
 /* One processed instruction. Steps form a tree: each path is a chain of `previous`. */

@@ -263,12 +263,15 @@ static bool exchange(struct vm *vm, uint64_t address, uint32_t width, int32_t co
 /* clang-format off: one row an instruction, the macros are statements */
 uint64_t vm_execute(struct vm *vm, uint32_t entry, const uint64_t args[5])
 {
-	static const void *const labels[VM_OP_COUNT] = {
+	static const void *const plain[VM_OP_COUNT] = {
 #define INSN(id, ...) [id] = &&L_##id,
 #include "bpf-backend/isa/insns.def"
 #undef INSN
 		[VM_OP_BAD] = &&L_bad,
 	};
+	/* With a watcher every instruction takes a detour. */
+	static const void *const watched[VM_OP_COUNT] = {[0 ... VM_OP_COUNT - 1] = &&L_watched};
+	const void *const *labels = vm->options.watch ? watched : plain;
 	const struct vm_insn *code = vm->code, *i = code + entry - 1;
 	uint64_t r[BPF_REG_COUNT] = {0};
 	uint32_t bottom = vm->depth;
@@ -381,6 +384,11 @@ L_BPF_OP_EXIT:
 	}
 	i = code + pop_frame(vm, r);
 	NEXT();
+
+L_watched:
+	LEAVE_FAST_PATH();
+	vm->options.watch(vm->options.watcher, vm, r);
+	goto *plain[i->op];
 
 /* What decoding turns into VM_OP_BAD. */
 L_BPF_OP_CAST_TO_ARENA:

@@ -275,3 +275,14 @@ int vm_run(struct vm *vm, const struct vm_program *program, const struct vm_inpu
 	result->fault = vm->fault;
 	return vm->fault.kind ? -EFAULT : 0;
 }
+
+struct vm_place vm_where(const struct vm *vm)
+{
+	struct vm_place place = {.record = vm->record_of[vm->pc], .depth = vm->depth - 1};
+	for (uint32_t i = 0; i < vm->sections.len; i++) {
+		const struct vm_section *s = &vm->sections.data[i];
+		if (vm->pc >= s->first && vm->pc - s->first < s->count)
+			place.section = s->index;
+	}
+	return place;
+}

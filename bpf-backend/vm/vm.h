@@ -34,6 +34,9 @@ struct vm_options {
 	uint64_t seed;    // of bpf_get_prandom_u32 [1]
 	uint64_t pid_tgid, uid_gid;
 	const char *comm; // name of the current task ["vm"]
+	/* Called before each instruction with all registers; vm_where() tells which it is. NULL: none. */
+	void (*watch)(void *watcher, struct vm *vm, const uint64_t *registers);
+	void *watcher;
 };
 
 struct vm_program {
@@ -108,6 +111,14 @@ int vm_run(struct vm *vm, const struct vm_program *program, const struct vm_inpu
 void vm_print_fault(struct buf *out, const struct vm_fault *fault);
 /* What the programs printed since the machine was opened; the caller may empty it. */
 struct buf *vm_printed(struct vm *vm);
+
+/* Where a watched instruction stands. */
+struct vm_place {
+	uint32_t section; // ELF
+	uint32_t record;  // in the section
+	uint32_t depth;   // frames below this one
+};
+struct vm_place vm_where(const struct vm *vm);
 
 /* ---- maps, from the host side ---- */
 

@@ -134,7 +134,7 @@ enum ir_dtype_kind {
 	IR_DTYPE_UNION,
 	IR_DTYPE_ENUM,    // name, size, encoding, members: name and value
 	IR_DTYPE_ARRAY,   // target, count
-	IR_DTYPE_POINTER, // target
+	IR_DTYPE_POINTER, // target; name: the tag that the kernel wants on it, mostly 0
 	IR_DTYPE_FUNC,    // target: result; members: parameters
 };
 
@@ -201,6 +201,7 @@ struct ir_map {
 	bool key_is_signed,
 		value_is_signed; // scalar is sign-extended when narrower than its register
 	bool is_percpu, is_array, is_pinned;
+	bool has_kptr; // values hold pointers that the kernel keeps for programs
 	span where;
 };
 

@@ -247,6 +247,7 @@ static void parse_map(struct ir_parser *p)
 					 {"percpu", NULL, &map.is_percpu},
 					 {"array", NULL, &map.is_array},
 					 {"pinned", NULL, &map.is_pinned},
+					 {"kptr", NULL, &map.has_kptr},
 					 {0}};
 
 	map.name = need_declared_name(p, '&');

@@ -486,8 +486,9 @@ static void print_map(struct printer *p, uint32_t index)
 		buf_add_text(p->out, " inner_scalar");
 	print_number(p, "key_dtype", map->key_dtype);
 	print_number(p, "value_dtype", map->value_dtype);
-	buf_printf(p->out, "%s%s%s\n", map->is_percpu ? " percpu" : "",
-		   map->is_array ? " array" : "", map->is_pinned ? " pinned" : "");
+	buf_printf(p->out, "%s%s%s%s\n", map->is_percpu ? " percpu" : "",
+		   map->is_array ? " array" : "", map->is_pinned ? " pinned" : "",
+		   map->has_kptr ? " kptr" : "");
 }
 
 static void name_first(struct map *names, uint64_t key, uint32_t index)

@@ -419,12 +419,17 @@ void copy_object(struct body *f, const struct place *to, const struct place *fro
 	start_block(f, done);
 }
 
+static bool is_kept_field(const struct decl *field)
+{
+	return type_has_special(field->type) || field->field.is_kptr;
+}
+
 /* The next run of bytes, from `at` on, that are not the kernel's; false at the end. */
 static bool next_run(const struct type *type, uint32_t *at, uint32_t *size)
 {
 	for (uint32_t i = 0; i < type->record.fields.len; i++) {
 		const struct decl *field = type->record.fields.data[i];
-		if (!type_has_special(field->type) || field->field.offset < *at)
+		if (!is_kept_field(field) || field->field.offset < *at)
 			continue;
 		*size = field->field.offset - *at;
 		if (*size)
@@ -437,7 +442,12 @@ static bool next_run(const struct type *type, uint32_t *at, uint32_t *size)
 
 static bool is_kept(const struct body *f, const struct type *type)
 {
-	return f->target == IR_TARGET_BPF && type_has_special(type);
+	if (f->target != IR_TARGET_BPF || type->kind != TYPE_STRUCT)
+		return false;
+	for (uint32_t i = 0; i < type->record.fields.len; i++)
+		if (is_kept_field(type->record.fields.data[i]))
+			return true;
+	return false;
 }
 
 void copy_value(struct body *f, const struct place *to, const struct place *from,

@@ -148,6 +148,12 @@ static uint32_t kfunc_effects(const struct kfunc_info *kfunc)
 	return IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER | moves;
 }
 
+static ir_ref own_type_id(struct body *f, const struct type *type)
+{
+	struct ir_core core = {.kind = IR_CORE_TYPE_ID_LOCAL, .dtype = lower_dtype(f->lw, type)};
+	return ir_emit_index(&f->b, IR_CORE, IR_I64, ir_add_core(f->m, core));
+}
+
 static ir_ref call_extern(struct body *f, struct expr *call)
 {
 	struct decl *callee = call->call.target;
@@ -162,7 +168,8 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	enum ir_type result = value_type(call->type);
 	if (helper) {
 		index = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, helper_effects(helper));
-		f->m->externs.data[index].gives_object = helper->gives_object;
+		f->m->externs.data[index].gives_object =
+			helper->gives_object && strcmp(name, "bpf_kptr_xchg") != 0;
 		ir_ref given = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
 		for (uint32_t i = 0; i < count && helper_changes_map(f, callee); i++)
 			if (call->call.args.data[i]->type->kind == TYPE_MAP)
@@ -171,7 +178,10 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	}
 	index = ir_add_extern(f->m, IR_EXTERN_KFUNC, name, result,
 			      kfunc_effects(callee->func.kfunc));
-	f->m->externs.data[index].gives_object = result == IR_PTR;
+	bool is_new = !strcmp(name, "bpf_obj_new_impl");
+	if (is_new) // of which type, by its number in the object's BTF
+		args[0] = own_type_id(f, call->type->element);
+	f->m->externs.data[index].gives_object = result == IR_PTR && !is_new;
 	if (!f->m->externs.data[index].dtype)
 		f->m->externs.data[index].dtype = lower_func_dtype(f->lw, callee);
 	ir_ref value = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);

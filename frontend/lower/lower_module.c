@@ -222,6 +222,9 @@ static void add_map(struct lower *lw, struct decl *decl)
 		.where = decl->name_where,
 	};
 	set_map_types(lw, &map, type);
+	for (uint32_t i = 0;
+	     type->map.value->kind == TYPE_STRUCT && i < type->map.value->record.fields.len; i++)
+		map.has_kptr |= type->map.value->record.fields.data[i]->field.is_kptr;
 	vec_push(lw->m->arena, &lw->m->maps, map);
 	decl->lowered = (void *)(uintptr_t)lw->m->maps.len;
 }

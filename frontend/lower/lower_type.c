@@ -75,17 +75,28 @@ static uint32_t add_enum(struct lower *lw, const struct type *type)
 					      .member_count = count});
 }
 
+/* A pointer that the kernel keeps for the program, which it must know from other numbers. */
+static uint32_t add_kptr(struct lower *lw, const struct type *type)
+{
+	struct ir_dtype pointer = {.kind = IR_DTYPE_POINTER,
+				   .name = intern_string(&lw->compile->names, "kptr"),
+				   .target = lower_dtype(lw, type->element),
+				   .size = 8};
+	return ir_add_dtype(lw->m, pointer);
+}
+
 static void fill_record(struct lower *lw, const struct type *type, uint32_t index)
 {
 	uint32_t count = type->record.fields.len;
 	struct ir_dmember *members = ARENA_ARRAY(lw->m->arena, struct ir_dmember, count);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct decl *field = type->record.fields.data[i];
-		members[i] = (struct ir_dmember){.name = field->name,
-						 .type = lower_dtype(lw, field->type),
-						 .bit_offset = field->field.offset * 8 +
-							       field->field.bit_offset,
-						 .bit_size = field->field.bit_width};
+		members[i] = (struct ir_dmember){
+			.name = field->name,
+			.type = field->field.is_kptr ? add_kptr(lw, field->type)
+						     : lower_dtype(lw, field->type),
+			.bit_offset = field->field.offset * 8 + field->field.bit_offset,
+			.bit_size = field->field.bit_width};
 	}
 	lw->m->dtypes.data[index].members = members;
 	lw->m->dtypes.data[index].member_count = count;

@@ -290,7 +290,14 @@ const char *map_null_text(int builtin);
 struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *arg, char letter);
 /* The type of the result of a method by its text there; notes what follows from the call. */
 struct type *map_result(struct checker *c, struct expr *call, const char *result);
+/* True for the context of the program that is being checked. */
+bool is_context_pointer(const struct checker *c, const struct expr *e);
 struct expr *check_dispatch(struct checker *c, struct expr *e);
+/* A call of a function of the kernel that stands for another form; the arguments were checked. */
+struct expr *make_kfunc_call(struct checker *c, span where, const char *name, struct expr **args,
+			     uint32_t count);
+/* `bpf_kptr_xchg(&e.p, object)`, whose arguments are pointers. */
+struct expr *check_exchange(struct checker *c, struct expr *call);
 /* `outer[k] = m`: the map `m` into a map of maps like `inner`. */
 void check_map_put(struct checker *c, struct stmt *s, struct type *inner);
 /* NULL when the argument is the address of such a struct, else what is wanted. */
@@ -503,7 +510,7 @@ void check_impl(struct checker *c, struct decl *d);
 
 struct expr *check_new(struct checker *c, struct expr *e);
 /* `delete` of what a pointer points at; false when it cannot be deleted. */
-bool check_delete_object(struct checker *c, const struct stmt *s);
+bool check_delete_object(struct checker *c, struct stmt *s);
 /* Reports a returned value that holds the address of a local. */
 void check_returned_address(struct checker *c, const struct expr *e);
 

@@ -6,6 +6,73 @@
  */
 #include "frontend/sema/check.h"
 
+static struct expr *constant(struct checker *c, span where, struct type *type)
+{
+	struct expr *e = ARENA_NEW(c->arena, struct expr);
+
+	*e = (struct expr){.kind = type == c->types->u64 ? EXPR_INT : EXPR_NULL, .where = where};
+	set_const(e, type, 0);
+	return e;
+}
+
+/* In eBPF both are calls of the kernel; which type is meant, lowering fills in. */
+static struct expr *new_in_bpf(struct checker *c, struct expr *e, struct type *t)
+{
+	struct expr *args[] = {constant(c, e->where, c->types->u64),
+			       constant(c, e->where, c->types->null)};
+
+	if (t->kind != TYPE_STRUCT || t->record.is_kernel || t->record.is_ctx) {
+		diag_report(c->diags, D_NOT_A_STRUCT, e->where, TEXT(c, t));
+		return fail(c, e);
+	}
+	struct expr *call = make_kfunc_call(c, e->where, "bpf_obj_new_impl", args, 2);
+	if (call->type->kind != TYPE_ERROR)
+		call->type = type_make_pointer(c->types, t);
+	return call;
+}
+
+static void delete_in_bpf(struct checker *c, struct stmt *s)
+{
+	struct expr *args[] = {s->expr, constant(c, s->where, c->types->null)};
+
+	s->kind = STMT_EXPR;
+	s->expr = make_kfunc_call(c, s->where, "bpf_obj_drop_impl", args, 2);
+}
+
+/* The field of an entry whose address is taken. */
+static struct decl *exchanged_field(const struct expr *e)
+{
+	if (e->kind != EXPR_UNARY || e->unary.op != UNARY_ADDR ||
+	    e->unary.operand->kind != EXPR_FIELD || !place_entry(e->unary.operand))
+		return NULL;
+	struct decl *field = e->unary.operand->field.decl;
+	const struct type *t = field->type;
+	bool is_object = t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
+			 !t->element->record.is_kernel && !type_is_ctx_pointer(t);
+	return is_object ? field : NULL;
+}
+
+struct expr *check_exchange(struct checker *c, struct expr *call)
+{
+	struct expr **args = call->call.args.data;
+
+	if (args[0]->type->kind == TYPE_ERROR || args[1]->type->kind == TYPE_ERROR)
+		return fail(c, call);
+	struct decl *field = exchanged_field(args[0]);
+	if (!field) {
+		diag_report(c->diags, D_HELPER_ARGUMENT, args[0]->where, "bpf_kptr_xchg",
+			    "the address of a pointer to a struct in an entry: `&e.p`",
+			    TEXT(c, args[0]->type));
+		return fail(c, call);
+	}
+	args[1] = convert_to(c, args[1], field->type);
+	if (args[1]->type->kind == TYPE_ERROR)
+		return fail(c, call);
+	field->field.is_kptr = true;
+	call->type = field->type;
+	return call;
+}
+
 struct expr *check_new(struct checker *c, struct expr *e)
 {
 	struct type *t = check_value_type(c, e->alloc.node);
@@ -26,14 +93,14 @@ struct expr *check_new(struct checker *c, struct expr *e)
 		return fail(c, e);
 	}
 	if (is_bpf)
-		note_unavailable(c, e->where, "`new` in eBPF code");
-	else if (!is_module_code(c))
+		return new_in_bpf(c, e, t);
+	if (!is_module_code(c))
 		use_user_only(c, e->where, "`new`");
 	e->type = type_make_pointer(c->types, t);
 	return e;
 }
 
-bool check_delete_object(struct checker *c, const struct stmt *s)
+bool check_delete_object(struct checker *c, struct stmt *s)
 {
 	const struct type *t = s->expr->type;
 	bool is_bpf = c->fn.decl && c->fn.decl->func.target == TARGET_BPF;
@@ -41,7 +108,7 @@ bool check_delete_object(struct checker *c, const struct stmt *s)
 	if (type_is_ctx_pointer(t) || s->expr->kind == EXPR_NULL)
 		return false;
 	if (is_bpf)
-		note_unavailable(c, s->where, "`delete` of an object in eBPF code");
+		delete_in_bpf(c, s);
 	else if (!is_module_code(c))
 		use_user_only(c, s->where, "`delete` of an object");
 	return true;

@@ -82,7 +82,7 @@ static struct expr *address_of_object(struct checker *c, struct expr *arg)
 }
 
 /* The context of the program, or of one that calls this function. */
-static bool is_context_pointer(const struct checker *c, const struct expr *arg)
+bool is_context_pointer(const struct checker *c, const struct expr *arg)
 {
 	const struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
 	const struct type *t = arg->type;
@@ -141,6 +141,8 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 		e->call.args.data[i] = check_helper_arg(c, e->call.args.data[i], h->args[i], name);
 	if (strchr(h->args, 'f'))
 		return check_callback(c, e);
+	if (!strcmp(name, "bpf_kptr_xchg"))
+		return check_exchange(c, e);
 	return e;
 }
 
@@ -547,8 +549,8 @@ static struct decl *find_method(struct checker *c, const struct type *t, const c
 /* Offers the methods of a type; gives all of them as text, NULL when it has none. */
 static const char *offer_methods(struct checker *c, struct suggestion *s, const struct type *t)
 {
-	char family[32];
 	const char *all = NULL;
+	char family[32];
 
 	for (const char *at = NULL; method_family(t, &at, family);) {
 		size_t len = strlen(family);

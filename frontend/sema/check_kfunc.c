@@ -199,3 +199,38 @@ struct expr *check_kfunc_call(struct checker *c, struct expr *e, struct decl *d)
 		e->call.args.data[i] = check_kfunc_arg(c, e->call.args.data[i], kfunc, i);
 	return e;
 }
+
+struct expr *make_kfunc_call(struct checker *c, span where, const char *name, struct expr **args,
+			     uint32_t count)
+{
+	struct expr *e = ARENA_NEW(c->arena, struct expr),
+		    *callee = ARENA_NEW(c->arena, struct expr);
+	symbol symbol = intern_string(&c->compile->names, name);
+	struct decl *d = kernel_find_function(c, symbol);
+
+	*callee = (struct expr){.kind = EXPR_NAME, .where = where, .type = c->types->error};
+	callee->name.name = symbol;
+	*e = (struct expr){.kind = EXPR_CALL, .where = where};
+	e->call.callee = callee;
+	if (!d) {
+		diag_report(c->diags, D_NO_KERNEL_FUNCTION, where, name);
+		return fail(c, e);
+	}
+	callee->name.decl = d;
+	struct decl *kfunc = find_kfunc(c, e, d);
+	if (!kfunc)
+		return fail(c, e);
+	e->call.target = kfunc;
+	callee->type = kfunc->type;
+	e->type = kfunc->type->func.result;
+	if (kfunc->func.kfunc)
+		note_kfunc_call(c, kfunc->func.kfunc, where);
+	for (uint32_t i = 0; i < count; i++) {
+		struct type *want = kfunc->type->func.params[i];
+		struct expr *arg = args[i];
+		if (arg->type != want && want->kind == TYPE_POINTER)
+			arg = make_convert(c, arg, want, CONV_POINTER);
+		vec_push(c->arena, &e->call.args, arg);
+	}
+	return e;
+}

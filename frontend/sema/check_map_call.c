@@ -244,7 +244,7 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 		break;
 	}
 	arg = check_value(c, arg, NULL); // C
-	if (arg->type->kind == TYPE_ERROR || type_is_ctx_pointer(arg->type))
+	if (arg->type->kind == TYPE_ERROR || is_context_pointer(c, arg))
 		return arg;
 	diag_report(c->diags, D_HELPER_ARGUMENT, arg->where, map->map.kind->name,
 		    "the program's context", TEXT(c, arg->type));
@@ -252,7 +252,7 @@ struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *ar
 }
 
 /* What follows from the call of a method that was found correct. */
-static void note_map_call(const struct expr *call)
+static void note_map_call(struct checker *c, const struct expr *call)
 {
 	struct decl *map = call->call.callee->field.base->name.decl;
 
@@ -260,6 +260,14 @@ static void note_map_call(const struct expr *call)
 		map->map.is_handled = true;
 	if (call->call.target->builtin.id == BUILTIN_EVENTS_DROPPED)
 		map->map.counts_dropped = true;
+	const char *helper = NULL; // that not every kind of program may call
+	if (call->call.target->builtin.id == BUILTIN_PERF_OUTPUT)
+		helper = "bpf_perf_event_output";
+	if (call->call.target->builtin.id == BUILTIN_STACKS_CAPTURE ||
+	    call->call.target->builtin.id == BUILTIN_STACKS_CAPTURE_USER)
+		helper = "bpf_get_stackid";
+	if (helper)
+		note_helper_call(c, c->info->find_helper(helper, c->info->kernel), call->where);
 }
 
 struct type *map_result(struct checker *c, struct expr *call, const char *result)
@@ -267,7 +275,7 @@ struct type *map_result(struct checker *c, struct expr *call, const char *result
 	const struct expr *base = call->call.callee->field.base;
 	const struct type *map = base->type;
 
-	note_map_call(call);
+	note_map_call(c, call);
 	if (!strcmp(result, "v"))
 		return map->map.value;
 	if (!strcmp(result, "*v"))

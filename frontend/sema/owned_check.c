@@ -46,7 +46,10 @@ static const char *call_name(struct nulls *n, const struct expr *call)
 
 	if (callee->kind == EXPR_FIELD)
 		return NAME(n->c, callee->field.name);
-	return callee->kind == EXPR_NAME ? NAME(n->c, callee->name.name) : "";
+	const char *name = callee->kind == EXPR_NAME ? NAME(n->c, callee->name.name) : "";
+	if (!strcmp(name, "bpf_obj_new_impl"))
+		return "new";
+	return strcmp(name, "bpf_obj_drop_impl") ? name : "delete";
 }
 
 /* The kind of thing that a call takes or gives back; NULL for other calls. */
@@ -54,22 +57,23 @@ static const struct ownership *find_call(struct nulls *n, const struct expr *cal
 {
 	const struct expr *callee = call->call.callee;
 	const struct decl *d = call->call.target;
-	const char *name = call_name(n, call);
+	const char *name =
+		callee->kind == EXPR_NAME ? NAME(n->c, callee->name.name) : call_name(n, call);
 	bool is_method = callee->kind == EXPR_FIELD && callee->field.base->type &&
 			 callee->field.base->type->kind == TYPE_MAP;
 
 	if (!d || (d->kind != DECL_EXTERN && !is_method))
 		return NULL;
-	if (d->kind == DECL_EXTERN && d->func.kfunc)
-		return d->func.kfunc->flags & (takes ? KFUNC_ACQUIRE : KFUNC_RELEASE)
-			       ? &kinds[OWNS_OBJECT]
-			       : NULL;
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		bool names_method = *calls[i].name == '.';
 		if (calls[i].takes == takes && names_method == is_method &&
 		    !strcmp(calls[i].name + names_method, name))
 			return &kinds[calls[i].kind];
 	}
+	if (d->kind == DECL_EXTERN && d->func.kfunc)
+		return d->func.kfunc->flags & (takes ? KFUNC_ACQUIRE : KFUNC_RELEASE)
+			       ? &kinds[OWNS_OBJECT]
+			       : NULL;
 	return NULL;
 }
 
@@ -250,10 +254,16 @@ static bool expects_sites(struct nulls *n, const struct expr *arg, struct flow *
 	return true;
 }
 
+/* The argument that is given back. */
+static uint32_t given_index(struct nulls *n, const struct expr *call)
+{
+	return !strcmp(call_name(n, call), "bpf_kptr_xchg");
+}
+
 static void release(struct nulls *n, const struct expr *call, const struct ownership *kind,
 		    struct fact fact, struct flow *flow)
 {
-	const struct expr *arg = call->call.args.data[0];
+	const struct expr *arg = call->call.args.data[given_index(n, call)];
 	const char *name = call_name(n, call);
 
 	n->has_owned = true;
@@ -277,8 +287,9 @@ void owned_call(struct nulls *n, const struct expr *call, const struct fact *arg
 	const uint64_t *place = target ? map_find(&n->c->func_index, MAP_PTR(target)) : NULL;
 	const struct ownership *kind = call->call.args.len ? find_call(n, call, false) : NULL;
 
-	if (kind)
-		release(n, call, kind, args[0], flow);
+	uint32_t given = kind ? given_index(n, call) : 0;
+	if (kind && !(given && args[given].state == IS_NULL)) // nothing is stored
+		release(n, call, kind, args[given], flow);
 	if (!place || !n->summaries[*place - 1].gives_back)
 		return;
 	const struct summary *s = &n->summaries[*place - 1];

@@ -397,6 +397,7 @@ struct decl {
 			uint32_t bit_width;  // 0 when not a bit-field
 			uint32_t offset;     // sema: bytes; for a bit-field, of its storage unit
 			uint32_t bit_offset; // sema: within the storage unit
+			bool is_kptr; // sema: a pointer in a map that only bpf_kptr_xchg() changes
 			bool is_foreign; // sema: a kernel's pointer that may not be followed directly
 			const struct ctx_field
 				*ctx; // sema: row of the context table; NULL for ordinary fields

@@ -767,3 +767,120 @@ test_storage_with_sockets() {
 	wait $PROGRAM || true
 	expect_line "of the busier socket" log '^200$'
 }
+
+test_new_objects_are_kept_in_maps() {
+	program kptr <<-'END'
+		struct Node { number: u64, twice: u64 }
+		struct Slot { uses: u32, kept: *Node }
+		var slots: array<u32, Slot>(4)
+		var by_name: hash<u32, Slot>(4)
+		var turn: u64
+		var sum: u64
+		var empty: u64
+
+		@xdp fn keep(ctx: *xdp_md) -> xdp_action {
+		    turn += 1
+		    var node = new Node()
+		    if (node == null) { return XDP_DROP }
+		    node->number = turn
+		    node->twice = turn * 2
+		    if (var s = slots[1]) {
+		        s.uses += 1
+		        var old = bpf_kptr_xchg(&s.kept, node)
+		        if (old) {
+		            sum += old->number * 1000 + old->twice
+		            delete old
+		        } else {
+		            empty += 1
+		        }
+		    } else {
+		        delete node
+		    }
+		    return XDP_PASS
+		}
+
+		@xdp fn take(ctx: *xdp_md) -> xdp_action {
+		    if (var s = slots[1]) {
+		        var last = bpf_kptr_xchg(&s.kept, null)
+		        if (last == null) { return XDP_DROP }
+		        sum += last->twice
+		        delete last
+		    }
+		    return XDP_PASS
+		}
+
+		fn main() -> i32 {
+		    if (load(keep) == null) { return 1 }
+		    if (load(take) == null) { return 1 }
+		    print("ready")
+		    while (turn < 3) { sleep(5) }
+		    sleep(300)
+		    print(sum, empty, slots[1].uses)
+		    return 0
+		}
+	END
+	"$TOOLS/prog_storm" keep 3 1 >/dev/null || skip "needs Linux 6.12"
+	storm take 2 1
+	finish
+	expect_equal log "$(cat log)" "ready
+3012 1 3"
+}
+
+test_call_stacks_are_kept() {
+	program stacks <<-'END'
+		var stacks: stack_trace<u64[16]>(1000)
+		var samples: hash<u32, u64>(1000)
+		var failed: u64
+		var taken: u64
+
+		@perf_event fn sample(ctx: *bpf_perf_event_data) -> i32 {
+		    var id = stacks.capture(ctx)
+		    if (id < 0) { failed += 1; return 0 }
+		    samples[id as u32] += 1
+		    taken += 1
+		    return 0
+		}
+
+		fn main() -> i32 {
+		    var h = load(sample)
+		    if (h == null) { return 1 }
+		    var a = attach(h, perf_options { perf_type: 1, perf_config: 0, cpu: 0, period: 1000000 }, 0)
+		    print("ready")
+		    var until = now_ns() + 300 * 1000 * 1000
+		    while (now_ns() < until) { sleep(1) }
+		    detach(a)
+		    var deep: u64 = 0
+		    var sum: u64 = 0
+		    for (id, n in samples) {
+		        sum += n
+		        var frames = stacks[id]
+		        if (frames[0] >> 48 == 0xffff) { deep += n }
+		    }
+		    print(sum == taken, sum == deep, taken + failed > 5, stacks.len() >= samples.len())
+		    return 0
+		}
+	END
+	finish
+	expect_equal log "$(cat log)" "ready
+true true true true"
+}
+
+test_example_packet_events_streams_every_packet() {
+	start packet_events --seconds 2 --verbose
+	ready streaming
+	send 10.77.0.1 500 udp 64
+	send 10.77.0.3 7 icmp 100
+	finish
+	expect_line totals log '^507 packets, [0-9]+ bytes, 0 lost$'
+	expect_equal "printed" "$(grep -c '^10.77.0.3 protocol 1, 114 bytes$' log)" 7
+}
+
+test_example_packet_sizes_sums_over_cpus() {
+	start packet_sizes --seconds 2
+	ready measuring
+	send 10.77.0.1 300 udp 64
+	send 10.77.0.1 20 udp 1000
+	finish
+	expect_line small log '^    64 bytes and more: 300 packets$'
+	expect_line large log '^  1024 bytes and more: 20 packets$|^   512 bytes and more: 20 packets$'
+}

@@ -124,7 +124,7 @@ struct ks_meta_map {
 	uint32_t key_size, value_size;
 	uint8_t is_percpu, is_pinned;
 	uint8_t value_is_int; // a per-CPU value of it is read as the sum
-	uint8_t reserved;
+	uint8_t has_kptr;     // values hold pointers that the kernel keeps for programs
 	uint32_t buffer_size; // perf_event_array: bytes for each CPU
 	/* What the maps in a map of maps are like; type 0 elsewhere. */
 	uint32_t inner_type, inner_key_size, inner_value_size, inner_max_entries, inner_flags;
