@@ -106,7 +106,7 @@ static int run_program(const struct options *o, const struct bpf_program *prog)
 		return 0;
 	}
 	if (bpf_prog_test_run_opts(bpf_program__fd(prog), &run)) {
-		if (errno == KERNEL_ENOTSUPP ||
+		if (errno == KERNEL_ENOTSUPP || errno == EOPNOTSUPP ||
 		    bpf_program__type(prog) == BPF_PROG_TYPE_SK_LOOKUP) {
 			printf("load %s\n", bpf_program__name(prog));
 			return 0; // of a kind that the kernel cannot run by itself, or not on a packet
