@@ -2,8 +2,11 @@
 /*
  * Records of an allocated, laid out function. A first walk decides how each block ends (fall through,
  * inverted jump, jump and goto) and where it stands, a second one writes. A function of which a jump
- * could miss the 16-bit offset is written with gotol for every jump, where the target has it.
+ * could miss the 16-bit offset is written with gotol for every jump, where the target has it; elsewhere
+ * such a jump goes over a block that jumps on.
  */
+#include <stdlib.h>
+
 #include "bpf-backend/codegen/mir.h"
 
 enum block_end {
@@ -77,6 +80,108 @@ static uint32_t place_blocks(struct encoder *e)
 		at += end_size(e, (enum block_end)e->ends[b]);
 	}
 	return at;
+}
+
+/* ---- jumps that do not reach ---- */
+
+enum { REACH = 27000, BRIDGE_ROUNDS = 64 };
+
+struct bridge {
+	uint32_t after; // position in the order
+	uint32_t block;
+};
+
+/* The last position of which the block begins at `at` or before. */
+static uint32_t position_at(const struct encoder *e, int64_t at)
+{
+	uint32_t lo = 0, hi = e->fn->order_count;
+	while (lo + 1 < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if ((int64_t)e->start[e->fn->order[mid]] <= at)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int compare_bridges(const void *a, const void *b)
+{
+	const struct bridge *x = a, *y = b;
+	if (x->after != y->after)
+		return x->after < y->after ? -1 : 1;
+	return x->block < y->block ? -1 : x->block > y->block;
+}
+
+/* Blocks that only jump on go into the order behind the positions where they are wanted. */
+static void add_to_order(struct encoder *e, struct bridge *bridges, uint32_t count)
+{
+	struct mir_fn *fn = e->fn;
+	uint32_t *order = ARENA_ARRAY(fn->arena, uint32_t, fn->order_count + count);
+	uint32_t next = 0, n = 0;
+	qsort(bridges, count, sizeof *bridges, compare_bridges);
+	for (uint32_t i = 0; i < fn->order_count; i++) {
+		order[n++] = fn->order[i];
+		while (next < count && bridges[next].after == i)
+			order[n++] = bridges[next++].block;
+	}
+	fn->order = order;
+	fn->order_count = n;
+}
+
+static uint32_t make_bridge(struct encoder *e, uint32_t to)
+{
+	uint32_t b = mir_add_block(e->fn, to);
+	struct mir_insn jump = {.op = BPF_OP_GOTO, .dst = MIR_NO_REG, .src = MIR_NO_REG};
+	vec_push(e->fn->arena, &e->fn->blocks.data[b].insns, jump);
+	e->fn->blocks.data[b].succs[0] = to;
+	e->fn->blocks.data[b].succ_count = 1;
+	return b;
+}
+
+/* One jump on the way for every edge that is too long; false when there is none. */
+static bool bridge_round(struct encoder *e)
+{
+	struct mir_fn *fn = e->fn;
+	struct map made;
+	VEC(struct bridge) bridges = {0};
+	map_init(&made, fn->arena);
+	for (uint32_t i = 0; i < fn->order_count; i++) {
+		uint32_t b = fn->order[i];
+		for (uint32_t k = 0; k < fn->blocks.data[b].succ_count; k++) {
+			uint32_t to = fn->blocks.data[b].succs[k];
+			int64_t from = e->start[b], way = (int64_t)e->start[to] - from;
+			if (way <= REACH && way >= -REACH)
+				continue;
+			uint32_t after = position_at(e, from + (way > 0 ? REACH : -REACH));
+			uint64_t *block = map_insert(&made, ((uint64_t)after << 32 | to) + 1);
+			if (!*block) {
+				*block = make_bridge(e, to);
+				struct bridge bridge = {after, (uint32_t)*block};
+				vec_push(fn->arena, &bridges, bridge);
+			}
+			fn->blocks.data[b].succs[k] = (uint32_t)*block;
+		}
+	}
+	if (!bridges.len)
+		return false;
+	add_to_order(e, bridges.data, bridges.len);
+	return true;
+}
+
+static void make_room(struct encoder *e)
+{
+	e->start = ARENA_ARRAY(e->fn->arena, uint32_t, e->fn->blocks.len);
+	e->ends = ARENA_ARRAY(e->fn->arena, uint8_t, e->fn->blocks.len);
+}
+
+/* Leads jumps that do not reach over blocks that lie between. */
+static void bridge_far_jumps(struct encoder *e)
+{
+	for (int i = 0; i < BRIDGE_ROUNDS && bridge_round(e); i++) {
+		make_room(e);
+		place_blocks(e);
+	}
 }
 
 static void put(struct encoder *e, struct bpf_record record)
@@ -207,11 +312,13 @@ static void encode_end(struct encoder *e, const struct mir_block *block, enum bl
 bool mir_encode(struct mir_fn *fn, struct bpf_func *out, struct arena *object_arena)
 {
 	struct encoder e = {.fn = fn, .out = out, .arena = object_arena};
-	e.start = ARENA_ARRAY(fn->arena, uint32_t, fn->blocks.len);
-	e.ends = ARENA_ARRAY(fn->arena, uint8_t, fn->blocks.len);
-	if (place_blocks(&e) > INT16_MAX && fn->isa >= 4) {
+	make_room(&e);
+	bool is_far = place_blocks(&e) > INT16_MAX;
+	if (is_far && fn->isa >= 4) {
 		e.is_long = true;
 		place_blocks(&e);
+	} else if (is_far) {
+		bridge_far_jumps(&e);
 	}
 	for (uint32_t i = 0; i < fn->order_count; i++) {
 		const struct mir_block *block = &fn->blocks.data[fn->order[i]];
