@@ -71,6 +71,7 @@ mount_kernel_filesystems
 build_preset debug
 suite "Checks of the tree itself" tests/checks/run.sh
 compiler_suites debug EDITED=300
+suite "The simulated verifier and the kernel's" $SUDO env KS="$PWD/build/debug/bin/ks" tests/verify/run.sh
 suite "Built programs on this kernel, with traffic" $SUDO env KS="$PWD/build/debug/bin/ks" tests/kernel/run.sh
 if [ "${1:-}" != --quick ]; then
 	build_preset asan

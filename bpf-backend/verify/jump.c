@@ -239,6 +239,9 @@ static void learn_numbers(struct reg *a, struct reg *b, enum jump op, unsigned w
 static bool step_may_goto(struct verifier *v, const struct bpf_record *i)
 {
 	struct state *s = v->current;
+	if (i->dst || i->src || i->imm)
+		return verify_refuse(v, VERIFY_BAD_CODE, -1,
+				     "may_goto takes no register and no number");
 	struct state *entry = s->parent ? verify_find_entry(v, s->parent, v->at) : NULL;
 	struct state *queued = verify_push_state(v, v->at + 1, (int32_t)v->at);
 	if (!queued)

@@ -190,11 +190,22 @@ static bool decode(struct verifier *v)
 	return true;
 }
 
+/* Also where no path goes, opcodes must be known. */
 static bool check_references(struct verifier *v)
 {
+	uint32_t since[256];
+	memset(since, 0xff, sizeof since); // KERNEL_NEVER
+	for (unsigned op = 0; op < BPF_OP_COUNT; op++)
+		if (insn_table[op].kernel < since[insn_table[op].opcode])
+			since[insn_table[op].opcode] = insn_table[op].kernel;
 	for (uint32_t i = 0; i < v->count; i++) {
+		uint8_t opcode = v->insns[i].opcode;
 		v->at = i;
-		if (v->insns[i].opcode != LD_IMM64)
+		if (opcode != LD_IMM64 && since[opcode] > v->options->kernel)
+			return verify_refuse(v, VERIFY_BAD_CODE, -1,
+					     "the kernel has no instruction with opcode 0x%02x",
+					     opcode);
+		if (opcode != LD_IMM64)
 			continue;
 		if (!check_wide_immediate(v, i))
 			return false;

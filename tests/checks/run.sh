@@ -26,7 +26,8 @@ include_table() {
 		bpf-backend/kernel frontend/base bpf-backend/isa
 		bpf-backend/codegen frontend/base frontend/ir bpf-backend/isa bpf-backend/kernel btf
 		bpf-backend/object frontend/base bpf-backend/isa btf bpf-backend/codegen/bpf_gen.h
-		bpf-backend/verify frontend/base bpf-backend/isa bpf-backend/kernel btf
+		bpf-backend/program frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h
+		bpf-backend/verify frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h bpf-backend/program
 		bpf-backend/vm frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h
 		host-backend frontend/base frontend/ir ks
 		kmod-backend frontend/base frontend/ir btf host-backend/host_gen.h
