@@ -79,7 +79,7 @@ struct elf_symbol {
 	const char *name;
 	uint32_t type, binding;
 	uint32_t visibility; // 0: default; 1, 2: internal, hidden
-	uint32_t section; // index; beyond the count for undefined and absolute ones
+	uint32_t section;    // index; beyond the count for undefined and absolute ones
 	uint64_t value, size;
 };
 

@@ -64,7 +64,8 @@ static void put_attributes(struct writer *w, const struct decl *d)
 		if (!strcmp(name_of(w, a->name), "packed"))
 			buf_add_text(w->c, " __attribute__((packed))");
 		if (!strcmp(name_of(w, a->name), "align"))
-			buf_printf(w->c, " __attribute__((aligned(%" PRIu64 ")))", a->arg->integer.value);
+			buf_printf(w->c, " __attribute__((aligned(%" PRIu64 ")))",
+				   a->arg->integer.value);
 	}
 }
 
