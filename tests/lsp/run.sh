@@ -223,7 +223,7 @@ test_completion_in_unfinished_text() {
 
 test_every_builtin_is_documented() {
 	local name
-	for name in $(sed -n 's/^BUILTIN([A-Z0-9_]*, "\([^"]*\)".*/\1/p' "$ROOT/frontend/sema/builtins.def"); do
+	for name in $(sed -n 's/^BUILTIN([A-Z0-9_]*, "\([^" ]*\)["  ].*/\1/p' "$ROOT/frontend/sema/builtins.def"); do
 		grep -q "^DOC(\"$name\", " "$ROOT/frontend/lsp/builtin_docs.def" || fail "no text about $name" || true
 	done
 }
