@@ -88,5 +88,13 @@ bool verify_check_result(struct verifier *v, unsigned reg)
 	const struct result_rule *rule = find_rule(v);
 	if (v->code->type == PROG_RAW_TRACEPOINT && !v->code->attach_type_id)
 		rule = NULL;
+	/* Hooks of security modules return an int; before 6.12 nothing was asked of it. */
+	if (v->code->type == PROG_LSM && v->code->attach != 43) {
+		const struct reg *r = reg_at(v, reg);
+		if (v->options->kernel < KERNEL_AT(6, 12) ||
+		    (r->kind == REG_SCALAR && rule && r->v.low.smin >= rule->min &&
+		     r->v.low.smax <= rule->max))
+			return true;
+	}
 	return !rule || check_range(v, reg, rule->min, rule->max, "the program's result");
 }
