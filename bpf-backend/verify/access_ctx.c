@@ -10,19 +10,8 @@
 
 enum area {
 	AREA_NONE,
-#define AREAS(X)                                                                                   \
-	X(SKB)                                                                                     \
-	X(FLOW)                                                                                    \
-	X(XDP)                                                                                     \
-	X(PT_REGS)                                                                                 \
-	X(TRACEPOINT)                                                                              \
-	X(PERF)                                                                                    \
-	X(RAW)                                                                                     \
-	X(RAW_WRITABLE) X(SYSCALL) X(LIRC) X(CG_SOCK) X(SOCKET) X(SOCK_COMMON) X(TCP_SOCK)         \
-		X(XDP_SOCK) X(SOCK_ADDR) X(SOCK_OPS) X(SK_MSG) X(SK_LOOKUP) X(REUSEPORT) X(SYSCTL) \
-			X(SOCKOPT) X(DEVICE) X(BTF)
 #define AREA(id) AREA_##id,
-	AREAS(AREA)
+#include "bpf-backend/verify/areas.def"
 #undef AREA
 };
 

@@ -11,22 +11,10 @@
 /* ---- program types ---- */
 
 enum offer_set {
-#define PROGRAM_SETS(X)                                                                            \
-	X(NO_SET)                                                                                  \
-	X(BASE)                                                                                    \
-	X(SK_BASE)                                                                                 \
-	X(CG_COMMON)                                                                               \
-	X(CG_CURRENT)                                                                              \
-	X(CG_SOCK)                                                                                 \
-	X(CG_ADDR)                                                                                 \
-	X(SOCKET) X(CG_SKB) X(TC) X(XDP) X(SOCKOPS) X(SK_MSG) X(SK_SKB) X(FLOW) X(LWT_OUT)         \
-		X(LWT_IN) X(LWT_XMIT) X(LWT_SEG6) X(REUSEPORT) X(SK_LOOKUP) X(TRACE_BASE)          \
-			X(KPROBE) X(TRACEPOINT) X(PERF) X(RAW_TP) X(TRACING) X(CG_DEV)             \
-				X(CG_SYSCTL) X(CG_SOCKOPT) X(LSM) X(SYSCALL) X(STRUCT_OPS)
 #define PROGRAM_SET(id) OFFER_##id,
-	PROGRAM_SETS(PROGRAM_SET)
+#include "bpf-backend/verify/program_sets.def"
 #undef PROGRAM_SET
-		OFFER_SET_COUNT
+	OFFER_SET_COUNT
 };
 
 enum program_flag {
