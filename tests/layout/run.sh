@@ -6,11 +6,11 @@
 . "$(dirname "$0")/../cases.sh"
 
 test_random_structs() {
-	need_command clang
+	need_command clang-19
 	local seed
 	for seed in 1 2 3 4 5; do
 		awk -v seed=$seed -v count=40 -v ks=structs.ks -v c=structs.c -f "$ROOT/tests/layout/structs.awk"
-		clang -w -o structs structs.c
+		clang-19 -w -o structs structs.c
 		./structs >wanted
 		"$KS" run -Wno-narrowing structs.ks >got 2>messages || fail "seed $seed: $(head -5 messages)"
 		[ "$(wc -l <wanted)" -ge 400 ] || fail "seed $seed: only $(wc -l <wanted) lines"
