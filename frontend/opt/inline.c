@@ -12,11 +12,12 @@
 #include "frontend/opt/passes.h"
 
 enum {
-	MAX_SIZE_BPF = 40,   // instructions of a function that is inlined for being small
-	MAX_SIZE_HOST = 8,   // same
-	MAX_SLOTS = 256,     // bytes of locals, when the callee need not be inlined
-	MAX_CALLER = 50000,  // instructions of a caller that takes in only what it must
-	MAX_TOTAL = 1000000, // instructions of a caller
+	MAX_SIZE_BPF = 40,    // instructions of a function that is inlined for being small
+	MAX_SIZE_HOST = 8,    // same
+	MAX_SLOTS = 256,      // bytes of locals, when the callee need not be inlined
+	MAX_CALLER = 50000,   // instructions of a caller that takes in only what it must
+	MAX_TOTAL = 1000000,  // instructions of a caller
+	MAX_COPIED = 1500000, // instructions of all copies in a module
 };
 
 struct inlining {
@@ -91,9 +92,12 @@ static bool should_inline(struct inlining *l, ir_ref call)
 		l->good = false;
 		return false;
 	}
-	if (must_inline(l->fn, callee) && l->fn->insns.len + callee->insns.len > MAX_TOTAL) {
-		diag_report(&l->ctx->compile->diags, D_INLINE_TOO_LARGE, l->fn->where,
-			    intern_text(names, l->fn->name));
+	if (must_inline(l->fn, callee) &&
+	    (l->fn->insns.len + callee->insns.len > MAX_TOTAL || l->ctx->copied > MAX_COPIED)) {
+		if (!l->ctx->is_full)
+			diag_report(&l->ctx->compile->diags, D_INLINE_TOO_LARGE, l->fn->where,
+				    intern_text(names, l->fn->name));
+		l->ctx->is_full |= l->ctx->copied > MAX_COPIED;
 		l->good = false;
 		return false;
 	}
@@ -220,6 +224,7 @@ static void inline_call(struct inlining *l, ir_ref call)
 	uint32_t rest = ir_split_block(fn, b, call);
 
 	make_room(l, callee);
+	l->ctx->copied += callee->insns.len;
 	for (uint32_t i = 0; i < callee->slots.len; i++)
 		ir_add_slot(fn, callee->slots.data[i]);
 	copy_blocks(l, callee, call);

@@ -35,6 +35,8 @@ struct opt_context {
 	struct ir_loops loops;
 	uint32_t valid;  // enum opt_analysis bits
 	uint32_t *calls; // of each function, how many places call it or take its address
+	uint64_t copied; // instructions that inlining has copied
+	bool is_full;    // more would be too many, which has been said
 	bool *is_done;   // of each function, whether the function passes before `strip` saw it
 };
 
