@@ -495,7 +495,10 @@ test_every_example_loads() {
 	local file
 	for file in "$ROOT"/examples/*.ks; do
 		"$KS" build --emit=bpf -o example.o "$file"
-		"$TOOLS/prog_run" example.o --repeat 1 >out 2>err || fail "$(basename "$file"): $(tail -3 err)" || true
+		"$TOOLS/prog_run" example.o --repeat 1 >out 2>err && continue
+		# Some machines forbid security hooks to everybody; the guests load them.
+		grep -q '^@lsm' "$file" && grep -q 'permission error' err ||
+			fail "$(basename "$file"): $(tail -3 err)" || true
 	done
 }
 
