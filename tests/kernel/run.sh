@@ -490,15 +490,27 @@ test_programs_at_the_limits_load_and_compute() {
 	done
 }
 
+# example_loads FILE
+example_loads() {
+	"$KS" build --emit=bpf -o example.o "$1"
+	"$TOOLS/prog_run" example.o --repeat 1 >out 2>err
+}
+
 test_every_example_loads() {
 	need_root
 	local file
-	for file in "$ROOT"/examples/*.ks; do
-		"$KS" build --emit=bpf -o example.o "$file"
-		"$TOOLS/prog_run" example.o --repeat 1 >out 2>err && continue
-		# Some machines forbid security hooks to everybody; the guests load them.
-		grep -q '^@lsm' "$file" && grep -q 'permission error' err ||
-			fail "$(basename "$file"): $(tail -3 err)" || true
+	for file in $(grep -L '^@lsm' "$ROOT"/examples/*.ks); do
+		example_loads "$file" || fail "$(basename "$file"): $(tail -3 err)" || true
+	done
+}
+
+test_examples_with_security_hooks_load() {
+	need_root
+	local file
+	for file in $(grep -l '^@lsm' "$ROOT"/examples/*.ks); do
+		example_loads "$file" && continue
+		! grep -q 'permission error' err || skip "this machine lets nobody load security hooks; the guests do"
+		fail "$(basename "$file"): $(tail -3 err)" || true
 	done
 }
 
