@@ -40,8 +40,8 @@ static const struct arch_info archs[] = {
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
-#define ARCH(name, count, args, result, syscall_args, syscalls)                                    \
-	{name, count, args, result, syscall_args, syscalls},
+#define ARCH(name, count, args, result, syscall_args, syscalls, aligned)                           \
+	{name, count, args, result, syscall_args, syscalls, aligned},
 #include "bpf-backend/kernel/archs.def"
 #undef ARCH
 #undef ARGS
