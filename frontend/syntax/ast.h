@@ -430,4 +430,8 @@ const char *binary_spelling(enum binary_op op);
 const char *decl_kind_name(enum decl_kind kind);
 const char *expr_kind_name(enum expr_kind kind);
 
+/* What an expression means where a type is wanted: `T`, `m.T`, `T[9]` and `*T` of a T that is no keyword
+ * are parsed as expressions. NULL when it can be no type. */
+struct type_node *ast_type_of_expr(struct arena *a, struct expr *e);
+
 #endif
