@@ -130,6 +130,10 @@ static void walk_stmt(const struct walk *w, struct stmt *stmt)
 			walk_block(w, stmt->attempt.catches.data[i].body);
 		break;
 	case STMT_DEFER:
+		for (uint32_t i = 0; i < stmt->deferral.captures.len; i++)
+			walk_expr(w, stmt->deferral.captures.data[i]->variable.init);
+		walk_block(w, stmt->deferral.block);
+		break;
 	case STMT_BLOCK:
 		walk_block(w, stmt->block);
 		break;

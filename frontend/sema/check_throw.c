@@ -90,6 +90,69 @@ bool check_try(struct checker *c, struct stmt *s)
 	return falls;
 }
 
+/* An argument, or a function value that is called, whose value is taken when the `defer` runs. */
+static bool is_captured(const struct expr *e)
+{
+	const struct decl *d = e->kind == EXPR_NAME ? e->name.decl : NULL;
+
+	if (e->is_const || e->type->kind == TYPE_ERROR || e->type->kind == TYPE_VOID ||
+	    e->type->kind == TYPE_MAP || e->type->kind == TYPE_ENTRY ||
+	    e->type->kind == TYPE_PROGRAM_REF)
+		return false;
+	for (const struct expr *x = e; x; x = x->kind == EXPR_CONVERT ? x->convert.operand : NULL)
+		if (type_is_ctx_pointer(x->type) ||
+		    (x->kind == EXPR_CONVERT && x->convert.conversion == CONV_FUNC))
+			return false;
+	if (d && d->kind != DECL_LOCAL && d->kind != DECL_PARAM && d->kind != DECL_GLOBAL)
+		return false;
+	return e->kind != EXPR_STRING && e->kind != EXPR_TYPE;
+}
+
+/* The name of a hidden local that holds the value. */
+static struct expr *capture(struct checker *c, struct stmt *s, struct expr *e)
+{
+	struct decl *d = ARENA_NEW(c->arena, struct decl);
+	struct expr *name = ARENA_NEW(c->arena, struct expr);
+
+	d->kind = DECL_LOCAL;
+	d->where = d->name_where = e->where;
+	d->name = intern_string(&c->compile->names, "deferred");
+	d->type = e->type;
+	d->use_count = 1;
+	d->check_state = 2;
+	d->variable.init = e;
+	vec_push(c->arena, &s->deferral.captures, d);
+	*name = (struct expr){.kind = EXPR_NAME, .where = e->where, .height = 1};
+	name->type = e->type;
+	name->is_lvalue = true;
+	name->name.name = d->name;
+	name->name.decl = d;
+	return name;
+}
+
+/* `defer f(x)`: x has the value that it has now. What is thrown meanwhile is thrown here. */
+static void capture_arguments(struct checker *c, struct stmt *s, uint32_t first_event)
+{
+	struct stmt *only = s->deferral.block->stmts.data[0];
+	struct expr *e = only->kind == STMT_EXPR ? only->expr : NULL;
+
+	if (!s->deferral.is_call || !e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
+		return;
+	if (!e->call.target && is_captured(e->call.callee))
+		e->call.callee = capture(c, s, e->call.callee);
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		if (is_captured(e->call.args.data[i]))
+			e->call.args.data[i] = capture(c, s, e->call.args.data[i]);
+	for (uint32_t i = 0; i < s->deferral.captures.len && c->fn.decl; i++) {
+		span where = s->deferral.captures.data[i]->where;
+		struct func_info *f = &c->funcs.data[c->fn.number];
+		for (uint32_t j = first_event; j < f->throws.len; j++)
+			if (f->throws.data[j].where.begin >= where.begin &&
+			    f->throws.data[j].where.end <= where.end)
+				f->throws.data[j].handlers = c->fn.handlers;
+	}
+}
+
 bool check_defer(struct checker *c, struct stmt *s)
 {
 	struct loop *loop = c->fn.loop;
@@ -104,10 +167,12 @@ bool check_defer(struct checker *c, struct stmt *s)
 	c->fn.handlers = h;
 	c->fn.loop = NULL;
 	c->fn.in_defer = true;
-	check_block(c, s->block, NULL, NULL);
+	uint32_t events = c->fn.decl ? c->funcs.data[c->fn.number].throws.len : 0;
+	check_block(c, s->deferral.block, NULL, NULL);
 	c->fn.in_defer = was_in_defer;
 	c->fn.loop = loop;
 	c->fn.handlers = outer;
+	capture_arguments(c, s, events);
 	return true;
 }
 

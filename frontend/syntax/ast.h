@@ -264,6 +264,11 @@ struct stmt {
 			struct block *body;
 			VEC(struct catch_arm) catches;
 		} attempt;
+		struct {
+			struct block *block;
+			bool is_call;       // `defer f(x)`
+			decl_list captures; // sema: locals that hold what the call is given
+		} deferral;
 		struct block *block;
 	};
 };

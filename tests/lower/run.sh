@@ -42,6 +42,7 @@ expect_result_for() {
 
 test_function_values() { expect_both function_values 1754; }
 test_defers_in_loops_and_defers() { expect_both defers_in_loops_and_defers 33321211; }
+test_defers_take_arguments() { expect_both defers_take_arguments 70463; }
 test_entries_of_every_shape() { expect_both entries_of_every_shape 0; }
 test_globals_and_constants() { expect_both globals_and_constants 48; }
 test_text_appended() { expect_both text_appended 7; }
