@@ -162,8 +162,8 @@ static void make_log(struct body *f, struct defer_log *log)
 void find_defers(struct body *f)
 {
 	struct search search = {.f = f};
-	struct walk walk = {.stmt = visit, .data = &search};
-	walk_block(&walk, f->decl->func.body);
+	struct ast_walk walk = {.stmt = visit, .data = &search};
+	ast_walk_block(&walk, f->decl->func.body);
 	for (uint32_t i = 0; i < f->defers.len; i++) {
 		struct deferred *deferred = &f->defers.data[i];
 		if (deferred->loop &&

@@ -14,6 +14,7 @@
 #define KS_LOWER_INTERNAL_H
 
 #include "frontend/lower/lower.h"
+#include "frontend/syntax/ast_walk.h"
 
 /* Functions that the kernel calls and that call one of the program. */
 enum callback_kind {
@@ -532,18 +533,6 @@ uint64_t upper_bound(const struct body *f, const struct expr *expr);
 uint64_t static_upper_bound(const struct expr *expr);
 void assume(struct body *f, const struct expr *condition, bool holds);
 void forget_facts(struct body *f, const struct decl *decl); // NULL: of every assigned variable
-
-/* ---- lower_walk.c ---- */
-
-typedef void expr_visitor(void *data, struct expr *expr);
-typedef void stmt_visitor(void *data, struct stmt *stmt);
-struct walk {
-	expr_visitor *expr; // NULL: not wanted
-	stmt_visitor *stmt;
-	void *data;
-	bool skip_caught; // leave out what a `catch _` stands guard over
-};
-void walk_block(const struct walk *walk, const struct block *block);
 
 /* ---- lower_defer.c ---- */
 

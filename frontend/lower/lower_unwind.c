@@ -50,11 +50,11 @@ static void find_throw(void *data, struct stmt *stmt)
 static bool lets_throw_pass(struct lower *lw, const struct decl *decl)
 {
 	struct throw_search search = {.lw = lw};
-	struct walk walk = {.expr = find_throwing_call,
-			    .stmt = find_throw,
-			    .data = &search,
-			    .skip_caught = true};
-	walk_block(&walk, decl->func.body);
+	struct ast_walk walk = {.expr = find_throwing_call,
+				.stmt = find_throw,
+				.data = &search,
+				.skip_caught = true};
+	ast_walk_block(&walk, decl->func.body);
 	return search.found;
 }
 
@@ -93,8 +93,8 @@ static void find_panic(void *data, struct expr *expr)
 static bool lets_panic_pass(struct lower *lw, const struct decl *decl)
 {
 	struct throw_search search = {.lw = lw};
-	struct walk walk = {.expr = find_panic, .data = &search};
-	walk_block(&walk, decl->func.body);
+	struct ast_walk walk = {.expr = find_panic, .data = &search};
+	ast_walk_block(&walk, decl->func.body);
 	return search.found;
 }
 

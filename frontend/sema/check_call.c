@@ -586,7 +586,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
 	e->type = t->func.result;
-	note_value_call(c, t, e->where);
+	note_value_call(c, e);
 	return e;
 }
 

@@ -32,9 +32,9 @@ void note_handler_type(struct checker *c, struct type *type)
 	map_set_ptr(&c->handler_types, MAP_PTR(type), type);
 }
 
-void note_value_call(struct checker *c, const struct type *type, span where)
+void note_value_call(struct checker *c, const struct expr *call)
 {
-	note_event(c, (struct throw_event){.value_type = type, .where = where});
+	note_event(c, (struct throw_event){.value_call = call, .where = call->where});
 }
 
 bool check_throw(struct checker *c, struct stmt *s)
@@ -228,6 +228,20 @@ static bool raise_from(struct checker *c, struct func_info *f, uint32_t event, u
 	return changed;
 }
 
+struct raising {
+	struct checker *c;
+	struct func_info *f;
+	uint32_t event;
+	bool changed;
+};
+
+static void raise_called(void *data, uint32_t number)
+{
+	struct raising *r = data;
+
+	r->changed = raise_from(r->c, r->f, r->event, number) || r->changed;
+}
+
 static bool raise_all(struct checker *c, struct func_info *f)
 {
 	bool changed = false;
@@ -236,13 +250,10 @@ static bool raise_all(struct checker *c, struct func_info *f)
 		const struct throw_event *t = &f->throws.data[i];
 		if (t->is_call) {
 			changed = raise_from(c, f, i, t->callee) || changed;
-		} else if (t->value_type) {
-			/* Any function of the type of which there is a value. */
-			for (uint32_t j = 0; j < c->function_values.len; j++) {
-				uint32_t callee = c->function_values.data[j].callee;
-				if (c->funcs.data[callee].decl->type == t->value_type)
-					changed = raise_from(c, f, i, callee) || changed;
-			}
+		} else if (t->value_call) {
+			struct raising r = {c, f, i, changed};
+			for_each_called(c, t->value_call, raise_called, &r);
+			changed = r.changed;
 		} else {
 			struct escape e = {t->is_known, t->code, i};
 			changed = raise_event(c, f, i, e) || changed;
@@ -259,7 +270,7 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 {
 	for (uint32_t n = 0; e && n < PATH_MAX_NOTES; n++) {
 		const struct throw_event *t = &f->throws.data[e->event];
-		if (t->value_type) {
+		if (t->value_call) {
 			diag_note(c->diags, d, t->where, "by way of this call of a function value");
 			return;
 		}
@@ -321,6 +332,8 @@ void check_throws(struct checker *c)
 {
 	bool changed = true;
 
+	if (c->function_values.len)
+		find_function_values(c);
 	while (changed) { // both directions, so that chains of calls settle in a few rounds
 		changed = false;
 		for (uint32_t i = 0; i < c->funcs.len; i++)
