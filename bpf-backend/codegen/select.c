@@ -453,6 +453,7 @@ static void init(struct select *s)
 		s->section_base[i] = MIR_NO_REG;
 	s->exit_block = UINT32_MAX;
 	s->temp_slot[0] = s->temp_slot[1] = UINT32_MAX;
+	select_count_keys(s);
 }
 
 /* Puts the section addresses that loops use where the function begins. */
