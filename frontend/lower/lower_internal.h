@@ -149,6 +149,8 @@ struct body {
 	struct decl **bound; // functions that the parameters stand for, NULL where there are none
 	const struct program_kind *kind; // of a program; NULL for other functions
 	ir_ref context;                  // of a program that has other parameters
+	ir_ref note_row;    // of a program of PARAMS_NOTE: PTR to its struct ks_note_value
+	uint32_t note_slot; // what helpers read goes through it
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
@@ -360,6 +362,13 @@ bool has_kernel_context(const struct program_kind *kind);
 void enter_tracer_params(struct body *f);
 /* Bytes that an access to a field of the context really has; 0: as its type says. */
 uint32_t context_field_width(const struct body *f, const struct place *place);
+
+/* ---- lower_note.c ---- */
+
+/* Parameters of a program that is run by the probes that another program declares. */
+void enter_note_params(struct body *f);
+/* The value of such a parameter: I64. */
+ir_ref note_value(struct body *f, uint32_t param);
 
 /* ---- lower_aggregate.c ---- */
 
