@@ -73,6 +73,7 @@ static void add_programs(struct meta *w)
 			.ops = fn->ops ? add_name(w, fn->ops) : 0,
 			.notes = fn->notes,
 			.note_params = fn->note_params,
+			.context_size = fn->context_size,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

@@ -356,6 +356,7 @@ static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 						 {"dtype", &fn->dtype, NULL},
 						 {"notes", &fn->notes, NULL},
 						 {"note_params", &fn->note_params, NULL},
+						 {"context_size", &fn->context_size, NULL},
 						 {0}});
 	return ir_lex_need_punct(p, '{');
 }
@@ -391,6 +392,7 @@ static void declare_fns(struct ir_parser *p)
 		fn->dtype = head.dtype;
 		fn->notes = head.notes;
 		fn->note_params = head.note_params;
+		fn->context_size = head.context_size;
 		if (is_good && fn->name)
 			name_first(&p->fns, (uint64_t)fn->target << 32 | fn->name, index);
 	}

@@ -361,6 +361,8 @@ static void print_fn_head(struct printer *p, uint32_t index)
 	if (fn->note_params)
 		buf_printf(p->out, " notes %" PRIu32 " note_params %" PRIu32, fn->notes,
 			   fn->note_params);
+	if (fn->context_size)
+		buf_printf(p->out, " context_size %" PRIu32, fn->context_size);
 	buf_add_text(p->out, " {\n");
 }
 

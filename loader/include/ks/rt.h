@@ -136,6 +136,7 @@ struct ks_meta_program {
 	uint32_t ops;     // of a member of a struct_ops: its name; else 0
 	/* Table of struct ks_note_value in .bss and values in a row; 0 values: it has none. */
 	uint32_t notes, note_params;
+	uint32_t context_size; // of a program that run() runs: bytes of its context
 };
 
 /* A classifier whose results mean the same at a tcx hook as in a filter. */
