@@ -14,6 +14,7 @@
 #define KS_LOWER_INTERNAL_H
 
 #include "frontend/lower/lower.h"
+#include "frontend/syntax/ast_walk.h"
 
 /* Functions that the kernel calls and that call one of the program. */
 enum callback_kind {
@@ -125,11 +126,24 @@ struct try_scope {
 };
 
 struct deferred {
-	uint32_t count_slot; // how often control has passed the defer statement
-	struct block *block;
+	uint32_t count_slot; // how often control has passed the defer statement; not with a log
+	struct stmt *stmt;
 	const struct block *outer; // of the defer that it stands in, NULL for none
+	const struct stmt *loop;   // outermost loop around it within `outer`, NULL for none
+	uint64_t rounds;           // of the loops around it, together; 0: not known
+	uint32_t log;              // index into the logs + 1; 0: a count is enough
 	bool is_reached;           // control can come there
-	bool is_repeated;          // it stands in a loop
+};
+
+/* What was deferred in the rounds of a loop, one record each time: which defer it was, and what it
+ * captured. In userspace they are on the heap, chained, in eBPF in an array on the stack. */
+struct defer_log {
+	const struct stmt *loop;
+	uint32_t slot;   // userspace: address of the last record; eBPF: number of records
+	uint32_t array;  // eBPF: slot of the records
+	uint32_t most;   // eBPF: of them
+	uint32_t size;   // of a record
+	uint32_t header; // bytes in front of what was captured
 };
 
 /* Known of a variable while a part of the program is lowered. */
@@ -161,15 +175,15 @@ struct body {
 	const struct block *scope;  // of the binding that is being lowered
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers;  // in source order
-	const struct block *in_defer; // the deferred block that is being lowered
-	bool has_defer;               // returns go through exit_block
-	bool may_throw;               // has the hidden error parameter
-	bool has_code_slot;           // code_slot was made
-	ir_ref error_param;           // address of the caller's error word
-	uint32_t exit_block;          // runs the defers and returns
-	uint32_t result_slot;         // value on its way to exit_block
-	uint32_t code_slot;           // I64: 0, or the error word of a throw on its way
+	VEC(struct deferred) defers; // in source order
+	VEC(struct defer_log) logs;
+	bool has_defer;       // returns go through exit_block
+	bool may_throw;       // has the hidden error parameter
+	bool has_code_slot;   // code_slot was made
+	ir_ref error_param;   // address of the caller's error word
+	uint32_t exit_block;  // runs the defers and returns
+	uint32_t result_slot; // value on its way to exit_block
+	uint32_t code_slot;   // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */
@@ -502,6 +516,8 @@ void lower_panic(struct body *f, struct expr *call);
 void lower_assert(struct body *f, struct expr *call);
 /* Userspace: ends the process when the function value is null. */
 void guard_function(struct body *f, ir_ref callee, span where);
+/* Ends the process when there was no memory for a record of a log of defers. */
+void guard_memory(struct body *f, ir_ref object, span where);
 bool is_panic(const struct expr *expr);
 
 /* ---- lower_call.c ---- */
@@ -531,17 +547,13 @@ uint64_t static_upper_bound(const struct expr *expr);
 void assume(struct body *f, const struct expr *condition, bool holds);
 void forget_facts(struct body *f, const struct decl *decl); // NULL: of every assigned variable
 
-/* ---- lower_walk.c ---- */
+/* ---- lower_defer.c ---- */
 
-typedef void expr_visitor(void *data, struct expr *expr);
-typedef void stmt_visitor(void *data, struct stmt *stmt);
-struct walk {
-	expr_visitor *expr; // NULL: not wanted
-	stmt_visitor *stmt;
-	void *data;
-	bool skip_caught; // leave out what a `catch _` stands guard over
-};
-void walk_block(const struct walk *walk, const struct block *block);
+/* Finds the defers of the function and makes room for what is to be known of them at its end. */
+void find_defers(struct body *f);
+/* Runs those that stand in one block of a defer, or in none (NULL); the last one first. */
+void run_defers(struct body *f, const struct block *outer);
+void lower_defer(struct body *f, struct stmt *stmt);
 
 /* ---- lower_unwind.c ---- */
 
@@ -553,7 +565,6 @@ bool type_may_throw(const struct lower *lw, const struct type *type);
 void leave_in_panic(struct body *f); // eBPF: out of the program, past every catch
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);
-void lower_defer(struct body *f, struct stmt *stmt);
 void leave_with(struct body *f, ir_ref value); // return, through the defers if there are any
 void begin_unwind(struct body *f);
 void finish_exit(struct body *f);

@@ -39,7 +39,7 @@ struct throw_event {
 	span where;
 	bool is_call, is_known;        // is_known: the code is constant
 	uint32_t callee;               // index into checker.funcs
-	const struct type *value_type; // call through a function value of that type
+	const struct expr *value_call; // call through a function value
 	uint64_t code;
 };
 
@@ -60,6 +60,13 @@ struct kind_use {
 	span where;
 	bool is_write, is_reported;
 };
+
+/* Functions that a value may be. */
+struct function_set {
+	VEC(uint32_t) numbers; // indices into checker.funcs
+	bool is_any;           // others of its type as well
+};
+struct value_sets;
 
 /* What the checker keeps about a function with a body. */
 struct func_info {
@@ -145,8 +152,9 @@ struct checker {
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values;   // functions whose value is taken
-	expr_list dropped; // calls whose result is not used
+	function_values;               // functions whose value is taken
+	struct value_sets *value_sets; // what variables and fields may hold of them
+	expr_list dropped;             // calls whose result is not used
 	VEC(struct dispatched) dispatched;
 	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
@@ -443,9 +451,18 @@ void note_throwing_call(struct checker *c, uint32_t callee, span where);
 /* Values of that function type are called by the runtime, which catches nothing. */
 void note_handler_type(struct checker *c, struct type *type);
 /* A call through a function value of that type. */
-void note_value_call(struct checker *c, const struct type *type, span where);
+void note_value_call(struct checker *c, const struct expr *call);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
+
+/* ---- function_values.c ---- */
+
+/* After all bodies. */
+void find_function_values(struct checker *c);
+/* Calls a function for the number of each function that such a call may reach. */
+typedef void called_function(void *data, uint32_t number);
+void for_each_called(const struct checker *c, const struct expr *call, called_function *f,
+		     void *data);
 
 /* ---- null pointers (null_check.c) ---- */
 

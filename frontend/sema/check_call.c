@@ -151,11 +151,9 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 /* A name given where a type is wanted was parsed as an expression. */
 static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 {
-	if (arg->kind == EXPR_NAME) {
-		struct type_node *node = ARENA_NEW(c->arena, struct type_node);
-		node->kind = TYPE_NODE_NAME;
-		node->where = arg->where;
-		node->named.name = arg->name.name;
+	struct type_node *node = ast_type_of_expr(c->arena, arg);
+
+	if (node) {
 		arg->kind = EXPR_TYPE;
 		arg->type_arg.node = node;
 	}
@@ -592,7 +590,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
 	e->type = t->func.result;
-	note_value_call(c, t, e->where);
+	note_value_call(c, e);
 	return e;
 }
 
