@@ -233,7 +233,7 @@ static void pass_on(struct body *f)
 	} else if (f->target == IR_TARGET_HOST) {
 		report_uncaught(f, word);
 	}
-	ir_emit_return(&f->b, zero_result(f));
+	emit_return(f, zero_result(f));
 }
 
 void leave_with(struct body *f, ir_ref value)
@@ -241,7 +241,7 @@ void leave_with(struct body *f, ir_ref value)
 	if (!is_live(f))
 		return;
 	if (!f->has_defer) {
-		ir_emit_return(&f->b, value);
+		emit_return(f, value);
 		return;
 	}
 	if (value)
@@ -265,7 +265,7 @@ void finish_exit(struct body *f)
 	ir_ref value = IR_REF_NONE;
 	if (value_type(f->result) != IR_VOID)
 		value = load_slot(f, f->result_slot, f->result);
-	ir_emit_return(&f->b, value);
+	emit_return(f, value);
 	start_block(f, thrown);
 	pass_on(f);
 }

@@ -312,10 +312,12 @@ static const struct type *type_ahead(struct checker *c, const struct expr *e)
 	return d && d->check_state == 2 ? d->type : NULL;
 }
 
-/* attach() and detach() of performance counters are functions of their own. */
+/* attach() and detach() of performance counters, and run() without a context, are functions of their own. */
 static struct decl *choose_overload(struct checker *c, const struct expr *e, struct decl *d)
 {
 	int id = d->builtin.id;
+	if (id == BUILTIN_RUN && e->call.args.len == 1)
+		return scope_find(&c->prelude, intern_string(&c->compile->names, "run alone"));
 	uint32_t at = id == BUILTIN_ATTACH;
 	const struct type *t =
 		(id == BUILTIN_ATTACH || id == BUILTIN_DETACH) && at < e->call.args.len
@@ -515,6 +517,8 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 		e->type = map_result(c, e, row->result);
 	else if (!set_builtin_type(c, e, row, hint))
 		return fail(c, e);
+	if (d->builtin.id == BUILTIN_RUN || d->builtin.id == BUILTIN_RUN_ALONE)
+		vec_push(c->arena, &c->runs, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
 		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
 	return e;
