@@ -62,6 +62,7 @@ struct verify_result {
 	uint32_t insn;      // at which instruction; UINT32_MAX: none
 	int32_t reg;        // which register, -1: none
 	uint32_t cause;     // step that gave it its value; UINT32_MAX: unknown
+	uint32_t origin;    // instruction that took what is held, opened a section …; UINT32_MAX: none
 	uint32_t last_step; // step of the refusal
 	struct verify_step *steps;
 	uint32_t step_count;
@@ -74,16 +75,28 @@ void verify_program(const struct program_object *object, const struct program_co
 		    const struct verify_options *options, struct verify_result *result);
 void verify_result_free(struct verify_result *result);
 
-/* A step that made the value which the refusal is about. */
-struct verify_cause {
+/* Why a program was refused, told to its author; texts live as long as the story. */
+struct verify_note {
 	uint32_t insn;
-	const char *role; // "changed", "compared" …
+	const char *text;
 };
-/* Steps back from the refusal, newest first; how many there are, at most `max`. Needs keep_steps. */
-uint32_t verify_explain(const struct program_code *code, const struct verify_result *result,
-			struct verify_cause *causes, uint32_t max);
+struct verify_story {
+	struct arena arena;
+	const char *text;  // what is wrong
+	const char *known; // what is known of the value concerned, "" when there is none
+	const char *hint;  // the usual remedy, "" when there is none
+	struct verify_note *notes; // how it came to this, in order of the path
+	uint32_t note_count;
+};
+/* Judges again along the path of a refusal; `result` was made with keep_steps. */
+void verify_tell(const struct program_object *object, const struct program_code *code,
+		 const struct verify_options *options, const struct verify_result *result,
+		 struct verify_story *story);
+void verify_story_free(struct verify_story *story);
 /* Source line that an instruction belongs to; NULL: unknown. */
 const struct program_line *verify_find_line(const struct program_code *code, uint32_t insn);
+/* Bytes of the line's text that hold the expression at its column; false: there is none. */
+bool verify_find_span(const struct program_line *line, uint32_t *begin, uint32_t *end);
 
 /* Short name of a reason, "missing-null-check"; and its usual remedy. */
 const char *verify_reason_name(enum verify_reason reason);
