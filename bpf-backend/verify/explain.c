@@ -165,8 +165,8 @@ static const char *null_means(struct teller *t, uint32_t step, const struct bpf_
 	const struct told *map = before(t, step, BPF_R1);
 	enum { LOOKUP = 1 };
 	if (i->src == 0 && i->imm == LOOKUP && map && map->kind == REG_MAP && map->name)
-		return arena_printf(&t->story->arena,
-				    "null when map `%s` has no entry for the key", map->name);
+		return arena_printf(&t->story->arena, "null when map `%s` has no entry for the key",
+				    map->name);
 	if (value->kind == REG_MEM && value->flags & REG_RINGBUF)
 		return "null when the ring buffer is full";
 	return "null when it fails";
@@ -181,8 +181,8 @@ static void tell_result(struct teller *t, uint32_t step, const struct bpf_record
 		teller_note(t, step, "`%s` gives %s here: %s", name,
 			    teller_name(t, step, "this pointer"), null_means(t, step, i, value));
 	else if (value && value->kind != REG_NONE)
-		teller_note(t, step, "`%s` gives %s here: %s", name,
-			    teller_name(t, step, "this"), teller_words(t, value));
+		teller_note(t, step, "`%s` gives %s here: %s", name, teller_name(t, step, "this"),
+			    teller_words(t, value));
 	else
 		teller_note(t, step, "`%s` gives it here", name);
 }
@@ -207,6 +207,7 @@ static void tell_sum(struct teller *t, uint32_t step, const struct bpf_record *i
 	unsigned number = is_pointer(dst) ? i->src : i->dst;
 	unsigned pointer = is_pointer(dst) ? i->dst : i->src;
 	const struct told *added = before(t, step, number);
+	bool is_far = added && (added->umax > INT16_MAX || added->smin < 0);
 	take(t, frame, pointer);
 	if (added && added->kind == REG_SCALAR && added->smin != added->smax) {
 		const struct told *p = before(t, step, pointer);
@@ -216,7 +217,7 @@ static void tell_sum(struct teller *t, uint32_t step, const struct bpf_record *i
 			    is_packet && p->range > 0
 				    ? ", and what was known to exist behind it is forgotten"
 				    : "");
-		if (t->follows_numbers)
+		if (t->follows_numbers && (is_far || !is_packet))
 			take(t, frame, number);
 	}
 }
@@ -254,7 +255,8 @@ static void tell_move(struct teller *t, uint32_t step, const struct bpf_record *
 		const struct told *old = before(t, step, i->src);
 		take(t, frame, i->src);
 		if (is_pointer(old) && value && value->kind == REG_SCALAR)
-			teller_note(t, step, "a part of the pointer is copied here: a plain number");
+			teller_note(t, step,
+				    "a part of the pointer is copied here: a plain number");
 		return;
 	}
 	const char *name = names_find_target(&t->story->arena, teller_line(t, step));
@@ -464,8 +466,7 @@ void teller_finish(struct teller *t)
 	s->notes = ARENA_ARRAY(&s->arena, struct verify_note, SHOWN_NOTES);
 	for (uint32_t i = 0; i < t->note_count; i++) {
 		const struct program_line *line = verify_find_line(t->code, t->notes[i].insn);
-		if (kept &&
-		    is_one_line(line, verify_find_line(t->code, t->notes[kept - 1].insn)) &&
+		if (kept && is_one_line(line, verify_find_line(t->code, t->notes[kept - 1].insn)) &&
 		    !strncmp(t->notes[i].text, "here it becomes", 15) &&
 		    !strncmp(t->notes[kept - 1].text, "here it becomes", 15))
 			kept--;

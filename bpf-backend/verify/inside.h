@@ -154,8 +154,8 @@ struct verifier {
 	struct stack_liveness *liveness;
 	uint32_t step_cap;
 	struct path_capture *capture; // NULL: nobody wants the values of the path
-	struct map fields_of; // by map or type: struct fields *
-	struct map kfuncs;    // by id: struct kfunc *
+	struct map fields_of;         // by map or type: struct fields *
+	struct map kfuncs;            // by id: struct kfunc *
 	struct buf *log;
 };
 

@@ -13,10 +13,10 @@
 
 /* What is known of a value, as far as it can be told. */
 struct told {
-	uint8_t kind; // enum reg_kind
+	uint8_t kind;       // enum reg_kind
 	bool is_stack_data; // of a stack slot: bytes that are no whole register
-	uint16_t flags; // enum reg_flag
-	int32_t off; // known part of a pointer's offset
+	uint16_t flags;     // enum reg_flag
+	int32_t off;        // known part of a pointer's offset
 	int64_t smin, smax; // number, or variable part of a pointer's offset
 	uint64_t umin, umax;
 	int32_t range; // of packet pointers: bytes that may be accessed; of stack pointers: frame
@@ -47,7 +47,8 @@ struct verify_path {
 void path_init(struct verify_path *path);
 void path_fini(struct verify_path *path);
 /* Appends a step, and what is known before it. */
-void path_add_change(struct verify_path *path, unsigned frame, unsigned place, const struct told *value);
+void path_add_change(struct verify_path *path, unsigned frame, unsigned place,
+		     const struct told *value);
 void path_add_step(struct verify_path *path, uint32_t insn, uint32_t frame);
 /* What is known before that step; NULL: nothing. */
 const struct told *path_find_value(const struct verify_path *path, uint32_t step, unsigned frame,

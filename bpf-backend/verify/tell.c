@@ -43,7 +43,7 @@ static const struct bpf_record *record_at(const struct teller *t, uint32_t step)
 struct subject {
 	unsigned frame, place; // PLACE_NONE: none
 	const struct told *value;
-	const char *name; // in backquotes, NULL: none
+	const char *name;  // in backquotes, NULL: none
 	unsigned argument; // 1 to 5 when it is passed to a call
 };
 
@@ -71,8 +71,8 @@ static uint32_t find_maker(const struct teller *t, unsigned frame, unsigned plac
 		}
 		if (!(insn_writes(i) >> place & 1))
 			continue;
-		bool is_copy = (class == 4 || class == 7) && i->opcode >> 4 == ALU_MOV &&
-			       i->opcode & 8;
+		bool is_copy =
+			(class == 4 || class == 7) && i->opcode >> 4 == ALU_MOV && i->opcode & 8;
 		if (is_copy)
 			place = i->src;
 		else if (class == 1 && i->src == BPF_R10 && i->off < 0)
@@ -189,8 +189,8 @@ static void tell_rounds(struct teller *t)
 		}
 	}
 	if (at != UINT32_MAX)
-		teller_note(t, at,
-			    "this path goes round here %u time%s%s", best, best == 1 ? "" : "s",
+		teller_note(t, at, "this path goes round here %u time%s%s", best,
+			    best == 1 ? "" : "s",
 			    best > 8 ? "; each round is followed on its own" : "");
 }
 
@@ -237,8 +237,8 @@ static const char *known_text(struct teller *t, const struct subject *s)
 		return "";
 	const char *words = teller_words(t, s->value);
 	if (s->argument && s->name)
-		return arena_printf(&t->story->arena, "argument %u, %s, is %s", s->argument, s->name,
-				    words);
+		return arena_printf(&t->story->arena, "argument %u, %s, is %s", s->argument,
+				    s->name, words);
 	if (s->argument)
 		return arena_printf(&t->story->arena, "argument %u is %s", s->argument, words);
 	return arena_printf(&t->story->arena, "%s is %s", s->name ? s->name : "it", words);

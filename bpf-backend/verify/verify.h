@@ -57,12 +57,12 @@ struct verify_step {
 struct verify_result {
 	bool is_accepted;
 	enum verify_reason reason;
-	char text[512];     // what is wrong, in words; "" when accepted
-	char detail[512];   // what is known of the values concerned, one per line
-	uint32_t insn;      // at which instruction; UINT32_MAX: none
-	int32_t reg;        // which register, -1: none
-	uint32_t cause;     // step that gave it its value; UINT32_MAX: unknown
-	uint32_t origin;    // instruction that took what is held, opened a section …; UINT32_MAX: none
+	char text[512];   // what is wrong, in words; "" when accepted
+	char detail[512]; // what is known of the values concerned, one per line
+	uint32_t insn;    // at which instruction; UINT32_MAX: none
+	int32_t reg;      // which register, -1: none
+	uint32_t cause;   // step that gave it its value; UINT32_MAX: unknown
+	uint32_t origin; // instruction that took what is held, opened a section …; UINT32_MAX: none
 	uint32_t last_step; // step of the refusal
 	struct verify_step *steps;
 	uint32_t step_count;
@@ -82,9 +82,9 @@ struct verify_note {
 };
 struct verify_story {
 	struct arena arena;
-	const char *text;  // what is wrong
-	const char *known; // what is known of the value concerned, "" when there is none
-	const char *hint;  // the usual remedy, "" when there is none
+	const char *text;          // what is wrong
+	const char *known;         // what is known of the value concerned, "" when there is none
+	const char *hint;          // the usual remedy, "" when there is none
 	struct verify_note *notes; // how it came to this, in order of the path
 	uint32_t note_count;
 };

@@ -130,8 +130,7 @@ void refusal_report(struct compile *compile, const struct refusal *r)
 {
 	const struct program_code *code = r->code;
 	bool has_insn = r->result->insn < code->count;
-	const struct program_line *line =
-		has_insn ? verify_find_line(code, r->result->insn) : NULL;
+	const struct program_line *line = has_insn ? verify_find_line(code, r->result->insn) : NULL;
 	span where = span_of(compile, code, line);
 	struct diag *d = diag_report(&compile->diags, D_REFUSED_BY_VERIFIER, where, code->name,
 				     r->kernels, r->story->text);

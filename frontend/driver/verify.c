@@ -162,9 +162,8 @@ static void print_verdicts(struct judge *j, const struct program_code *code, con
 		if (j->options->log)
 			buf_add(&j->out, r->log.data, r->log.len);
 		if (j->options->json)
-			verify_print_json(&j->out,
-					  &(struct verify_view){code, r, &v->stories[k],
-								j->kernels[k], path});
+			verify_print_json(&j->out, &(struct verify_view){code, r, &v->stories[k],
+									 j->kernels[k], path});
 		else if (is_table)
 			buf_printf(&j->out, k + 1 < j->kernel_count ? " %-*s" : " %.*s",
 				   k + 1 < j->kernel_count ? CELL_WIDTH : 60,

@@ -28,8 +28,7 @@ static void print_member(struct buf *out, const char *name, const char *text)
 
 static void print_place(struct buf *out, const struct program_code *code, uint32_t insn)
 {
-	const struct program_line *line =
-		insn < code->count ? verify_find_line(code, insn) : NULL;
+	const struct program_line *line = insn < code->count ? verify_find_line(code, insn) : NULL;
 	const struct insn_names names = {.helper = kernel_helper_name};
 	struct buf text;
 	if (insn >= code->count)
