@@ -11,17 +11,22 @@
 #include "bpf-backend/verify/story.h"
 
 static const struct {
-	const char *name, *hint;
+	const char *name, *words, *hint;
 } reasons[VERIFY_REASON_COUNT] = {
-	[VERIFY_OK] = {"accepted", ""},
-#define REASON(id, name, hint) [VERIFY_##id] = {name, hint},
-#include "bpf-backend/verify/reasons.def"
+	[VERIFY_OK] = {"accepted", "", ""},
+#define REASON(id, name, words, hint) [VERIFY_##id] = {name, words, hint},
+#include "ks/reasons.def"
 #undef REASON
 };
 
 const char *verify_reason_name(enum verify_reason reason)
 {
 	return reasons[reason].name;
+}
+
+const char *verify_reason_words(enum verify_reason reason)
+{
+	return reasons[reason].words;
 }
 
 const char *verify_reason_hint(enum verify_reason reason)

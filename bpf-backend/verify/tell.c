@@ -275,7 +275,7 @@ void verify_tell_path(const struct program_code *code, const struct btf *types,
 	story->known = "";
 	story->hint = fill_hint(t, verify_reason_hint(result->reason), &s);
 	if (!path->steps.len || vec_last(&path->steps).insn != result->insn)
-		return;
+		return; // refused for its form, before any path
 	const struct telling *how = &tellings[result->reason];
 	t->follows_numbers = how->what & NUMBERS;
 	find_subject(t, &s);

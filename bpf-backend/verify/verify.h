@@ -13,8 +13,8 @@
 /* Why a program is refused (reasons.def). */
 enum verify_reason {
 	VERIFY_OK,
-#define REASON(id, name, hint) VERIFY_##id,
-#include "bpf-backend/verify/reasons.def"
+#define REASON(id, name, words, hint) VERIFY_##id,
+#include "ks/reasons.def"
 #undef REASON
 	VERIFY_REASON_COUNT
 };
@@ -98,8 +98,18 @@ const struct program_line *verify_find_line(const struct program_code *code, uin
 /* Bytes of the line's text that hold the expression at its column; false: there is none. */
 bool verify_find_span(const struct program_line *line, uint32_t *begin, uint32_t *end);
 
-/* Short name of a reason, "missing-null-check"; and its usual remedy. */
+/*
+ * The same of a log that a real kernel gave for the program. False when the log holds no refusal.
+ * `result` has reason (VERIFY_OK: of no known class), text, insn and reg of it.
+ */
+bool verify_tell_log(const struct program_code *code, const struct btf *types, const char *log,
+		     size_t len, struct verify_result *result, struct verify_story *story);
+/* Instructions of the log that are the program's. */
+uint32_t verify_match_log(const struct program_code *code, const char *log, size_t len);
+
+/* Short name of a reason, "missing-null-check"; what is wrong then; and its usual remedy. */
 const char *verify_reason_name(enum verify_reason reason);
+const char *verify_reason_words(enum verify_reason reason);
 const char *verify_reason_hint(enum verify_reason reason);
 
 #endif

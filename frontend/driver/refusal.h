@@ -10,7 +10,7 @@ struct refusal {
 	const struct program_code *code;
 	const struct verify_result *result;
 	const struct verify_story *story;
-	const char *kernels; // "6.1", "6.1 and 6.12"
+	const char *kernels; // "6.1", "6.1 and 6.12"; NULL: the one whose log it is
 };
 
 /* Reports it at the lines of the source. Where the source is not among the files of the compile, its

@@ -24,7 +24,7 @@ struct judge {
 	uint32_t kernel_count;
 	const struct btf *types;
 	struct buf out;
-	bool is_refused;
+	bool is_refused, has_head;
 };
 
 static int read_kernels(struct judge *j)
@@ -177,10 +177,26 @@ static void print_verdicts(struct judge *j, const struct program_code *code, con
 		buf_add_char(&j->out, '\n');
 }
 
+static void print_table_head(struct judge *j)
+{
+	char version[16];
+	if (j->kernel_count < 2 || j->options->json || j->has_head)
+		return;
+	j->has_head = true;
+	buf_printf(&j->out, "%-*s", NAME_WIDTH, "");
+	for (uint32_t k = 0; k < j->kernel_count; k++) {
+		kernel_format_version(j->kernels[k], version);
+		buf_printf(&j->out, k + 1 < j->kernel_count ? " %-*s" : " %.*s",
+			   k + 1 < j->kernel_count ? CELL_WIDTH : 60, version);
+	}
+	buf_add_char(&j->out, '\n');
+}
+
 static void judge_program(struct judge *j, const struct program_object *object,
 			  const struct program_code *code, const char *path)
 {
 	struct verdicts v;
+	print_table_head(j);
 	memset(&v, 0, sizeof v);
 	for (uint32_t k = 0; k < j->kernel_count; k++)
 		judge_for(j, object, code, k, &v);
@@ -194,18 +210,53 @@ static void judge_program(struct judge *j, const struct program_object *object,
 	}
 }
 
-static void print_table_head(struct judge *j)
+/* The program that most of the log's instructions are of. */
+static const struct program_code *find_logged(const struct judge *j,
+					      const struct program_object *object,
+					      const struct buf *log)
 {
-	char version[16];
-	if (j->kernel_count < 2 || j->options->json)
-		return;
-	buf_printf(&j->out, "%-*s", NAME_WIDTH, "");
-	for (uint32_t k = 0; k < j->kernel_count; k++) {
-		kernel_format_version(j->kernels[k], version);
-		buf_printf(&j->out, k + 1 < j->kernel_count ? " %-*s" : " %.*s",
-			   k + 1 < j->kernel_count ? CELL_WIDTH : 60, version);
+	const struct program_code *best = NULL;
+	uint32_t most = 0;
+	for (uint32_t i = 0; i < object->programs.len; i++) {
+		const struct program_code *code = &object->programs.data[i];
+		if (j->options->program) {
+			if (!strcmp(j->options->program, code->name))
+				return code;
+			continue;
+		}
+		uint32_t matches = verify_match_log(code, log->data, log->len);
+		if (!best || matches > most) {
+			best = code;
+			most = matches;
+		}
 	}
-	buf_add_char(&j->out, '\n');
+	return best;
+}
+
+static void explain_log(struct judge *j, const struct program_object *object, const char *path)
+{
+	const char *name = j->options->explain_log;
+	struct verify_result result;
+	struct verify_story story;
+	struct buf log;
+	buf_init(&log);
+	if (output_read_file(j->compile, name, &log)) {
+		const struct program_code *code = find_logged(j, object, &log);
+		if (!code || !verify_tell_log(code, j->types, log.data, log.len, &result, &story)) {
+			diag_report(&j->compile->diags, D_LOG_WITHOUT_REFUSAL, (span){0, 0}, name);
+			buf_fini(&log);
+			return;
+		}
+		j->is_refused = true;
+		if (j->options->json)
+			verify_print_json(&j->out, &(struct verify_view){code, &result, &story,
+									 j->kernels[0], path});
+		else
+			refusal_report(j->compile, &(struct refusal){code, &result, &story, NULL});
+		verify_story_free(&story);
+		verify_result_free(&result);
+	}
+	buf_fini(&log);
 }
 
 static bool judge_file(struct judge *j, const char *path)
@@ -222,7 +273,9 @@ static bool judge_file(struct judge *j, const char *path)
 			    arena_printf(&j->compile->session, "%s", why.data));
 		ok = false;
 	} else if (ok) {
-		for (uint32_t i = 0; i < object.programs.len; i++) {
+		if (j->options->explain_log)
+			explain_log(j, &object, path);
+		for (uint32_t i = 0; !j->options->explain_log && i < object.programs.len; i++) {
 			const struct program_code *code = &object.programs.data[i];
 			if (!j->options->program || !strcmp(j->options->program, code->name))
 				judge_program(j, &object, code, path);
@@ -243,10 +296,10 @@ int verify_run(struct compile *compile, const struct options *options)
 		return status;
 	buf_init(&j.out);
 	j.types = kernel_btf_open(compile, options);
-	print_table_head(&j);
 	for (uint32_t i = 0; i < options->inputs.len; i++)
 		ok &= judge_file(&j, options->inputs.data[i]);
 	ok &= output_print(compile, &j.out);
 	buf_fini(&j.out);
+	ok &= !compile->diags.errors;
 	return ok && !j.is_refused ? STATUS_OK : STATUS_WRONG_PROGRAM;
 }
