@@ -49,6 +49,8 @@ struct options {
 	VEC(const char *) btf;         // empty: of the running kernel
 	const char *kernels, *program; // verify
 	bool log, json;                // verify
+	const char *explain_log;       // verify
+	bool no_verify;                // build, run
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
 	bool write, check;        // fmt

@@ -21,6 +21,7 @@
 #include "bpf-backend/object/object.h"
 #include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/output.h"
+#include "frontend/driver/refusal.h"
 #include "frontend/lower/lower.h"
 #include "frontend/opt/pass.h"
 #include "frontend/sema/sema.h"
@@ -54,6 +55,8 @@ struct session {
 	struct ir_module module;
 	struct bpf_object object;
 	struct plugin plugin;
+	const struct btf *kernel_types;
+	bool is_btf_open;
 };
 
 static bool is_clean(const struct session *s)
@@ -175,7 +178,10 @@ static const struct btf *open_btf(void *owner)
 {
 	struct session *s = owner;
 
-	return kernel_btf_open(s->compile, s->options);
+	if (!s->is_btf_open)
+		s->kernel_types = kernel_btf_open(s->compile, s->options);
+	s->is_btf_open = true;
+	return s->kernel_types;
 }
 
 static bool open_modules(void *owner, const struct btf *btf)
@@ -293,6 +299,21 @@ static bool generate_bpf(struct session *s)
 	return bpf_generate(&s->module, &options, &s->object) && is_clean(s);
 }
 
+/* What the kernel's verifier will say. Types of the running kernel serve another one as far as they
+ * can: the program was made with them, too. */
+static bool passes_verifier(struct session *s, const struct buf *object)
+{
+	uint32_t running = 0;
+	bool types_fit = s->options->btf.len ||
+			 (kernel_parse_version("running", &running) &&
+			  running == s->target.kernel && is_for_this_machine(s->options));
+
+	if (s->options->no_verify || !is_clean(s))
+		return is_clean(s);
+	struct precheck check = {object, s->target.kernel, open_btf(s), types_fit};
+	return refusal_precheck(s->compile, &check) && is_clean(s);
+}
+
 static bool fail_native(struct session *s, const char *why)
 {
 	diag_report(&s->compile->diags, D_NATIVE_CODE, (span){0, 0}, why ? why : "unknown reason");
@@ -374,6 +395,8 @@ static bool make_payloads(struct session *s)
 	if (!has_main(s) || !generate_bpf(s))
 		return false;
 	object_write(s->compile, &s->object, &p->bpf);
+	if (!passes_verifier(s, &p->bpf))
+		return false;
 	image_write_meta(&s->module, s->options->input, &p->meta);
 	buf_init(&object);
 	bool ok = generate_native(s, HOST_OBJECT, &object);
@@ -408,6 +431,21 @@ static bool make_ast(struct session *s)
 	return true;
 }
 
+static bool print_assembly(struct session *s, struct buf *out)
+{
+	struct buf object;
+
+	if (!generate_bpf(s))
+		return false;
+	buf_init(&object);
+	object_write(s->compile, &s->object, &object);
+	bool ok = passes_verifier(s, &object);
+	if (ok)
+		bpf_print_object(s->compile, &s->object, out);
+	buf_fini(&object);
+	return ok;
+}
+
 static bool make_output(struct session *s)
 {
 	struct buf *out = &s->product->out;
@@ -425,11 +463,9 @@ static bool make_output(struct session *s)
 	case EMIT_BPF:
 		if (generate_bpf(s))
 			object_write(s->compile, &s->object, out);
-		return is_clean(s);
+		return passes_verifier(s, out);
 	case EMIT_ASM:
-		if (generate_bpf(s))
-			bpf_print_object(s->compile, &s->object, out);
-		return is_clean(s);
+		return print_assembly(s, out);
 	case EMIT_OBJ:
 		return generate_native(s, HOST_OBJECT, out);
 	case EMIT_NATIVE_ASM:
