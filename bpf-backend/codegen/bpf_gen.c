@@ -154,8 +154,6 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 	bool ok = true;
 	if (!g.options.isa)
 		g.options.isa = kernel_isa(options->kernel);
-	if (g.options.isa < 3)
-		g.options.isa = 3;
 	*out = (struct bpf_object){.arena = m->arena, .license = "GPL"};
 	btf_types_init(&g.types, m, m->arena);
 	out->btf = g.types.builder;

@@ -185,6 +185,21 @@ static bool open_modules(void *owner, const struct btf *btf)
 	return !s->options->btf.len && kernel_btf_add_modules(s->compile, (struct btf *)btf);
 }
 
+/* What is accepted must load: the kernel has to know the instruction set. */
+static int check_mcpu(const struct session *s)
+{
+	char kernel[16], since[16];
+
+	if (s->options->mcpu <= kernel_isa(s->target.kernel))
+		return STATUS_OK;
+	kernel_format_version(s->target.kernel, kernel);
+	kernel_format_version(kernel_isa_since(s->options->mcpu), since);
+	return options_wrong(s->options,
+			     "`--mcpu v%d` needs Linux %s or later; this build is for Linux %s%s",
+			     s->options->mcpu, since, kernel,
+			     s->options->kernel ? "" : " (choose one with --kernel)");
+}
+
 static int read_options(struct session *s)
 {
 	int status = pipeline_read_kernel(s->options, &s->target.kernel);
@@ -195,6 +210,8 @@ static int read_options(struct session *s)
 	if (!status && s->options->target && !kernel_find_arch(s->options->target))
 		status = options_wrong(s->options, "`--target`: there is no machine `%s`",
 				       s->options->target);
+	if (!status)
+		status = check_mcpu(s);
 	for (uint32_t i = 0; !status && i < s->options->warnings.len; i++)
 		status = read_warning(s, s->options->warnings.data[i]);
 	s->target.prelude = ks_find_shipped_text("prelude.kh");
@@ -288,7 +305,7 @@ static bool optimise(struct session *s)
 
 static bool generate_bpf(struct session *s)
 {
-	struct bpf_gen_options options = {.kernel = s->target.kernel};
+	struct bpf_gen_options options = {.kernel = s->target.kernel, .isa = s->options->mcpu};
 
 	return bpf_generate(&s->module, &options, &s->object) && is_clean(s);
 }

@@ -124,6 +124,14 @@ enum ir_likely {
 	IR_LIKELY_FALSE,
 };
 
+/* The same of the opposite condition. */
+static inline enum ir_likely ir_unlikely(enum ir_likely likely)
+{
+	return likely == IR_LIKELY_TRUE    ? IR_LIKELY_FALSE
+	       : likely == IR_LIKELY_FALSE ? IR_LIKELY_TRUE
+					   : IR_LIKELY_UNKNOWN;
+}
+
 /* ---- debug types: what BTF and DWARF are made from; lowering translates the checker's types ----
  */
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf-backend/isa/insn.h"
 #include "bpf-backend/object/object.h"
 #include "tests/gen/gen.h"
 #include "tests/gen/gentest.h"
@@ -66,15 +67,18 @@ static void load(uint64_t seed, const struct compilation *c, const struct buf *t
 	buf_fini(&log);
 }
 
-void gentest_load(uint64_t first, unsigned count, uint32_t kernel)
+void gentest_load(uint64_t first, unsigned count, uint32_t kernel, int isa)
 {
 	struct gen_options gen = {.only_bpf = true, .is_repeatable = true, .kernel = kernel};
+	if (isa == 1 || isa == 2) // their atomic operations
+		gen.kernel = KERNEL_AT(5, 10);
 	struct tally tally = {0};
 
 	for (uint64_t seed = first; seed < first + count; seed++) {
 		struct compilation_options o = {.depth = COMPILE_CODE,
 						.path = "generated.ks",
 						.kernel = kernel,
+						.isa = isa,
 						.level = seed % 4 != 0};
 		struct compilation c;
 		struct buf text;

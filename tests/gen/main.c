@@ -207,9 +207,9 @@ static uint32_t running_kernel(void)
 	return kernel;
 }
 
-static int load(uint64_t first, unsigned count)
+static int load(uint64_t first, unsigned count, int isa)
 {
-	gentest_load(first, count, running_kernel());
+	gentest_load(first, count, running_kernel(), isa);
 	return failures != 0;
 }
 
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
 	if (!strcmp(command, "structs") && argc == 6)
 		return !gentest_structs(first, count, argv[4], argv[5]);
 	if (!strcmp(command, "load"))
-		return load(first, count);
+		return load(first, count, argc > 4 ? atoi(argv[4]) : 0);
 	if (!strcmp(command, "check"))
 		return check(first, count);
 	if (!strcmp(command, "edit"))
