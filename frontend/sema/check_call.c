@@ -423,8 +423,11 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	}
 }
 
-static uint64_t swap_bytes(uint64_t value, uint32_t size)
+/* Between the order of the machine that the code is for and network order. */
+static uint64_t swap_bytes(const struct checker *c, uint64_t value, uint32_t size)
 {
+	if (c->info->arch && c->info->arch->is_big_endian)
+		return value;
 	return __builtin_bswap64(value) >> (64 - size * 8);
 }
 
@@ -518,7 +521,7 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	else if (!set_builtin_type(c, e, row, hint))
 		return fail(c, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
-		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
+		set_const(e, e->type, swap_bytes(c, e->call.args.data[0]->value, e->type->size));
 	return e;
 }
 
