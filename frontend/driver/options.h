@@ -46,6 +46,7 @@ struct options {
 	VEC(const char *) warnings;
 	const char *kernel;            // NULL: running
 	const char *target;            // NULL: this machine
+	int mcpu;                      // 1 to 4; 0: what the kernel has
 	VEC(const char *) btf;         // empty: of the running kernel
 	const char *kernels, *program; // verify
 	bool log, json;                // verify

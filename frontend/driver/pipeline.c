@@ -80,7 +80,8 @@ static bool is_for_this_machine(const struct options *options)
 	struct utsname machine;
 
 	return !options->target ||
-	       (uname(&machine) == 0 && !strcmp(machine.machine, options->target));
+	       (uname(&machine) == 0 &&
+		kernel_find_arch(options->target) == kernel_find_arch(machine.machine));
 }
 
 int pipeline_read_kernel(const struct options *options, uint32_t *kernel)
@@ -191,6 +192,51 @@ static bool open_modules(void *owner, const struct btf *btf)
 	return !s->options->btf.len && kernel_btf_add_modules(s->compile, (struct btf *)btf);
 }
 
+static bool wants_native(const struct options *o)
+{
+	if (o->command == COMMAND_RUN)
+		return true;
+	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
+					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
+}
+
+static int check_target(const struct session *s)
+{
+	const struct options *o = s->options;
+	char names[256] = "";
+
+	if (!o->target)
+		return STATUS_OK;
+	if (kernel_find_arch(o->target))
+		return !wants_native(o) || is_for_this_machine(o)
+			       ? STATUS_OK
+			       : options_wrong(o,
+					       "the userspace half can be made for this machine "
+					       "only, not for "
+					       "%s; `--emit=bpf` makes the BPF object",
+					       o->target);
+	for (uint32_t i = 0; kernel_arch_at(i); i++)
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
+			 kernel_arch_at(i)->name);
+	return options_wrong(o, "`--target`: there is no machine `%s`; ks knows %s", o->target,
+			     names);
+}
+
+/* What is accepted must load: the kernel has to know the instruction set. */
+static int check_mcpu(const struct session *s)
+{
+	char kernel[16], since[16];
+
+	if (s->options->mcpu <= kernel_isa(s->target.kernel))
+		return STATUS_OK;
+	kernel_format_version(s->target.kernel, kernel);
+	kernel_format_version(kernel_isa_since(s->options->mcpu), since);
+	return options_wrong(s->options,
+			     "`--mcpu v%d` needs Linux %s or later; this build is for Linux %s%s",
+			     s->options->mcpu, since, kernel,
+			     s->options->kernel ? "" : " (choose one with --kernel)");
+}
+
 static int read_options(struct session *s)
 {
 	int status = pipeline_read_kernel(s->options, &s->target.kernel);
@@ -198,9 +244,10 @@ static int read_options(struct session *s)
 	s->passes.kernel = s->target.kernel;
 	if (!status)
 		status = read_passes(s);
-	if (!status && s->options->target && !kernel_find_arch(s->options->target))
-		status = options_wrong(s->options, "`--target`: there is no machine `%s`",
-				       s->options->target);
+	if (!status)
+		status = check_target(s);
+	if (!status)
+		status = check_mcpu(s);
 	for (uint32_t i = 0; !status && i < s->options->warnings.len; i++)
 		status = read_warning(s, s->options->warnings.data[i]);
 	s->target.prelude = ks_find_shipped_text("prelude.kh");
@@ -274,9 +321,16 @@ static bool check_source(struct session *s)
 
 static bool make_module(struct session *s)
 {
+	bool is_big_endian = s->target.arch && s->target.arch->is_big_endian;
 	ir_module_init(&s->module, s->compile, &s->compile->module);
-	if (is_ir_text(s->options->input))
-		return read_ir(s);
+	s->module.is_big_endian = is_big_endian;
+	if (is_ir_text(s->options->input)) {
+		if (!read_ir(s))
+			return false;
+		if (is_big_endian)
+			ir_set_big_endian(&s->module);
+		return true;
+	}
 	return check_source(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
 	       is_clean(s);
 }
@@ -294,7 +348,7 @@ static bool optimise(struct session *s)
 
 static bool generate_bpf(struct session *s)
 {
-	struct bpf_gen_options options = {.kernel = s->target.kernel};
+	struct bpf_gen_options options = {.kernel = s->target.kernel, .isa = s->options->mcpu};
 
 	return bpf_generate(&s->module, &options, &s->object) && is_clean(s);
 }
@@ -337,14 +391,6 @@ static void *open_plugin(void *data)
 	}
 	p->function = generate.function;
 	return NULL;
-}
-
-static bool wants_native(const struct options *o)
-{
-	if (o->command == COMMAND_RUN)
-		return true;
-	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
-					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
 }
 
 static void begin_plugin(struct session *s)

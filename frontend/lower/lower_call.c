@@ -195,6 +195,8 @@ static ir_ref swap_bytes(struct body *f, struct expr *call, enum ir_op op)
 {
 	ir_ref value = lower_value(f, call->call.args.data[0]);
 	f->b.where = call->where;
+	if (f->m->is_big_endian)
+		return value;
 	return ir_emit(&f->b, op, value_type(call->type), value, IR_REF_NONE);
 }
 

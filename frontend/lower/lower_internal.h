@@ -368,7 +368,7 @@ ir_ref lower_kernel_question(struct body *f, struct expr *call);
 ir_ref load_bits(struct body *f, const struct place *place, const struct type *type);
 void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
 /* Puts a constant into the bytes of the storage unit of a bit-field. */
-void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
+void put_bits(const struct lower *lw, uint8_t *out, const struct decl *field, uint64_t value);
 
 /* ---- lower_trace.c ---- */
 
