@@ -315,8 +315,9 @@ void select_atomic(struct select *s, ir_ref r)
 	struct address a = select_address(s, in->a, in->imm);
 	mir_reg value;
 	if (!insn_is_available((enum bpf_op)op, s->out->isa, s->context->options->kernel)) {
+		bool is_old = s->context->options->kernel < insn_table[op].kernel;
 		diag_report(&s->compile->diags, D_KERNEL_LACKS_INSN, s->where, insn_table[op].text,
-			    "5.12", NULL);
+			    is_old ? "Linux 5.12" : "`--mcpu v3`", NULL);
 		s->failed = true;
 		return;
 	}
