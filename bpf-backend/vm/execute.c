@@ -376,6 +376,14 @@ L_BPF_OP_CALL_HELPER:
 	}
 	NEXT();
 
+L_BPF_OP_CALL_KFUNC:
+	LEAVE_FAST_PATH();
+	vm->left = left;
+	if (!vm_call_kfunc(vm, (uint32_t)i->imm, r))
+		goto fault;
+	left = vm->left;
+	NEXT();
+
 L_BPF_OP_EXIT:
 	if (vm->depth - 1 == bottom) {
 		vm->depth = bottom;
@@ -394,7 +402,6 @@ L_watched:
 L_BPF_OP_CAST_TO_ARENA:
 L_BPF_OP_CAST_FROM_ARENA:
 L_BPF_OP_GOTOX:
-L_BPF_OP_CALL_KFUNC:
 L_BPF_OP_CALL_REG:
 L_BPF_OP_LD_BTF_ID:
 L_BPF_OP_LD_MAP_IDX:

@@ -180,7 +180,7 @@ uint64_t vm_helper_ringbuf_reserve(struct vm_call *call)
 		region = vm_add_regions(vm, 1);
 	vm_set_region(vm, region, REGION_RECORD, record, (uint32_t)call->arg[1], true, call->map);
 	struct vm_reserved reserved = {region, vm->pc};
-	vec_push(&vm->arena, &vm->reserved, reserved);
+	vec_push(&vm->object.arena, &vm->reserved, reserved);
 	return vm_address(region, 0);
 }
 
@@ -190,7 +190,7 @@ void vm_end_reserved(struct vm *vm, uint32_t index, bool is_kept)
 	const struct vm_region *region = &vm->regions[id];
 	vm_map_end_record(region->map, region->base, region->name_bytes, is_kept);
 	vm_set_region(vm, id, REGION_NONE, NULL, 0, false, NULL);
-	vec_push(&vm->arena, &vm->free_regions, id);
+	vec_push(&vm->object.arena, &vm->free_regions, id);
 	vm->reserved.data[index] = vm->reserved.data[--vm->reserved.len];
 }
 

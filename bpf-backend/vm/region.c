@@ -120,6 +120,10 @@ void vm_describe_address(struct vm *vm, uint64_t address, char *out, size_t size
 		snprintf(out, size, "offset %lld of a record of `%s`, which has %u bytes",
 			 (long long)offset, region->map->info.name, region->name_bytes);
 		return;
+	case REGION_OBJECT:
+		snprintf(out, size, "offset %lld of an allocated object, which has %u bytes",
+			 (long long)offset, region->name_bytes);
+		return;
 	case REGION_MAP:
 		snprintf(out, size, "the map `%s` itself", region->map->info.name);
 		return;

@@ -9,7 +9,7 @@
  * Everything is deterministic: time, random numbers, the current task and the CPU come from struct
  * vm_options and struct vm_input. A helper, map type or instruction without a model is a fault that
  * names it when the program gets there, never a guess. Relocations against kernel types (CO-RE) are
- * left as the object has them.
+ * left as the object has them unless the types are given.
  *
  * A machine belongs to one thread. Errors are negative errno values as the kernel gives them.
  */
@@ -34,6 +34,9 @@ struct vm_options {
 	uint64_t seed;    // of bpf_get_prandom_u32 [1]
 	uint64_t pid_tgid, uid_gid;
 	const char *comm; // name of the current task ["vm"]
+	/* Types of the kernel that the programs are for, kept by the caller [none], and its release. */
+	const struct btf *kernel;
+	uint32_t release;
 	/* Called before each instruction with all registers; vm_where() tells which it is. NULL: none. */
 	void (*watch)(void *watcher, struct vm *vm, const uint64_t *registers);
 	void *watcher;
@@ -114,9 +117,10 @@ struct buf *vm_printed(struct vm *vm);
 
 /* Where a watched instruction stands. */
 struct vm_place {
-	uint32_t section; // ELF
-	uint32_t record;  // in the section
-	uint32_t depth;   // frames below this one
+	const struct vm_program *program;
+	uint32_t
+		record; // of the program with the functions it calls behind it, as program.h has it
+	uint32_t depth; // frames below this one
 };
 struct vm_place vm_where(const struct vm *vm);
 
@@ -140,6 +144,11 @@ int vm_map_delete(struct vm_map *map, const void *key);
 int vm_map_next_key(struct vm_map *map, const void *key, void *next);
 /* Address of global data of a map with is_data, value_size bytes. */
 void *vm_map_data(struct vm_map *map);
+/* Maps in a map of maps have numbers, which are the values that the calls above take and give. */
+struct vm_map *vm_map_by_number(const struct vm *vm, uint32_t number); // NULL: none
+uint32_t vm_map_number(const struct vm_map *map);
+/* A new map like those in `outer`; NULL without memory for it. */
+struct vm_map *vm_map_create_inner(struct vm_map *outer);
 int vm_map_set_program(struct vm_map *map, uint32_t index, const struct vm_program *program);
 /* Records of a ringbuf or perf_event_array in order; NULL past the end. */
 const uint8_t *vm_map_record(const struct vm_map *map, uint32_t index, uint32_t *size);
