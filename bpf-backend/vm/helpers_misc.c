@@ -75,7 +75,7 @@ uint64_t vm_helper_get_numa_node_id(struct vm_call *call)
 
 uint64_t vm_helper_get_current_pid_tgid(struct vm_call *call)
 {
-	return call->vm->options.pid_tgid;
+	return call->vm->pid_tgid;
 }
 
 uint64_t vm_helper_get_current_uid_gid(struct vm_call *call)

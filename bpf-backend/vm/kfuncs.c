@@ -94,7 +94,7 @@ static uint64_t kfunc_bpf_preempt_enable(struct vm *vm, const uint64_t *a)
 	return leave(vm, "a section without preemption");
 }
 
-static const char object_name[] = "an object from bpf_obj_new";
+const char vm_object_name[] = "an object from bpf_obj_new";
 
 /* The type is one of the program's own BTF. */
 static uint64_t kfunc_bpf_obj_new_impl(struct vm *vm, const uint64_t *a)
@@ -112,14 +112,14 @@ static uint64_t kfunc_bpf_obj_new_impl(struct vm *vm, const uint64_t *a)
 		return 0;
 	uint32_t region = vm->free_regions.len ? vec_pop(&vm->free_regions) : vm_add_regions(vm, 1);
 	vm_set_region(vm, region, REGION_OBJECT, base, size, true, NULL);
-	vm_hold(vm, object_name, region);
+	vm_hold(vm, vm_object_name, region);
 	return vm_address(region, 0);
 }
 
 static uint64_t kfunc_bpf_obj_drop_impl(struct vm *vm, const uint64_t *a)
 {
 	uint32_t region = (uint32_t)(a[0] >> 32);
-	if ((uint32_t)a[0] || !vm_let_go(vm, object_name, region))
+	if ((uint32_t)a[0] || !vm_let_go(vm, vm_object_name, region))
 		vm_raise(vm, VM_FAULT_HELPER,
 			 "what bpf_obj_drop is given is no object that the "
 			 "program holds");

@@ -60,6 +60,8 @@ enum vm_region_kind {
 	REGION_KEY,    // of a callback
 	REGION_RECORD, // of a ring buffer
 	REGION_OBJECT, // that the program allocated; base is malloc'ed
+	REGION_LENT,   // bytes of the caller
+	REGION_TASK,   // the current task; no memory
 	REGION_MAP,    // stands for a map; no memory
 	REGION_CODE,   // the lower half is an index into code; no memory
 };
@@ -82,6 +84,8 @@ enum {
 	VM_REGION_PACKET,
 	VM_REGION_CODE,
 	VM_REGION_SCRATCH, // key for a callback on an array
+	VM_REGION_DYNPTR,  // for a callback on a record
+	VM_REGION_TASK,    // the current one
 	VM_REGION_FIRST_FREE,
 };
 
@@ -108,11 +112,13 @@ enum vm_map_model {
 	MODEL_HASH,
 	MODEL_LRU,
 	MODEL_ARRAY,
-	MODEL_PREFIX, // longest prefix match
+	MODEL_STORAGE, // by the address of an object
+	MODEL_PREFIX,  // longest prefix match
 	MODEL_QUEUE,
 	MODEL_STACK,
 	MODEL_SET, // values without keys, of which the presence is known
 	MODEL_RECORDS,
+	MODEL_USER_RECORDS, // from the host to programs
 	MODEL_PROGRAMS,
 };
 
@@ -138,6 +144,15 @@ struct vm_map {
 	const struct vm_program **programs;
 	VEC(struct vm_record) records;
 	uint64_t record_bytes; // in use of a ring buffer
+};
+
+struct vm_timer {
+	uint64_t address; // in a value
+	struct vm_map *map;
+	const struct vm_program *program; // that set the callback
+	uint32_t callback;                // 0: none yet
+	bool is_armed;
+	uint64_t due;
 };
 
 /* Something that a program holds and must let go. */
@@ -181,14 +196,18 @@ struct vm {
 	VEC(uint32_t) free_regions; // of ring buffer records
 	VEC(struct vm_reserved) reserved;
 	VEC(struct vm_held) held;
+	VEC(struct vm_timer) timers;
+	bool is_draining; // records of the host are being handed out
 	uint64_t time_ns, random;
+	uint64_t *counts;  // by decoded instruction; NULL: not wanted
+	uint64_t pid_tgid; // of this run
 	struct buf printed;
 	/* the current run */
 	const struct vm_program *program;
 	const struct ctx_field *fields[VM_CONTEXT_BYTES]; // by offset, of the program's context
 	const char *fields_context;
 	uint8_t context[VM_CONTEXT_BYTES];
-	uint8_t scratch_key[8];
+	uint8_t scratch_key[8], scratch_dynptr[16];
 	uint8_t *packet;          // buffer
 	uint32_t meta, data, end; // offsets in it
 	uint32_t link, network;   // of the headers of the two layers; sk_buffs only
@@ -243,6 +262,8 @@ bool vm_map_create(struct vm_map *map, struct buf *why);
 uint64_t vm_map_element_address(struct vm_map *map, const uint8_t *key);
 int vm_map_put(struct vm_map *map, const uint8_t *key, const uint8_t *value, uint64_t flags);
 int vm_map_remove(struct vm_map *map, const uint8_t *key);
+/* A new element, zero, of a map of storage or a hash. */
+uint8_t *vm_map_add(struct vm_map *map, const uint8_t *key);
 int vm_map_push(struct vm_map *map, const uint8_t *value, uint64_t flags);
 int vm_map_pop(struct vm_map *map, uint8_t *value, bool is_removed);
 /* Room for one more record, malloc'ed; NULL when the map's readers are too slow. */
@@ -260,6 +281,23 @@ uint64_t vm_execute(struct vm *vm, uint32_t entry, const uint64_t args[5]);
 
 /* call.c: a helper; false after a fault. r: all registers. */
 bool vm_call_helper(struct vm *vm, uint32_t id, uint64_t *r);
+
+/* run.c: around what runs by itself */
+void vm_begin(struct vm *vm, const struct vm_program *program, const struct vm_input *input);
+void vm_end(struct vm *vm, struct vm_result *result);
+
+/* timers.c: those in a value that goes */
+void vm_forget_timers(struct vm *vm, uint32_t region);
+
+/* helpers_map.c: records of ring buffers; address of a new one or 0; end of the one at an address, false when there
+ * is none. */
+uint64_t vm_reserve_record(struct vm *vm, struct vm_map *map, uint32_t size);
+bool vm_end_record_at(struct vm *vm, uint64_t address, bool is_kept);
+
+/* helpers_object.c */
+bool vm_load_task(struct vm *vm, uint32_t offset, uint32_t width, uint64_t *value);
+
+extern const char vm_object_name[]; // what vm_hold() is told of allocated objects
 
 /* kfuncs.c: a function of the kernel, by the number that vm_find_kfunc() gave; false after a fault. */
 bool vm_call_kfunc(struct vm *vm, uint32_t number, uint64_t *r);

@@ -45,7 +45,7 @@ static enum vm_map_model model_of(uint32_t type)
 
 static bool is_hash(const struct vm_map *map)
 {
-	return map->model == MODEL_HASH || map->model == MODEL_LRU;
+	return map->model == MODEL_HASH || map->model == MODEL_LRU || map->model == MODEL_STORAGE;
 }
 
 static bool take_bytes(struct vm_map *map, uint64_t bytes, struct buf *why)
@@ -93,6 +93,10 @@ bool vm_map_create(struct vm_map *map, struct buf *why)
 	map->is_outer = map->info.type == TYPE_ARRAY_OF_MAPS || map->info.type == TYPE_HASH_OF_MAPS;
 	if (map->is_outer)
 		map->info.value_size = 4;
+	if (map->model == MODEL_STORAGE) { // the object is the key
+		map->info.key_size = 8;
+		map->info.max_entries = MAX_BUCKETS;
+	}
 	map->stride = (map->info.value_size + 7) & ~7u;
 	if (map->model == MODEL_ARRAY)
 		return create_array(map, why);
@@ -202,6 +206,8 @@ static void drop(struct vm_map *map, struct vm_element *e)
 	if (*slot)
 		*slot = e->next;
 	take_out(map, e);
+	if (map->vm->timers.len)
+		vm_forget_timers(map->vm, e->region);
 	e->next = map->dropped;
 	map->dropped = e;
 	map->count--;
@@ -372,6 +378,11 @@ static uint8_t *prepare_update(struct vm_map *map, const uint8_t *key, uint64_t 
 	return insert(map, key)->value;
 }
 
+uint8_t *vm_map_add(struct vm_map *map, const uint8_t *key)
+{
+	return map->count < map->info.max_entries ? insert(map, key)->value : NULL;
+}
+
 int vm_map_put(struct vm_map *map, const uint8_t *key, const uint8_t *value, uint64_t flags)
 {
 	int err;
@@ -466,7 +477,8 @@ uint8_t *vm_map_new_record(struct vm_map *map, uint32_t size)
 	uint64_t bytes = ((uint64_t)size + 15) & ~UINT64_C(7);
 	uint64_t most = is_ring ? map->info.max_entries : MAX_RECORD_BYTES;
 	uint8_t *data = NULL;
-	if (map->model != MODEL_RECORDS || map->record_bytes + bytes > most)
+	bool has_records = map->model == MODEL_RECORDS || map->model == MODEL_USER_RECORDS;
+	if (!has_records || map->record_bytes + bytes > most)
 		return NULL;
 	data = calloc(1, size + 1);
 	if (data)
@@ -514,8 +526,17 @@ static size_t host_bytes(const struct vm_map *map)
 				     : map->info.value_size;
 }
 
+int vm_map_take(struct vm_map *map, void *value)
+{
+	return vm_map_pop(map, value, true);
+}
+
 int vm_map_lookup(struct vm_map *map, const void *key, void *value)
 {
+	if (map->model == MODEL_STORAGE) // the host knows objects by descriptors
+		return -EOPNOTSUPP;
+	if (map->model == MODEL_QUEUE || map->model == MODEL_STACK || map->model == MODEL_SET)
+		return vm_map_pop(map, value, false);
 	const uint8_t *from = NULL;
 	if (map->model == MODEL_ARRAY) {
 		uint32_t index = array_index(key);
@@ -547,8 +568,10 @@ static bool fits_outer(const struct vm_map *map, const void *value)
 int vm_map_update(struct vm_map *map, const void *key, const void *value, uint64_t flags)
 {
 	int err;
-	if (map->model == MODEL_QUEUE || map->model == MODEL_STACK)
+	if (map->model == MODEL_QUEUE || map->model == MODEL_STACK || map->model == MODEL_SET)
 		return vm_map_push(map, value, flags);
+	if (map->model == MODEL_STORAGE)
+		return -EOPNOTSUPP;
 	if (map->is_outer && !fits_outer(map, value))
 		return -EINVAL;
 	uint8_t *to = prepare_update(map, key, flags, &err);
@@ -560,6 +583,8 @@ int vm_map_update(struct vm_map *map, const void *key, const void *value, uint64
 
 int vm_map_delete(struct vm_map *map, const void *key)
 {
+	if (map->model == MODEL_STORAGE)
+		return -EOPNOTSUPP;
 	return vm_map_remove(map, key);
 }
 
@@ -573,7 +598,7 @@ int vm_map_next_key(struct vm_map *map, const void *key, void *next)
 		memcpy(next, &index, 4);
 		return 0;
 	}
-	if (!is_hash(map) && map->model != MODEL_PREFIX)
+	if ((!is_hash(map) && map->model != MODEL_PREFIX) || map->model == MODEL_STORAGE)
 		return -EINVAL;
 	struct vm_element *e = key ? element_of(map, key, true) : NULL;
 	e = e ? e->newer : map->oldest;
@@ -604,6 +629,28 @@ const uint8_t *vm_map_record(const struct vm_map *map, uint32_t index, uint32_t 
 		return NULL;
 	*size = map->records.data[index].size;
 	return map->records.data[index].data;
+}
+
+void vm_map_drop_first_record(struct vm_map *map)
+{
+	if (!map->records.len)
+		return;
+	struct vm_record first = map->records.data[0];
+	memmove(map->records.data, map->records.data + 1, (map->records.len - 1) * sizeof first);
+	map->records.len--;
+	vm_map_end_record(map, first.data, first.size, false);
+}
+
+int vm_map_send(struct vm_map *map, const void *record, uint32_t size)
+{
+	uint8_t *copy = map->model == MODEL_USER_RECORDS ? vm_map_new_record(map, size) : NULL;
+	if (map->model != MODEL_USER_RECORDS)
+		return -EINVAL;
+	if (!copy)
+		return -ENOSPC;
+	memcpy(copy, record, size);
+	vm_map_end_record(map, copy, size, true);
+	return 0;
 }
 
 void vm_map_drop_records(struct vm_map *map)

@@ -35,6 +35,7 @@ static struct vm *new_machine(const struct vm_options *options)
 		vm_set_region(vm, VM_REGION_STACK + i, REGION_STACK, vm->stack[i], VM_STACK_BYTES,
 			      true, NULL);
 	vm_set_region(vm, VM_REGION_CODE, REGION_CODE, NULL, 0, false, NULL);
+	vm_set_region(vm, VM_REGION_TASK, REGION_TASK, NULL, 0, false, NULL);
 	return vm;
 }
 
@@ -44,6 +45,9 @@ void vm_close(struct vm *vm)
 		return;
 	for (uint32_t i = 0; i < vm->maps.len; i++)
 		vm_map_drop_records(vm->maps.data[i]);
+	for (uint32_t i = 0; i < vm->region_count; i++)
+		if (vm->regions[i].kind == REGION_OBJECT)
+			free(vm->regions[i].base);
 	buf_fini(&vm->printed);
 	program_close(&vm->object);
 	free(vm->regions);

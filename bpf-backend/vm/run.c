@@ -18,10 +18,11 @@ static void end_reservations(struct vm *vm)
 	}
 }
 
-static void begin(struct vm *vm, const struct vm_program *program, uint32_t cpu)
+void vm_begin(struct vm *vm, const struct vm_program *program, const struct vm_input *input)
 {
 	vm->program = program;
-	vm->cpu = cpu;
+	vm->cpu = input->cpu;
+	vm->pid_tgid = input->pid_tgid ? input->pid_tgid : vm->options.pid_tgid;
 	vm->fault = (struct vm_fault){0};
 	vm->pc = program->entry;
 	vm->left = vm->options.budget;
@@ -31,17 +32,26 @@ static void begin(struct vm *vm, const struct vm_program *program, uint32_t cpu)
 		vm_map_recycle(vm->maps.data[i]);
 }
 
+void vm_end(struct vm *vm, struct vm_result *result)
+{
+	end_reservations(vm);
+	vm_check_held(vm);
+	result->instructions += vm->options.budget - vm->left;
+	result->fault = vm->fault;
+}
+
 int vm_run(struct vm *vm, const struct vm_program *program, const struct vm_input *input,
 	   struct vm_result *result)
 {
 	*result = (struct vm_result){0};
-	begin(vm, program, input->cpu);
-	if (input->cpu >= vm->options.cpus || !vm_enter_context(vm, input))
+	if (input->cpu >= vm->options.cpus)
+		return -EINVAL;
+	vm_begin(vm, program, input);
+	if (!vm_enter_context(vm, input))
 		return -EINVAL;
 	const uint64_t args[5] = {vm_address(VM_REGION_CONTEXT, 0)};
 	result->value = vm_execute(vm, program->entry, args);
-	end_reservations(vm);
-	vm_check_held(vm);
+	vm_end(vm, result);
 	if (!*program->context) {
 		result->context_len = input->context_len;
 	} else {
@@ -52,7 +62,32 @@ int vm_run(struct vm *vm, const struct vm_program *program, const struct vm_inpu
 	}
 	result->context = vm->context;
 	result->redirect_ifindex = vm->redirect;
-	result->instructions = vm->options.budget - vm->left;
-	result->fault = vm->fault;
 	return vm->fault.kind ? -EFAULT : 0;
+}
+
+/* ---- counting ---- */
+
+uint32_t vm_code_count(const struct vm *vm)
+{
+	return vm->code_count;
+}
+
+void vm_count_into(struct vm *vm, uint64_t *counts)
+{
+	vm->counts = counts;
+}
+
+bool vm_find_line_of(const struct vm *vm, uint32_t number, struct vm_line *line)
+{
+	const struct vm_unit *unit = vm_unit_at(vm, number);
+	if (!unit || vm->record_of[number] >= unit->program->count)
+		return false;
+	const struct program_line *found = vm_find_line(unit->program, vm->record_of[number]);
+	if (!found || !found->line)
+		return false;
+	*line = (struct vm_line){.file = found->file,
+				 .text = found->text,
+				 .line = found->line,
+				 .program = &vm->programs.data[unit - vm->units.data]};
+	return true;
 }

@@ -266,13 +266,35 @@ static bool check_source(struct session *s)
 	return is_clean(s);
 }
 
+/* In the order in which lowering numbers them. */
+static void list_tests(struct session *s)
+{
+	const decl_list *functions = &s->checked.functions;
+
+	s->checked.wants_tests = true;
+	s->product->kernel = s->target.kernel;
+	for (uint32_t i = 0; i < functions->len; i++) {
+		const struct decl *d = functions->data[i];
+		if (d->func.role != ROLE_TEST)
+			continue;
+		struct source_pos pos = source_locate(&s->compile->sources, d->name_where.begin);
+		struct product_test test = {.name = intern_text(&s->compile->names, d->name),
+					    .file = pos.file ? pos.file->path : "?",
+					    .line = pos.line};
+		vec_push(&s->compile->session, &s->product->tests, test);
+	}
+}
+
 static bool make_module(struct session *s)
 {
 	ir_module_init(&s->module, s->compile, &s->compile->module);
 	if (is_ir_text(s->options->input))
 		return read_ir(s);
-	return check_source(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
-	       is_clean(s);
+	if (!check_source(s))
+		return false;
+	if (s->options->command == COMMAND_TEST)
+		list_tests(s);
+	return lower_program(s->compile, &s->checked, &s->target, &s->module) && is_clean(s);
 }
 
 static bool optimise(struct session *s)
@@ -320,7 +342,7 @@ static void *open_plugin(void *data)
 
 static bool wants_native(const struct options *o)
 {
-	if (o->command == COMMAND_RUN)
+	if (o->command == COMMAND_RUN || o->command == COMMAND_TEST)
 		return true;
 	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
 					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
@@ -371,7 +393,7 @@ static bool make_payloads(struct session *s)
 	struct buf object;
 	const char *why = NULL;
 
-	if (!has_main(s) || !generate_bpf(s))
+	if ((s->options->command != COMMAND_TEST && !has_main(s)) || !generate_bpf(s))
 		return false;
 	object_write(s->compile, &s->object, &p->bpf);
 	image_write_meta(&s->module, s->options->input, &p->meta);
@@ -457,7 +479,7 @@ int pipeline_run(struct compile *compile, const struct options *options, struct 
 		begin_plugin(s);
 	if (options->command == COMMAND_BUILD)
 		ok = make_output(s);
-	else if (options->command == COMMAND_RUN)
+	else if (options->command == COMMAND_RUN || options->command == COMMAND_TEST)
 		ok = make_module(s) && optimise(s) && make_payloads(s);
 	else // eBPF code too: some limits are known only then
 		ok = make_module(s) && optimise(s) && generate_bpf(s);
