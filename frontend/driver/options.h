@@ -55,6 +55,8 @@ struct options {
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
 	bool write, check;        // fmt
+	bool interp, in_kernel, tap, coverage; // test
+	const char *filter, *timeout, *junit, *lcov;
 	bool list;                // detach
 	bool stdio;               // lsp
 	bool help;

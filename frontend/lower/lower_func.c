@@ -355,7 +355,7 @@ void lower_function(struct lower *lw, const struct pending_fn *pending)
 	enter_params(&f);
 	if (f.kind && !is_tracer(f.kind) && *f.kind->context)
 		pull_headers(&f);
-	if (decl == lw->program->main)
+	if (decl == lw->program->main || decl->func.role == ROLE_TEST)
 		register_callbacks(&f);
 	if (decl->func.result_var.len)
 		lower_local(&f, decl->func.result_var.data[0]);

@@ -474,6 +474,9 @@ bool helper_changes_map(const struct body *f, const struct decl *helper);
 /* ---- lower_packet.c ---- */
 
 ir_ref lower_redirect(struct body *f, struct expr *call); // lower_redirect.c
+/* Tests. lower_test.c */
+ir_ref lower_test(struct body *f, struct expr *call);
+void lower_tests(struct lower *lw); // asks for them, and makes the function that runs one
 /* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
 void lower_impls(struct lower *lw);
 ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);

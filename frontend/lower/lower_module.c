@@ -394,9 +394,12 @@ static void request_roots(struct lower *lw)
 		    !functions->data[i]->func.is_unavailable)
 			request_fallback(lw, functions->data[i]);
 	lower_impls(lw);
-	if (lw->program->main && !lw->program->main->func.is_unavailable)
+	if (lw->program->wants_tests)
+		lower_tests(lw);
+	else if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
-	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
+	bool is_library = !lw->program->main && !lw->program->wants_tests;
+	for (uint32_t i = 0; is_library && i < functions->len; i++) {
 		struct decl *decl = functions->data[i];
 		if (decl->func.target != TARGET_USER || decl->func.role == ROLE_TEST ||
 		    decl->func.is_unavailable)
@@ -409,7 +412,7 @@ static void request_roots(struct lower *lw)
 static void add_options(struct lower *lw)
 {
 	const struct decl *main = lw->program->main;
-	if (!main || !main->type->func.param_count)
+	if (!main || !main->type->func.param_count || lw->program->wants_tests)
 		return;
 	const struct type *type = main->type->func.params[0];
 	lw->m->options_size = type->size;

@@ -28,6 +28,30 @@ enum ks_rt_call {
 	KS_CALL_COUNT
 };
 
+/* Fields of the context of a test run. */
+enum ks_test_id {
+#define TEST_FIELD(name, type, what) KS_TEST_##name,
+#include "ks/test_fields.def"
+#undef TEST_FIELD
+	KS_TEST_CONTEXT,   // a member of the program's context
+	KS_TEST_REGISTERS, // a word of the registers that a member of the context points to
+};
+
+enum ks_test_form {
+	KS_TEST_NUMBER,
+	KS_TEST_BYTES,   // `value` is the address of `size` bytes
+	KS_TEST_POINTER, // the same, of which the program is to see the address
+};
+
+struct ks_test_field {
+	uint32_t id;            // enum ks_test_id
+	uint32_t form;          // enum ks_test_form
+	uint32_t offset, width; // of the member or word
+	uint32_t outer;         // KS_TEST_REGISTERS: offset in the context of the pointer to them
+	uint32_t size;
+	uint64_t value;
+};
+
 /* How ks_print_int and ks_print_str show their value: bits of `spec`. */
 enum ks_print_spec {
 	KS_PRINT_SIGNED = 0,
