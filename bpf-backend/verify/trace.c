@@ -83,6 +83,8 @@ struct trace_base *verify_trace_keep(const struct verifier *v)
 	if (!v->tracer)
 		return NULL;
 	const struct trace_base *b = &v->tracer->base;
+	if (v->tracer->trace->steps.len)
+		vec_last(&v->tracer->trace->steps).forks = true;
 	size_t size = offsetof(struct trace_base, values) +
 		      b->frames * TRACE_FRAME_PLACES * sizeof b->values[0];
 	struct trace_base *kept = malloc(size);

@@ -39,6 +39,7 @@ struct trace_step {
 	uint16_t memory;       // place in the stack that a load or store touches, or TRACE_NO_PLACE
 	uint8_t depth;         // of calls: number of the frame
 	uint8_t end;           // enum trace_end
+	bool forks;            // more than one outcome: the others follow later, or never
 };
 
 struct trace_change {
@@ -90,6 +91,37 @@ uint32_t trace_find_sources(const struct verify_trace *t, const struct program_c
 /* The instruction of a step writes the place, rather than only learning of it. */
 bool trace_writes(const struct verify_trace *t, const struct program_code *code, uint32_t step,
 		  uint16_t place);
+
+/* Where code generation put a variable of the source (struct bpf_name, in records of the program). */
+struct trace_name {
+	const char *name;
+	uint32_t function; // number of the function in the program
+	uint32_t insn;     // behind it `reg` has the variable's value
+	bool is_param;     // `reg` has it where the function begins, rather
+	uint8_t reg;
+	int32_t offset; // an object in the stack: from r10, negative; else 0
+	uint32_t size;
+};
+/* A place on a path, with the state there. */
+struct trace_cursor {
+	const struct verify_trace *trace;
+	const struct program_code *code;
+	const struct trace_name *names;
+	uint32_t name_count;
+	uint32_t step; // TRACE_NONE: nowhere yet
+	uint32_t values[TRACE_PLACES];
+	const char *named[TRACE_PLACES]; // variable that a place holds, NULL: not known
+	uint32_t defined[TRACE_PLACES];  // step that gave the variable that value
+};
+void trace_cursor_init(struct trace_cursor *c, const struct verify_trace *t,
+		       const struct program_code *code, const struct trace_name *names,
+		       uint32_t name_count);
+/* Moves to a step; quick from the step before it. */
+void trace_cursor_seek(struct trace_cursor *c, uint32_t step);
+/* Variable in a place: one whose value is there, or an object of the stack; NULL when none is known. */
+const char *trace_cursor_name(const struct trace_cursor *c, uint16_t place);
+/* Number of the function that an instruction belongs to. */
+uint32_t trace_function_at(const struct program_code *code, uint32_t insn);
 
 /* Steps and changes as bytes, for the page (the format is told in trace_pack.c). */
 void trace_pack(const struct verify_trace *t, struct buf *out);

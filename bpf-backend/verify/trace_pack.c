@@ -5,7 +5,7 @@
  *
  *	flags   bit 0 `previous` follows (else it is the step before), bit 1 a change of depth follows,
  *	        bit 2 memory follows, bits 3-4 enum trace_end, bit 5 the instruction follows (else it is
- *	        the next one)
+ *	        the next one), bit 6 it forks
  *	[uint]  this step - previous; 0: none
  *	[int]   depth - depth of the step before
  *	[uint]  memory
@@ -27,7 +27,7 @@ static void add_int(struct buf *out, int64_t n)
 	add_uint(out, (uint32_t)(n < 0 ? -n * 2 + 1 : n * 2));
 }
 
-enum { HAS_PREVIOUS = 1, HAS_DEPTH = 2, HAS_MEMORY = 4, END_SHIFT = 3, HAS_INSN = 32 };
+enum { HAS_PREVIOUS = 1, HAS_DEPTH = 2, HAS_MEMORY = 4, END_SHIFT = 3, HAS_INSN = 32, FORKS = 64 };
 
 static void add_step(const struct verify_trace *t, uint32_t n, struct buf *out)
 {
@@ -39,6 +39,7 @@ static void add_step(const struct verify_trace *t, uint32_t n, struct buf *out)
 	flags |= s->depth != depth ? HAS_DEPTH : 0;
 	flags |= s->memory != TRACE_NO_PLACE ? HAS_MEMORY : 0;
 	flags |= s->insn != insn ? HAS_INSN : 0;
+	flags |= s->forks ? FORKS : 0;
 	buf_add_char(out, (char)flags);
 	if (flags & HAS_PREVIOUS)
 		add_uint(out, s->previous == TRACE_NONE ? 0 : n - s->previous);

@@ -49,6 +49,7 @@ struct options {
 	VEC(const char *) btf;         // empty: of the running kernel
 	const char *kernels, *program; // verify
 	bool log, json;                // verify
+	const char *html;              // verify: file for the page; NULL: none
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
 	bool write, check;        // fmt
