@@ -48,6 +48,7 @@ struct mir_insn {
 	mir_reg dst, src;  // MIR_NO_REG when not used
 	int32_t off;
 	uint32_t index; // slot of a frame access (base is MIR_FRAME); target of the relocation
+	symbol name;    // of the variable whose value dst becomes, 0: none
 	int64_t imm;
 	span where;
 };
@@ -97,6 +98,7 @@ struct mir_fn {
 	uint32_t *order;         // of blocks, set by mir_layout
 	uint32_t order_count;
 	uint32_t stack_size;
+	symbol param_names[5]; // of r1 to r5 at the entry
 };
 
 /* ---- mir.c ---- */

@@ -15,6 +15,7 @@
 #include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
+#include "frontend/driver/page.h"
 #include "frontend/driver/pipeline.h"
 #include "frontend/driver/test.h"
 #include "frontend/driver/verify.h"
@@ -108,7 +109,7 @@ static int run_command(struct compile *compile, const struct options *o)
 	else if (o->command == COMMAND_LIST)
 		status = list_run(compile, o);
 	else if (o->command == COMMAND_VERIFY)
-		status = verify_run(compile, o);
+		status = o->html ? page_run(compile, o) : verify_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

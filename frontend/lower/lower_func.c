@@ -210,6 +210,8 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 	if (is_aggregate || (is_context(type) && !param->variable.is_address_taken &&
 			     !param->variable.is_assigned)) {
 		local->value = value;
+		if (!ir_is_const(value))
+			f->b.fn->names.data[value] = param->name;
 		return;
 	}
 	local->slot = new_slot(f, type, param->name, param->name_where);
