@@ -257,6 +257,8 @@ static int read_options(struct session *s)
 	s->target.find_helper = kernel_find_helper;
 	s->target.find_kfunc = kernel_find_kfunc;
 	s->target.arch = pipeline_arch(s->options);
+	s->passes.keeps_widths =
+		!s->target.arch || s->target.arch->wants_aligned || s->target.arch->is_big_endian;
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
 	s->target.open_modules = open_modules;
