@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf-backend/isa/insn.h"
 #include "bpf-backend/object/object.h"
 #include "bpf-backend/verify/verify.h"
 #include "tests/gen/gen.h"
@@ -39,6 +40,7 @@ struct taken {
 
 struct loading {
 	uint32_t kernel;
+	int isa;                 // 1 to 4, 0 for what the kernel has
 	const struct btf *types; // of the kernel, for the simulated verifier; NULL: it is not asked
 	unsigned cpu;
 	struct tally *tally;
@@ -175,10 +177,13 @@ static void load_one(const struct loading *l, uint64_t seed)
 	struct compilation_options o = {.depth = COMPILE_CODE,
 					.path = "generated.ks",
 					.kernel = l->kernel,
+					.isa = l->isa,
 					.level = seed % 4 != 0};
 	struct compilation c;
 	struct buf text;
 
+	if (l->isa == 1 || l->isa == 2) // their atomic operations
+		gen.kernel = KERNEL_AT(5, 10);
 	buf_init(&text);
 	gen_program(seed, &gen, &text);
 	if (gentest_compile(&c, seed, &o, &text))
@@ -200,7 +205,8 @@ static void add_tally(struct tally *to, const struct tally *from)
 	to->other_count += from->other_count;
 }
 
-unsigned gentest_load(uint64_t first, unsigned count, uint32_t kernel, const struct btf *types)
+unsigned gentest_load(uint64_t first, unsigned count, uint32_t kernel, int isa,
+		      const struct btf *types)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned jobs = online > MAX_JOBS ? MAX_JOBS : (unsigned)online;
@@ -214,8 +220,11 @@ unsigned gentest_load(uint64_t first, unsigned count, uint32_t kernel, const str
 	for (unsigned job = 0; job < jobs; job++) {
 		if (fork())
 			continue;
-		struct loading l = {
-			.kernel = kernel, .types = types, .cpu = job, .tally = &tallies[job]};
+		struct loading l = {.kernel = kernel,
+				    .isa = isa,
+				    .types = types,
+				    .cpu = job,
+				    .tally = &tallies[job]};
 		for (uint64_t seed = first + job; seed < first + count; seed += jobs)
 			load_one(&l, seed);
 		tallies[job].failures = gentest_failures();

@@ -229,9 +229,9 @@ static uint32_t running_kernel(void)
 	return kernel;
 }
 
-static int load(uint64_t first, unsigned count)
+static int load(uint64_t first, unsigned count, int isa)
 {
-	return gentest_load(first, count, running_kernel(), NULL) != 0;
+	return gentest_load(first, count, running_kernel(), isa, NULL) != 0;
 }
 
 /* The same with the simulated verifier beside the kernel's. */
@@ -250,7 +250,7 @@ static int verify(uint64_t first, unsigned count)
 	if (read_file("/sys/kernel/btf/vmlinux", &file) &&
 	    btf_find_section(file.data, file.len, &section, &section_len) &&
 	    !btf_open(&btf, section, section_len, &arena, &reason))
-		failed = gentest_load(first, count, running_kernel(), &btf);
+		failed = gentest_load(first, count, running_kernel(), 0, &btf);
 	else
 		fprintf(stderr, "types of the kernel: %s\n", reason);
 	buf_fini(&file);
@@ -343,7 +343,7 @@ int main(int argc, char **argv)
 	if (!strcmp(command, "structs") && argc == 6)
 		return !gentest_structs(first, count, argv[4], argv[5]);
 	if (!strcmp(command, "load"))
-		return load(first, count);
+		return load(first, count, argc > 4 ? atoi(argv[4]) : 0);
 	if (!strcmp(command, "verify"))
 		return verify(first, count);
 	if (!strcmp(command, "objects") && argc == 6)
