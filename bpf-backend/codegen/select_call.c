@@ -144,8 +144,10 @@ static void store_scalar(struct select *s, uint32_t slot, unsigned size, ir_ref 
 
 static uint32_t temp_slot(struct select *s, unsigned which)
 {
-	if (s->temp_slot[which] == UINT32_MAX)
+	if (s->temp_slot[which] == UINT32_MAX) {
 		s->temp_slot[which] = mir_add_slot(s->out, 0, 8, 8, s->where);
+		s->out->slots.data[s->temp_slot[which]].is_temporary = true;
+	}
 	return s->temp_slot[which];
 }
 

@@ -13,4 +13,10 @@ opt_fn_pass opt_packet_pull, opt_probe_reads;
 opt_fn_pass opt_simplify, opt_slot_writes, opt_stored_value, opt_unroll;
 opt_module_pass opt_loop_outline, opt_strip;
 
+/* What opt_loop_bound does first. loop_counters.c */
+void loop_tidy_counters(struct opt_context *ctx, struct ir_fn *fn);
+/* Cuts a number that a loop compares with, and that is made outside of it, off with its bound, above the loop. */
+void loop_cut_limit(struct opt_context *ctx, struct ir_fn *fn, uint32_t loop, ir_ref compare,
+		    ir_ref limit, uint64_t most);
+
 #endif
