@@ -190,7 +190,9 @@ static int run_in_machine(struct program *p, uint32_t program, const struct give
 		};
 		err = m->run(m->owner, &run);
 		*value = run.value;
-		cost_of(p, program)->runs++;
+		if (err)
+			report(p, "%s: %s", g->place, run.why);
+		cost_of(p, program)->interpreted++;
 		cost_of(p, program)->instructions += run.instructions;
 	}
 	return err;
@@ -272,15 +274,16 @@ static int run_in_kernel(struct program *p, uint32_t program, struct given *g,
 		want_interpreter(p, program, "is to run on a given processor");
 	int fd = bpf_program__fd(h->program);
 	int err = bpf_prog_test_run_opts(fd, &o);
+	if (err == -ENODEV)
+		want_interpreter(p, program, "is to come in on an interface that is not there");
 	if (err == -NOT_SUPPORTED)
 		want_interpreter(p, program,
 				 "is of a kind that the kernel does not run on request");
 	if (err) {
 		report(p, "%s: the kernel did not run `%s`: %s%s", g->place,
 		       meta_text(&p->meta, p->meta.programs[program].name), strerror(-err),
-		       err == -ENODEV ? " (`interface_id` is none of this machine's interfaces)"
-		       : err == -EINVAL && packet && len < 14 ? " (a packet has at least 14 bytes)"
-							      : "");
+		       err == -EINVAL && packet && len < 14 ? " (a packet has at least 14 bytes)"
+							    : "");
 		return err;
 	}
 	*value = (int32_t)o.retval;
