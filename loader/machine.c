@@ -101,6 +101,25 @@ int machine_open(struct program *p)
 	return 0;
 }
 
+int32_t machine_run(struct program *p, uint32_t program, void *context, uint32_t size)
+{
+	const struct ks_machine *m = machine_of(p);
+	struct ks_machine_run run = {
+		.program = meta_text(&p->meta, p->meta.programs[program].name),
+		.context = context,
+		.context_len = size,
+		.context_out = context,
+	};
+	int err = m->run(m->owner, &run);
+	p->options->test->report->costs[program].interpreted++;
+	p->options->test->report->costs[program].instructions += run.instructions;
+	if (!err)
+		return run.value;
+	print_flush(p);
+	report(p, "%s", run.why);
+	process_exit(p, EXIT_REFUSED);
+}
+
 void machine_pass_time(struct program *p, uint64_t ns)
 {
 	const struct ks_machine *m = machine_of(p);

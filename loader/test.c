@@ -214,9 +214,10 @@ static bool is_all_zero(const uint8_t *bytes, size_t size)
 	return !size;
 }
 
-/* Options for the kind of program; false when the kernel cannot run it on request. */
+/* Options for the kind of program, whose context has `size` bytes if it is one that the author chose; false when
+ * the kernel cannot run it on request. */
 static bool choose_options(struct bpf_test_run_opts *o, enum bpf_prog_type type, struct given *g,
-			   const uint8_t *packet, uint32_t len)
+			   const uint8_t *packet, uint32_t len, uint32_t size)
 {
 	enum { XDP_BYTES = 24, SKB_BYTES = 192, RAW_ARGUMENTS = 96, LOOKUP_BYTES = 72 };
 	uint64_t repeat = g->has[KS_TEST_repeat] ? g->number[KS_TEST_repeat] : 1;
@@ -243,6 +244,11 @@ static bool choose_options(struct bpf_test_run_opts *o, enum bpf_prog_type type,
 		o->ctx_in = g->context;
 		o->ctx_size_in = LOOKUP_BYTES;
 		return true;
+	case BPF_PROG_TYPE_SYSCALL:
+		o->ctx_in = size ? g->context : NULL;
+		o->ctx_size_in = size;
+		o->repeat = 0;
+		return size <= CONTEXT_BYTES;
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 		o->ctx_in = g->context;
 		o->ctx_size_in = RAW_ARGUMENTS;
@@ -267,7 +273,7 @@ static int run_in_kernel(struct program *p, uint32_t program, struct given *g,
 	if (object_load_program(p, h) || tail_calls_load(p, h))
 		return -EINVAL; // explained
 	enum bpf_prog_type type = bpf_program__type(h->program);
-	if (!choose_options(&o, type, g, packet, len))
+	if (!choose_options(&o, type, g, packet, len, handle_row(p, h)->context_size))
 		want_interpreter(p, program,
 				 "is of a kind that the kernel does not run on request");
 	if (g->has[KS_TEST_cpu] && type != BPF_PROG_TYPE_RAW_TRACEPOINT)

@@ -154,9 +154,8 @@ bool bpf_generate(struct ir_module *m, const struct bpf_gen_options *options,
 	bool ok = true;
 	if (!g.options.isa)
 		g.options.isa = kernel_isa(options->kernel);
-	if (g.options.isa < 3)
-		g.options.isa = 3;
-	*out = (struct bpf_object){.arena = m->arena, .license = "GPL"};
+	*out = (struct bpf_object){
+		.arena = m->arena, .license = "GPL", .is_big_endian = m->is_big_endian};
 	btf_types_init(&g.types, m, m->arena);
 	out->btf = g.types.builder;
 	choose_functions(&g);

@@ -46,9 +46,12 @@ struct options {
 	VEC(const char *) warnings;
 	const char *kernel;            // NULL: running
 	const char *target;            // NULL: this machine
+	int mcpu;                      // 1 to 4; 0: what the kernel has
 	VEC(const char *) btf;         // empty: of the running kernel
 	const char *kernels, *program; // verify
 	bool log, json;                // verify
+	const char *explain_log;       // verify
+	bool no_verify;                // build, run
 	const char *start_at, *stop_after;
 	int error_format, colour; // enums
 	bool write, check;        // fmt

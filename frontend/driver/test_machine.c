@@ -153,6 +153,8 @@ static int run(void *owner, struct ks_machine_run *r)
 			 r->cpu >= CPUS ? "the interpreter has the processors 0 to 3"
 			 : r->packet    ? "a packet has at least 14 bytes, and for XDP at most 3520"
 					: strerror(-err));
+	if (!err && r->context_out && result.context_len >= r->context_len)
+		memcpy(r->context_out, result.context, r->context_len);
 	r->value = (int32_t)result.value;
 	r->instructions = result.instructions;
 	return err;

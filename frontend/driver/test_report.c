@@ -123,8 +123,9 @@ static void print_cost(const struct test_file *f, uint32_t index,
 	uint32_t verified = c->verified;
 	printf("  %-32s", name);
 	if (c->runs)
-		printf(" %u run%s, %.0f ns each", c->runs, c->runs == 1 ? "" : "s",
-		       (double)c->ns / c->runs);
+		printf(" %u run%s", c->runs, c->runs == 1 ? "" : "s");
+	if (c->ns)
+		printf(", %.0f ns each", (double)c->ns / c->runs);
 	if (c->interpreted)
 		printf("%s %u run%s%s, %.1f instructions each", c->runs ? ";" : "", c->interpreted,
 		       c->interpreted == 1 ? "" : "s", c->runs ? " in the interpreter" : "",

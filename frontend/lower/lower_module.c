@@ -11,10 +11,10 @@
 
 /* ---- constants ---- */
 
-static void put_little_endian(uint8_t *out, uint64_t value, uint32_t width)
+static void put_number(const struct lower *lw, uint8_t *out, uint64_t value, uint32_t width)
 {
 	for (uint32_t i = 0; i < width; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
+		out[lw->m->is_big_endian ? width - 1 - i : i] = (uint8_t)(value >> (8 * i));
 }
 
 /* Copies what fits; a str keeps room for its NUL. */
@@ -40,7 +40,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 		    uint8_t *out)
 {
 	if (expr->is_const) {
-		put_little_endian(out, expr->value, value_width(type));
+		put_number(lw, out, expr->value, value_width(type));
 		return true;
 	}
 	switch ((int)expr->kind) {
@@ -56,7 +56,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 			const struct field_init *init = &expr->literal.fields.data[i];
 			if (init->field->field.bit_width && init->value->is_const) {
-				put_bits(out + init->field->field.offset, init->field,
+				put_bits(lw, out + init->field->field.offset, init->field,
 					 init->value->value);
 				continue;
 			}

@@ -4,6 +4,8 @@
  * fields are understood by name: those of ks/test_fields.def, and the members of the program's own
  * context or its parameters. A literal of a type that nobody declares makes one: its fields have the
  * types that those have.
+ *
+ * run(handle, context): one run of a `@syscall` program.
  */
 #include "frontend/sema/check.h"
 #include "ks/rt.h"
@@ -224,4 +226,58 @@ bool check_test_place(struct checker *c, const struct expr *e)
 	struct diag *d = diag_report(c->diags, D_TEST_PLACE, e->where);
 	report_declared(c, d, c->fn.decl);
 	return false;
+}
+
+/* ---- run() ---- */
+
+/* The program that a handle is of: given by load(), perhaps through a variable that nothing else is assigned to.
+ * NULL when that is not known. */
+static const struct decl *find_loaded(const struct expr *e)
+{
+	const struct decl *d = e->kind == EXPR_NAME ? e->name.decl : NULL;
+
+	if (d && d->kind == DECL_LOCAL && !d->variable.is_assigned &&
+	    !d->variable.is_address_taken && d->variable.init)
+		e = d->variable.init;
+	if (e->kind != EXPR_CALL || !e->call.target || e->call.target->kind != DECL_BUILTIN ||
+	    e->call.target->builtin.id != BUILTIN_LOAD || !e->call.args.len)
+		return NULL;
+	const struct expr *program = e->call.args.data[0];
+	while (program->kind == EXPR_CONVERT)
+		program = program->convert.operand;
+	d = program->kind == EXPR_NAME ? program->name.decl : NULL;
+	return d && d->kind == DECL_FUNC && d->func.program && d->type->kind == TYPE_FUNC ? d
+											  : NULL;
+}
+
+static void check_run(struct checker *c, const struct expr *call)
+{
+	const struct decl *program = find_loaded(call->call.args.data[0]);
+	const struct expr *arg = call->call.args.len > 1 ? call->call.args.data[1] : NULL;
+	const struct type *given = arg ? arg->type : NULL;
+
+	if (!program || (given && given->kind == TYPE_ERROR))
+		return;
+	const struct type *wants =
+		program->func.params.len ? program->func.params.data[0]->type : NULL;
+	const char *why = NULL;
+	if (*program->func.program->context || program->func.program->names != NAMES_NOTHING)
+		why = "only `@syscall` programs are";
+	else if (wants && wants->kind != TYPE_ERROR && wants != given)
+		why = arena_printf(c->arena, "it takes `%s`, not %s", TEXT(c, wants),
+				   given ? arena_printf(c->arena, "`%s`", TEXT(c, given))
+					 : "nothing");
+	else if (!wants && given)
+		why = "it takes no context";
+	if (!why)
+		return;
+	struct diag *d =
+		diag_report(c->diags, D_RUN_CONTEXT, call->where, NAME(c, program->name), why);
+	report_declared(c, d, program);
+}
+
+void check_runs(struct checker *c)
+{
+	for (uint32_t i = 0; i < c->runs.len; i++)
+		check_run(c, c->runs.data[i]);
 }

@@ -20,6 +20,7 @@ struct ks_machine_run {
 	uint32_t packet_len;
 	const void *context; // struct of the program's context as far as it was given
 	uint32_t context_len;
+	void *context_out; // where it goes as the program left it; NULL: nowhere
 	uint32_t cpu, pid; // pid 0: as it is
 	/* what comes out */
 	int32_t value;
