@@ -110,6 +110,7 @@ struct local {
 	uint32_t key_slot;   // copy of the key: in userspace, and in eBPF if it is looked up again
 	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
 	uint32_t flag_slot;  // with key_slot: whether copy_slot is in use
+	uint32_t bound_slot; // eBPF: with may_go_stale, the address of the value that was bound
 	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 	bool may_go_stale; // eBPF: is looked up again, and may then be absent
@@ -169,6 +170,7 @@ struct body {
 	VEC(struct fact) facts;     // in order of assumption
 	VEC(struct decl *) entries; // variables in view that are looked up again after changes
 	const struct block *scope;  // of the binding that is being lowered
+	bool wants_bound; // the address of an entry is taken: it stays that of the value that was bound
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
 	VEC(struct deferred) defers; // in source order
