@@ -66,7 +66,8 @@ compiler_suites() {
 	suite "Kept inputs of the fuzzers ($1)" $SUDO env KS="$build/bin/ks" tests/fuzz/run.sh
 }
 
-install_packages "${BUILD_PACKAGES[@]}" libcriterion-dev clang-19
+install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+install_packages linux-source-6.12 || true # what needs it says so
 mount_kernel_filesystems
 build_preset debug
 suite "Checks of the tree itself" tests/checks/run.sh
