@@ -240,6 +240,8 @@ ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint3
 
 /* Returns the value of `expr`, or the named result when it is NULL. */
 void return_result(struct body *f, struct expr *expr);
+/* The named result, at the end of the function. */
+ir_ref take_named_result(struct body *f);
 
 /* ---- lower_stmt.c ---- */
 

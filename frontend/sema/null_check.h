@@ -59,8 +59,9 @@ struct nulls {
 	struct map site_at;     // call or parameter to index into sites + 1
 	uint8_t *uses;          // of the parameters, in this walk; NULL: not asked for
 	bool in_defer;
-	bool has_owned;    // something in the program must be given back
-	bool judges_owned; // every summary is known: report
+	struct fact *deferred_result; // what a deferred block may make of the named result, or NULL
+	bool has_owned;               // something in the program must be given back
+	bool judges_owned;            // every summary is known: report
 };
 
 extern const struct null_path no_path;
