@@ -591,7 +591,7 @@ static void note_deferred_result(struct nulls *n, struct flow *flow, struct flow
 {
 	const struct fact *was = named_result(n, flow), *is = named_result(n, after);
 
-	if (!was || (was->state == is->state && was->number == is->number) ||
+	if (!was || (was->state == is->state && was->origin == is->origin) ||
 	    is->state == NOT_NULL || !after->is_live)
 		return;
 	n->deferred_result = arena_copy(n->c->arena, is, sizeof *is);
