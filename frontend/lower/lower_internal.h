@@ -28,6 +28,7 @@ struct pending_fn { // a function asked for and not lowered yet
 	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
+	uint32_t next_alike; // with `bound`: index into the queue + 1 of one with the same hash
 	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
 
@@ -46,7 +47,11 @@ struct lower {
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
 	struct map callbacks;  // handler and kind -> index of the function + 1
 	struct map drops;      // DECL_MAP -> global that counts its lost records + 1
-	struct map tails;      // attribute of programs -> index of their program array + 1
+	struct map bound; // hash of a function and what it is bound to -> the last in the queue + 1
+	struct map bindings; // declaration -> how many functions were made of it by binding
+	struct map names; // of functions of the program and of the first `named` of the module -> 1
+	uint32_t named;
+	struct map tails;             // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
 	uint32_t error_count;         // of the diagnostics at the beginning
 };
