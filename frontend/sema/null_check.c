@@ -65,7 +65,7 @@ void null_report(struct nulls *n, const struct expr *e, struct fact fact, const 
 		 struct flow *flow)
 {
 	struct checker *c = n->c;
-	struct fact *known = null_find_fact(n, e, flow);
+	const struct fact *known = null_find_fact(n, e, flow);
 	const char *name = known ? null_source_text(n, e) : NULL;
 	bool is_null = fact.state == IS_NULL;
 	const char *what = name      ? arena_printf(c->arena, "`%s`, which %s", name,
@@ -80,8 +80,8 @@ void null_report(struct nulls *n, const struct expr *e, struct fact fact, const 
 	else if (!is_null)
 		diag_hint(c->diags, diag, "bind and test it first: `if (var p = …) { … }`");
 	if (known)
-		*known = (struct fact){.is_object = fact.is_object,
-				       .sites = fact.sites}; // said once
+		*null_edit_fact(n, e, flow) = (struct fact){.is_object = fact.is_object,
+							    .sites = fact.sites}; // said once
 }
 
 /* attach or detach of a handle that is null on every way. */
@@ -539,13 +539,13 @@ static void note_result(struct nulls *n, struct fact fact)
 		null_enqueue(n, s->callers.data[i]);
 }
 
-static struct fact *named_result(struct nulls *n, struct flow *flow)
+static const struct fact *named_result(struct nulls *n, const struct flow *flow)
 {
 	const struct decl *f = n->c->funcs.data[n->number].decl;
 	const struct decl *named = f->func.result_var.len ? f->func.result_var.data[0] : NULL;
 	const uint64_t *place = named ? map_find(&n->places, MAP_PTR(named)) : NULL;
 
-	return place && type_holds_null(named->type) ? &flow->facts[*place - 1] : NULL;
+	return place && type_holds_null(named->type) ? flow_fact(flow, (uint32_t)*place - 1) : NULL;
 }
 
 static void walk_return(struct nulls *n, struct expr *e, span where, struct flow *flow)

@@ -51,7 +51,6 @@ struct nulls {
 	struct map heads;       // loop statement to the flow at its head
 	struct map leaf_counts; // type to number of facts of a value of it + 1
 	uint32_t number;        // function being walked
-	uint32_t last_number;   // given to a value (struct fact)
 	struct flow_loop *loop;
 	struct flow_try *attempt;
 	/* owned_check.c */
@@ -103,7 +102,9 @@ struct place {
 /* What an expression names, in this flow. */
 struct place null_find_place(struct nulls *n, const struct expr *e, const struct flow *flow);
 /* Its single fact, or NULL. */
-struct fact *null_find_fact(struct nulls *n, const struct expr *e, struct flow *flow);
+const struct fact *null_find_fact(struct nulls *n, const struct expr *e, const struct flow *flow);
+/* The same to be changed; there is one. */
+struct fact *null_edit_fact(struct nulls *n, const struct expr *e, struct flow *flow);
 /* Declares a local with the value of `init` (NULL: zero). */
 void null_declare(struct nulls *n, const struct decl *d, struct expr *init, struct flow *flow);
 /* Declares a local with a value of which the fact holds, when it is a pointer; else a trusted one. */
