@@ -45,7 +45,8 @@
  *   - operand of STMT_DELETE (always the EXPR_INDEX form).
  *   `e == null` and `m[k] != null` are BINARY_EQ / BINARY_NE over two bools: CONV_ENTRY_PRESENT and the
  *   constant false. EXPR_IN is `left` of the key type, `right` EXPR_NAME of the map, result bool.
- *   &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present.
+ *   &e, &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present. It is the address
+ *   of the value that was bound, also after the map was changed.
  *
  * Expressions
  *   INT CHAR BOOL NULL  constants. NULL has type types.null (*u8) and is normally under CONV_POINTER.
