@@ -143,11 +143,19 @@ static void fill_program_arrays(struct vm *vm)
 	}
 }
 
+/* Memory is this machine's, which is little-endian. */
+static bool is_for_another_machine(const struct vm *vm, const char **why)
+{
+	*why = "it is for a big-endian machine";
+	return vm->elf.is_big_endian;
+}
+
 static bool load(struct vm *vm, const uint8_t *data, size_t len, struct buf *why)
 {
 	const char *reason = "";
 	const uint8_t *copy = arena_copy(&vm->arena, data, len);
-	if (elf_open(&vm->elf, copy, len, &vm->arena, &reason)) {
+	if (elf_open(&vm->elf, copy, len, &vm->arena, &reason) ||
+	    is_for_another_machine(vm, &reason)) {
 		buf_add_text(why, reason);
 		return false;
 	}
