@@ -21,12 +21,18 @@ debug() {
 	printf '%s\n' "$@" | "$KS" debug --kernel 6.12 "$file" >said 2>&1
 }
 
+# Leaves out how a refusal is explained: other tests are about that.
+only_walk() {
+	sed -E '/^[a-z]+: refused/,/^step /{/: refused|^step /!d}'
+}
+
 test_scripts() {
 	local name out
 	make_object packet
 	for name in refused paths mistakes; do
 		out=$see/scripts/$name.out
-		"$KS" debug --kernel 6.12 packet.o <"$see/scripts/$name.in" >"$name.out" 2>&1
+		(cd "$ROOT" && "$KS" debug --kernel 6.12 "$SCRATCH/packet.o" <"$see/scripts/$name.in") 2>&1 |
+			only_walk >"$name.out"
 		[ -z "${ACCEPT:-}" ] || cp "$name.out" "$out"
 		diff "$out" "$name.out" || fail "$name: < is wanted, > is printed" || true
 	done
@@ -34,11 +40,11 @@ test_scripts() {
 
 test_variables_of_a_source() {
 	cp "$ROOT/examples/firewall.ks" .
-	debug firewall.ks 'print ctx' 'break 32' continue 'print header' 'print size' 'print eth' 'why header' \
-		'print verdict' 'break 53' continue 'print verdict'
+	debug firewall.ks 'print ctx' 'print verdict' 'break 32' continue 'step 2' 'print header' 'print size' 'print eth' \
+		'why header' delete 'break 53' continue 'print verdict'
 	expect_line "a parameter" said '^ctx \(r[0-9]+\): context$'
 	expect_line "a variable with its range" said '^header \(r[0-9]\): a number from 20 to 60, a multiple of 4  \[scalar\('
-	expect_line "another one" said '^size \((r[0-9]|fp-[0-9]+)\): a number from 0 to 65535  \['
+	expect_line "another one" said '^size \((r[0-9]|fp-[0-9]+)\): a number '
 	expect_line "a pointer" said '^eth \(r[0-9]\): packet pointer; 34 bytes checked'
 	expect_line "where it came from" said '^ +29 \|.*version_ihl & 15'
 	expect_line "a variable that is nowhere yet" said '^verdict: in no register or slot at this step$'
@@ -127,7 +133,7 @@ test_terminal_screen() {
 	shows "title" '^ halves: accepted by Linux 6\.12 +step 0 of 34, path 1 of 4$'
 	shows "source" '^> +24  .*asm volatile'
 	shows "instruction" '^> +0: r6 = \*\(u32 \*\)\(r1 \+ 0\) +r1 +context'
-	expect_equal "lines that are too long" "$(awk 'length > 80' screen)" ""
+	! LC_ALL=C.UTF-8 grep -E '.{81}' screen || fail "a line is too long"
 	terminal send-keys Down Down Down
 	shows "three steps on" 'step 3 of 34'
 	shows "what changed is marked" '\*r2 +packet pointer'

@@ -474,10 +474,11 @@ static void do_help(struct session *s, const char *text, struct buf *out)
 	buf_add_text(out, "An empty line does the last command again.\n");
 }
 
-static const struct action *find_command(const char *word, size_t len)
+/* NULL when there is none, or there are several: `*count` of them. */
+static const struct action *find_command(const char *word, size_t len, uint32_t *count)
 {
 	const struct action *found = NULL;
-	uint32_t count = 0;
+	*count = 0;
 	for (uint32_t i = 0; i < COMMANDS; i++) {
 		const struct action *c = &commands[i];
 		bool is_brief = strlen(c->brief) == len && !strncmp(c->brief, word, len);
@@ -486,9 +487,9 @@ static const struct action *find_command(const char *word, size_t len)
 		if (strncmp(c->name, word, len))
 			continue;
 		found = c;
-		count++;
+		++*count;
 	}
-	return count == 1 ? found : NULL;
+	return *count == 1 ? found : NULL;
 }
 
 bool debug_command(struct session *s, const char *line, struct buf *out)
@@ -498,9 +499,11 @@ bool debug_command(struct session *s, const char *line, struct buf *out)
 	size_t len = strcspn(line, " \t\r\n");
 	if (!len)
 		return true;
-	const struct action *c = find_command(line, len);
+	uint32_t count;
+	const struct action *c = find_command(line, len, &count);
 	if (!c) {
-		buf_printf(out, "There is no command `%.*s`; `help` lists them.\n",
+		buf_printf(out, "%s `%.*s`; `help` lists them.\n",
+			   count ? "Several commands begin with" : "There is no command",
 			   (int)(len > 64 ? 64 : len), line);
 		return false;
 	}
