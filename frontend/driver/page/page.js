@@ -524,7 +524,10 @@ function showVerdict(program, trace) {
 	$("refusal").hidden = program.accepted;
 	$("refusal").querySelector("summary").replaceChildren(program.message,
 		make("small", "", program.help ? " — " + program.help : ""));
-	$("refusal").querySelector("pre").textContent = program.told;
+	const told = program.told.split("\n").filter((line) => // what stands above is not said twice
+		!line.includes(program.message) && !(program.help && line.includes(program.help))).join("\n").trimEnd();
+	$("refusal").querySelector("pre").textContent = told;
+	$("refusal").querySelector("pre").hidden = !told;
 	$("total").textContent = trace.count ? "of " + (trace.count - 1).toLocaleString("en") : "";
 	$("at").max = Math.max(0, trace.count - 1);
 }
@@ -695,7 +698,7 @@ function showState() {
 		for (let place = f * FRAME; place < (f + 1) * FRAME; place++) {
 			const isNew = f <= (before < 0 ? -1 : trace.depth[before]);
 			const was = isNew ? old[place] : 0, value = state[place];
-			if (value || was)
+			if ((value || was) && place % FRAME !== 10) // r10 is always the same
 				table.append(stateRow(place, value, was, names.get(place), before >= 0 && (value !== was || trace.changes(step, place))));
 		}
 		parts.push(make("h3", "", head), table);
@@ -715,7 +718,6 @@ function stateRow(place, value, was, name, isChanged) {
 	button.type = "button";
 	button.dataset.place = place;
 	button.title = "Where this value came from";
-	button.disabled = place % FRAME === 10;
 	head.append(button);
 	const cell = make("td", "value");
 	cell.append(make("div", "", valueWords(value)));
