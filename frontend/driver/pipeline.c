@@ -194,7 +194,7 @@ static bool open_modules(void *owner, const struct btf *btf)
 
 static bool wants_native(const struct options *o)
 {
-	if (o->command == COMMAND_RUN)
+	if (o->command == COMMAND_RUN || o->command == COMMAND_TEST)
 		return true;
 	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
 					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
@@ -321,6 +321,25 @@ static bool check_source(struct session *s)
 	return is_clean(s);
 }
 
+/* In the order in which lowering numbers them. */
+static void list_tests(struct session *s)
+{
+	const decl_list *functions = &s->checked.functions;
+
+	s->checked.wants_tests = true;
+	s->product->kernel = s->target.kernel;
+	for (uint32_t i = 0; i < functions->len; i++) {
+		const struct decl *d = functions->data[i];
+		if (d->func.role != ROLE_TEST)
+			continue;
+		struct source_pos pos = source_locate(&s->compile->sources, d->name_where.begin);
+		struct product_test test = {.name = intern_text(&s->compile->names, d->name),
+					    .file = pos.file ? pos.file->path : "?",
+					    .line = pos.line};
+		vec_push(&s->compile->session, &s->product->tests, test);
+	}
+}
+
 static bool make_module(struct session *s)
 {
 	bool is_big_endian = s->target.arch && s->target.arch->is_big_endian;
@@ -333,8 +352,11 @@ static bool make_module(struct session *s)
 			ir_set_big_endian(&s->module);
 		return true;
 	}
-	return check_source(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
-	       is_clean(s);
+	if (!check_source(s))
+		return false;
+	if (s->options->command == COMMAND_TEST)
+		list_tests(s);
+	return lower_program(s->compile, &s->checked, &s->target, &s->module) && is_clean(s);
 }
 
 static bool optimise(struct session *s)
@@ -440,7 +462,7 @@ static bool make_payloads(struct session *s)
 	struct buf object;
 	const char *why = NULL;
 
-	if (!has_main(s) || !generate_bpf(s))
+	if ((s->options->command != COMMAND_TEST && !has_main(s)) || !generate_bpf(s))
 		return false;
 	object_write(s->compile, &s->object, &p->bpf);
 	if (!passes_verifier(s, &p->bpf))
@@ -494,6 +516,28 @@ static bool print_assembly(struct session *s, struct buf *out)
 	return ok;
 }
 
+/* The names outlive the module. */
+static void keep_names(struct session *s)
+{
+	struct arena *arena = &s->compile->session;
+
+	for (uint32_t f = 0; f < s->object.funcs.len; f++) {
+		const struct bpf_func *func = s->object.funcs.data[f];
+		for (uint32_t i = 0; i < func->names.len; i++) {
+			const struct bpf_name *n = &func->names.data[i];
+			struct product_name name = {
+				.function = intern_text(&s->compile->names, func->name),
+				.name = intern_text(&s->compile->names, n->name),
+				.insn = n->insn,
+				.is_param = n->is_param,
+				.reg = n->reg,
+				.offset = n->offset,
+				.size = n->size};
+			vec_push(arena, &s->product->names, name);
+		}
+	}
+}
+
 static bool make_output(struct session *s)
 {
 	struct buf *out = &s->product->out;
@@ -509,8 +553,10 @@ static bool make_output(struct session *s)
 		ir_print_module(&s->module, out);
 		return true;
 	case EMIT_BPF:
-		if (generate_bpf(s))
+		if (generate_bpf(s)) {
 			object_write(s->compile, &s->object, out);
+			keep_names(s);
+		}
 		return passes_verifier(s, out);
 	case EMIT_ASM:
 		return print_assembly(s, out);
@@ -541,7 +587,7 @@ int pipeline_run(struct compile *compile, const struct options *options, struct 
 		begin_plugin(s);
 	if (options->command == COMMAND_BUILD)
 		ok = make_output(s);
-	else if (options->command == COMMAND_RUN)
+	else if (options->command == COMMAND_RUN || options->command == COMMAND_TEST)
 		ok = make_module(s) && optimise(s) && make_payloads(s);
 	else // eBPF code too: some limits are known only then
 		ok = make_module(s) && optimise(s) && generate_bpf(s);

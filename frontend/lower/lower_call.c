@@ -345,8 +345,9 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 	case BUILTIN_KERNEL_CONSTANT:
 	case BUILTIN_KERNEL_SIZEOF:
 		return lower_kernel_question(f, call);
-	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
-	case BUILTIN_EXEC:
+	case BUILTIN_TEST:
+		return lower_test(f, call);
+	case BUILTIN_EXEC: // none of these is reached: their functions are not lowered
 	case BUILTIN_DAEMON:
 	case BUILTIN_COUNT:
 		break;

@@ -386,7 +386,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	case 'P':
 		return check_pointer_arg(c, arg);
 	case 'X':
-		return check_test_context(c, arg);
+		return check_test_context(c, call->call.args.data[0], arg);
 	case 'c':
 		return check_condition(c, arg);
 	case 'i':
