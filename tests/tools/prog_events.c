@@ -78,22 +78,23 @@ static bool attach(struct bpf_object *object, const struct bpf_program *prog, in
 	case BPF_PROG_TYPE_SOCK_OPS:
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
 	case BPF_PROG_TYPE_CGROUP_SKB:
-		return group >= 0 &&
-		       !bpf_prog_attach(bpf_program__fd(prog), group,
-					bpf_program__expected_attach_type(prog), 0);
+		return group >= 0 && !bpf_prog_attach(bpf_program__fd(prog), group,
+						      bpf_program__expected_attach_type(prog), 0);
 	default:
 		return bpf_program__attach(prog) != NULL;
 	}
 }
 
-/* Registers what the object has; gives its name or NULL. */
-static const char *register_ops(struct bpf_object *object)
+/* Registers what the object has; gives its name or NULL. The kernel keeps it until the link goes. */
+static const char *register_ops(struct bpf_object *object, struct bpf_link **link)
 {
 	struct bpf_map *map;
 	bpf_object__for_each_map(map, object)
 	{
-		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS &&
-		    bpf_map__attach_struct_ops(map))
+		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS)
+			continue;
+		*link = bpf_map__attach_struct_ops(map);
+		if (*link)
 			return bpf_map__name(map);
 	}
 	return NULL;
@@ -151,8 +152,8 @@ static bool connect_ends(int ends[2], const char *control)
 	socklen_t len = sizeof address;
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	ends[0] = socket(AF_INET, SOCK_STREAM, 0);
-	if (control && setsockopt(ends[0], IPPROTO_TCP, TCP_CONGESTION, control,
-				  (socklen_t)strlen(control)))
+	if (control &&
+	    setsockopt(ends[0], IPPROTO_TCP, TCP_CONGESTION, control, (socklen_t)strlen(control)))
 		perror(control);
 	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *)&address, &len) ||
@@ -261,10 +262,13 @@ int main(int argc, char **argv)
 		if (count < MAX_PROGRAMS && attach(object, prog, group))
 			watched[count++].prog = prog;
 	}
-	const char *control = register_ops(object);
+	struct bpf_link *link = NULL;
+	const char *control = register_ops(object, &link);
 	struct partner partner = start_partner();
-	if (!connect_ends(ends, control))
+	if (!connect_ends(ends, control)) {
+		bpf_link__destroy(link);
 		return 1;
+	}
 	for (int round = 0; round < o.rounds; round++) {
 		for (int i = 0; i < count; i++)
 			read_stats(watched[i].prog, &watched[i].time, &watched[i].count);
@@ -278,6 +282,9 @@ int main(int argc, char **argv)
 			       watched[i].best, watched[i].runs);
 	kill(partner.pid, SIGKILL);
 	waitpid(partner.pid, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
+	bpf_link__destroy(link);
 	bpf_object__close(object);
 	return 0;
 }
