@@ -251,6 +251,10 @@ int32_t ks_attach(void *handle, const char *target, uint64_t flags)
 		report(p, "attach: the program was not loaded");
 		return -EINVAL;
 	}
+	if (machine_of(p)) {
+		report(p, "attach: nothing can be attached in the interpreter");
+		return -EOPNOTSUPP;
+	}
 	return attach_program(p, handle, target, flags);
 }
 

@@ -45,5 +45,7 @@ void ks_uncaught(int32_t code, uint32_t place, const char *paths, uint64_t len);
 void ks_panic(void);
 void *ks_new(uint64_t size);
 void ks_delete(void *object);
+uint32_t ks_test_number(void);
+int32_t ks_test(uint32_t program, const void *fields, uint32_t count, const char *place);
 
 #endif

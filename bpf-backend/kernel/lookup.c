@@ -36,20 +36,31 @@ static const struct kernel_program programs[] = {
 #undef TRACER
 };
 
+enum byte_order { LITTLE, BIG };
+
 static const struct arch_info archs[] = {
 #define ARGS(...)                                                                                  \
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
-#define ARCH(name, count, args, result, syscall_args, syscalls)                                    \
-	{name, count, args, result, syscall_args, syscalls},
+#define ARCH(name, order, count, args, result, syscall_args, syscalls, aligned)                    \
+	{name, count, args, result, syscall_args, order, syscalls, aligned},
 #include "bpf-backend/kernel/archs.def"
-#undef ARCH
 #undef ARGS
+};
+
+static const struct {
+	const char *alias, *name;
+} aliases[] = {
+#define ARCH_ALIAS(alias, name) {alias, name},
+#include "bpf-backend/kernel/archs.def"
 };
 
 const struct arch_info *kernel_find_arch(const char *name)
 {
+	for (uint32_t i = 0; i < COUNT(aliases); i++)
+		if (!strcmp(aliases[i].alias, name))
+			name = aliases[i].name;
 	for (uint32_t i = 0; i < COUNT(archs); i++)
 		if (!strcmp(archs[i].name, name))
 			return &archs[i];

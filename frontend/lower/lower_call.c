@@ -221,6 +221,8 @@ static ir_ref swap_bytes(struct body *f, struct expr *call, enum ir_op op)
 {
 	ir_ref value = lower_value(f, call->call.args.data[0]);
 	f->b.where = call->where;
+	if (f->m->is_big_endian)
+		return value;
 	return ir_emit(&f->b, op, value_type(call->type), value, IR_REF_NONE);
 }
 
@@ -369,8 +371,9 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 	case BUILTIN_KERNEL_CONSTANT:
 	case BUILTIN_KERNEL_SIZEOF:
 		return lower_kernel_question(f, call);
-	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
-	case BUILTIN_EXEC:
+	case BUILTIN_TEST:
+		return lower_test(f, call);
+	case BUILTIN_EXEC: // none of these is reached: their functions are not lowered
 	case BUILTIN_DAEMON:
 	case BUILTIN_COUNT:
 		break;

@@ -132,7 +132,8 @@ void find_throws(struct lower *lw)
 		changed = false;
 		for (uint32_t i = functions->len; i-- > 0;) {
 			const struct decl *decl = functions->data[i];
-			bool has_caller = !decl->func.program && decl != lw->program->main;
+			bool has_caller = !decl->func.program && decl != lw->program->main &&
+					  decl->func.role != ROLE_TEST;
 			if (has_caller && !fn_may_throw(lw, decl) && lets_throw_pass(lw, decl))
 				changed = mark(&lw->throws, decl);
 			if (!fn_may_panic(lw, decl) && lets_panic_pass(lw, decl)) {
@@ -263,7 +264,9 @@ void finish_exit(struct body *f)
 	       IR_LIKELY_FALSE);
 	start_block(f, normal);
 	ir_ref value = IR_REF_NONE;
-	if (value_type(f->result) != IR_VOID)
+	if (f->decl->func.result_var.len)
+		value = take_named_result(f);
+	else if (value_type(f->result) != IR_VOID)
 		value = load_slot(f, f->result_slot, f->result);
 	emit_return(f, value);
 	start_block(f, thrown);

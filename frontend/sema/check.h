@@ -547,7 +547,7 @@ void check_returned_address(struct checker *c, const struct expr *e);
 /* ---- test() (check_test.c) ---- */
 
 /* Its second argument. */
-struct expr *check_test_context(struct checker *c, struct expr *e);
+struct expr *check_test_context(struct checker *c, const struct expr *tested, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
 /* Calls of run(): the program that is run takes what is given. */

@@ -386,7 +386,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	case 'P':
 		return check_pointer_arg(c, arg);
 	case 'X':
-		return check_test_context(c, arg);
+		return check_test_context(c, call->call.args.data[0], arg);
 	case 'c':
 		return check_condition(c, arg);
 	case 'i':
@@ -423,8 +423,11 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	}
 }
 
-static uint64_t swap_bytes(uint64_t value, uint32_t size)
+/* Between the order of the machine that the code is for and network order. */
+static uint64_t swap_bytes(const struct checker *c, uint64_t value, uint32_t size)
 {
+	if (c->info->arch && c->info->arch->is_big_endian)
+		return value;
 	return __builtin_bswap64(value) >> (64 - size * 8);
 }
 
@@ -520,7 +523,7 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 	if (d->builtin.id == BUILTIN_RUN || d->builtin.id == BUILTIN_RUN_ALONE)
 		vec_push(c->arena, &c->runs, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
-		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
+		set_const(e, e->type, swap_bytes(c, e->call.args.data[0]->value, e->type->size));
 	return e;
 }
 

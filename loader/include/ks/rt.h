@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 7u
+#define KS_RT_VERSION 8u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -26,6 +26,30 @@ enum ks_rt_call {
 #include "ks/rt_calls.def"
 #undef RT_CALL
 	KS_CALL_COUNT
+};
+
+/* Fields of the context of a test run. */
+enum ks_test_id {
+#define TEST_FIELD(name, type, what) KS_TEST_##name,
+#include "ks/test_fields.def"
+#undef TEST_FIELD
+	KS_TEST_CONTEXT,   // a member of the program's context
+	KS_TEST_REGISTERS, // a word of the registers that a member of the context points to
+};
+
+enum ks_test_form {
+	KS_TEST_NUMBER,
+	KS_TEST_BYTES,   // `value` is the address of `size` bytes
+	KS_TEST_POINTER, // the same, of which the program is to see the address
+};
+
+struct ks_test_field {
+	uint32_t id;            // enum ks_test_id
+	uint32_t form;          // enum ks_test_form
+	uint32_t offset, width; // of the member or word
+	uint32_t outer;         // KS_TEST_REGISTERS: offset in the context of the pointer to them
+	uint32_t size;
+	uint64_t value;
 };
 
 /* How ks_print_int and ks_print_str show their value: bits of `spec`. */
