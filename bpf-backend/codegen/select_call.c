@@ -144,12 +144,39 @@ static void store_scalar(struct select *s, uint32_t slot, unsigned size, ir_ref 
 
 static uint32_t temp_slot(struct select *s, unsigned which)
 {
-	if (s->temp_slot[which] == UINT32_MAX)
+	if (s->temp_slot[which] == UINT32_MAX) {
 		s->temp_slot[which] = mir_add_slot(s->out, 0, 8, 8, s->where);
+		s->out->slots.data[s->temp_slot[which]].is_temporary = true;
+	}
 	return s->temp_slot[which];
 }
 
-/* A slot that holds scalar key `r`, stored if it is not there yet. */
+static uint8_t *key_uses(const struct select *s, ir_ref r)
+{
+	return &s->key_uses[ir_is_const(r) ? s->ir->insns.len + (r & ~IR_CONST_BIT) : r];
+}
+
+void select_count_keys(struct select *s)
+{
+	s->key_uses = ARENA_ARRAY(s->arena, uint8_t, s->ir->insns.len + s->ir->consts.len);
+	for (uint32_t i = 0; i < s->doms.rpo_count; i++) {
+		const struct ir_block *block = &s->ir->blocks.data[s->doms.rpo[i]];
+		for (ir_ref r = block->first; r; r = s->ir->next.data[r]) {
+			const struct ir_insn *in = ir_get(s->ir, r);
+			if (in->op != IR_MAP_LOOKUP && in->op != IR_MAP_UPDATE &&
+			    in->op != IR_MAP_DELETE)
+				continue;
+			const struct ir_map *map = &s->module->maps.data[in->index];
+			if (!map->key_is_scalar)
+				continue;
+			uint8_t *uses = key_uses(s, select_stored_value(s, in->a, map->key_size));
+			*uses = (uint8_t)(*uses + (*uses < 2));
+		}
+	}
+}
+
+/* A slot that holds scalar key `r`, stored if it is not there yet. Keys that are wanted once share one slot:
+ * inside of a loop the verifier tells apart what is left in every slot, dead or not. */
 static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 {
 	r = select_stored_value(s, r, size);
@@ -161,7 +188,7 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 			return k->slot;
 	}
 	uint32_t slot;
-	if (s->keys.len < MAX_KEY_SLOTS) {
+	if (s->keys.len < MAX_KEY_SLOTS && *key_uses(s, r) > 1) {
 		slot = mir_add_slot(s->out, 0, 8, 8, s->where);
 		struct stored_key key = {r, size, slot, s->ir_block};
 		vec_push(s->arena, &s->keys, key);

@@ -21,6 +21,7 @@
 #include "bpf-backend/object/object.h"
 #include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/output.h"
+#include "frontend/driver/refusal.h"
 #include "frontend/lower/lower.h"
 #include "frontend/opt/pass.h"
 #include "frontend/sema/sema.h"
@@ -54,6 +55,8 @@ struct session {
 	struct ir_module module;
 	struct bpf_object object;
 	struct plugin plugin;
+	const struct btf *kernel_types;
+	bool is_btf_open;
 };
 
 static bool is_clean(const struct session *s)
@@ -176,7 +179,10 @@ static const struct btf *open_btf(void *owner)
 {
 	struct session *s = owner;
 
-	return kernel_btf_open(s->compile, s->options);
+	if (!s->is_btf_open)
+		s->kernel_types = kernel_btf_open(s->compile, s->options);
+	s->is_btf_open = true;
+	return s->kernel_types;
 }
 
 static bool open_modules(void *owner, const struct btf *btf)
@@ -188,7 +194,7 @@ static bool open_modules(void *owner, const struct btf *btf)
 
 static bool wants_native(const struct options *o)
 {
-	if (o->command == COMMAND_RUN)
+	if (o->command == COMMAND_RUN || o->command == COMMAND_TEST)
 		return true;
 	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
 					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
@@ -251,6 +257,8 @@ static int read_options(struct session *s)
 	s->target.find_helper = kernel_find_helper;
 	s->target.find_kfunc = kernel_find_kfunc;
 	s->target.arch = pipeline_arch(s->options);
+	s->passes.keeps_widths =
+		!s->target.arch || s->target.arch->wants_aligned || s->target.arch->is_big_endian;
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
 	s->target.open_modules = open_modules;
@@ -313,6 +321,25 @@ static bool check_source(struct session *s)
 	return is_clean(s);
 }
 
+/* In the order in which lowering numbers them. */
+static void list_tests(struct session *s)
+{
+	const decl_list *functions = &s->checked.functions;
+
+	s->checked.wants_tests = true;
+	s->product->kernel = s->target.kernel;
+	for (uint32_t i = 0; i < functions->len; i++) {
+		const struct decl *d = functions->data[i];
+		if (d->func.role != ROLE_TEST)
+			continue;
+		struct source_pos pos = source_locate(&s->compile->sources, d->name_where.begin);
+		struct product_test test = {.name = intern_text(&s->compile->names, d->name),
+					    .file = pos.file ? pos.file->path : "?",
+					    .line = pos.line};
+		vec_push(&s->compile->session, &s->product->tests, test);
+	}
+}
+
 static bool make_module(struct session *s)
 {
 	bool is_big_endian = s->target.arch && s->target.arch->is_big_endian;
@@ -325,8 +352,11 @@ static bool make_module(struct session *s)
 			ir_set_big_endian(&s->module);
 		return true;
 	}
-	return check_source(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
-	       is_clean(s);
+	if (!check_source(s))
+		return false;
+	if (s->options->command == COMMAND_TEST)
+		list_tests(s);
+	return lower_program(s->compile, &s->checked, &s->target, &s->module) && is_clean(s);
 }
 
 static bool optimise(struct session *s)
@@ -345,6 +375,21 @@ static bool generate_bpf(struct session *s)
 	struct bpf_gen_options options = {.kernel = s->target.kernel, .isa = s->options->mcpu};
 
 	return bpf_generate(&s->module, &options, &s->object) && is_clean(s);
+}
+
+/* What the kernel's verifier will say. Types of the running kernel serve another one as far as they
+ * can: the program was made with them, too. */
+static bool passes_verifier(struct session *s, const struct buf *object)
+{
+	uint32_t running = 0;
+	bool types_fit = s->options->btf.len ||
+			 (kernel_parse_version("running", &running) &&
+			  running == s->target.kernel && is_for_this_machine(s->options));
+
+	if (s->options->no_verify || !is_clean(s))
+		return is_clean(s);
+	struct precheck check = {object, s->target.kernel, open_btf(s), types_fit};
+	return refusal_precheck(s->compile, &check) && is_clean(s);
 }
 
 static bool fail_native(struct session *s, const char *why)
@@ -417,9 +462,11 @@ static bool make_payloads(struct session *s)
 	struct buf object;
 	const char *why = NULL;
 
-	if (!has_main(s) || !generate_bpf(s))
+	if ((s->options->command != COMMAND_TEST && !has_main(s)) || !generate_bpf(s))
 		return false;
 	object_write(s->compile, &s->object, &p->bpf);
+	if (!passes_verifier(s, &p->bpf))
+		return false;
 	image_write_meta(&s->module, s->options->input, &p->meta);
 	buf_init(&object);
 	bool ok = generate_native(s, HOST_OBJECT, &object);
@@ -454,6 +501,43 @@ static bool make_ast(struct session *s)
 	return true;
 }
 
+static bool print_assembly(struct session *s, struct buf *out)
+{
+	struct buf object;
+
+	if (!generate_bpf(s))
+		return false;
+	buf_init(&object);
+	object_write(s->compile, &s->object, &object);
+	bool ok = passes_verifier(s, &object);
+	if (ok)
+		bpf_print_object(s->compile, &s->object, out);
+	buf_fini(&object);
+	return ok;
+}
+
+/* The names outlive the module. */
+static void keep_names(struct session *s)
+{
+	struct arena *arena = &s->compile->session;
+
+	for (uint32_t f = 0; f < s->object.funcs.len; f++) {
+		const struct bpf_func *func = s->object.funcs.data[f];
+		for (uint32_t i = 0; i < func->names.len; i++) {
+			const struct bpf_name *n = &func->names.data[i];
+			struct product_name name = {
+				.function = intern_text(&s->compile->names, func->name),
+				.name = intern_text(&s->compile->names, n->name),
+				.insn = n->insn,
+				.is_param = n->is_param,
+				.reg = n->reg,
+				.offset = n->offset,
+				.size = n->size};
+			vec_push(arena, &s->product->names, name);
+		}
+	}
+}
+
 static bool make_output(struct session *s)
 {
 	struct buf *out = &s->product->out;
@@ -469,13 +553,13 @@ static bool make_output(struct session *s)
 		ir_print_module(&s->module, out);
 		return true;
 	case EMIT_BPF:
-		if (generate_bpf(s))
+		if (generate_bpf(s)) {
 			object_write(s->compile, &s->object, out);
-		return is_clean(s);
+			keep_names(s);
+		}
+		return passes_verifier(s, out);
 	case EMIT_ASM:
-		if (generate_bpf(s))
-			bpf_print_object(s->compile, &s->object, out);
-		return is_clean(s);
+		return print_assembly(s, out);
 	case EMIT_OBJ:
 		return generate_native(s, HOST_OBJECT, out);
 	case EMIT_NATIVE_ASM:
@@ -503,7 +587,7 @@ int pipeline_run(struct compile *compile, const struct options *options, struct 
 		begin_plugin(s);
 	if (options->command == COMMAND_BUILD)
 		ok = make_output(s);
-	else if (options->command == COMMAND_RUN)
+	else if (options->command == COMMAND_RUN || options->command == COMMAND_TEST)
 		ok = make_module(s) && optimise(s) && make_payloads(s);
 	else // eBPF code too: some limits are known only then
 		ok = make_module(s) && optimise(s) && generate_bpf(s);

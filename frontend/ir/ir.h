@@ -315,6 +315,10 @@ struct ir_fn {
 	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
 	symbol ops;        // of a member of a struct_ops: name of the impl
 	bool is_sleepable; // a program that may sleep
+	/* Of a program that is run by probes that programs declare: where in .bss its table of
+	 * struct ks_note_value (ks/rt.h) is, and how many values a row has; 0: it has no table. */
+	uint32_t notes, note_params;
+	uint32_t context_size;   // of a program whose context is a struct of the module
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
 	bool is_exported;        // main, programs: kept although nobody calls them
@@ -325,6 +329,7 @@ struct ir_fn {
 	VEC(ir_ref) prev;
 	VEC(uint32_t) block_of;
 	VEC(span) spans;
+	VEC(symbol) names;           // of the variable that a value is of, as far as known; 0: none
 	VEC(struct ir_block) blocks; // [0] is the entry; removed ones have first == 0
 	VEC(struct ir_slot) slots;
 	VEC(struct ir_const) consts;
