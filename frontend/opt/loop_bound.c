@@ -29,7 +29,7 @@
 enum {
 	/* Instructions walked for one nest, as far as they can be foretold; the verifier's own limit is
 	 * a million. Where there is another way the lower number decides. */
-	AFFORDABLE = 500,
+	AFFORDABLE = 2000,
 	LAST_RESORT = 500000,
 	MOST_STATES = 256,   // that a forking loop is taken to leave behind
 	GUARDED_ROUNDS = 4,  // after about as many the states of a guarded loop are alike
