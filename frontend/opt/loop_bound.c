@@ -833,6 +833,15 @@ static void repeat_limits(struct bounder *s)
 	}
 }
 
+static void keep_offsets(struct bounder *s)
+{
+	bool *is_guarded = ARENA_ARRAY(s->ctx->scratch, bool, s->ctx->loops.count), any = false;
+	for (uint32_t l = 0; l < s->ctx->loops.count; l++)
+		any |= is_guarded[l] = s->facts[l].needs_guard;
+	if (any)
+		loop_keep_offsets(s->ctx, s->fn, &s->numbers, is_guarded);
+}
+
 bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 {
 	if (!ctx->loops.count)
@@ -854,6 +863,7 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	use_hidden(&s, is_outlined);
 	if (!is_outlined)
 		repeat_limits(&s);
+	keep_offsets(&s);
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard && is_outlined)
 			s.facts[l].leaves_at_head = may_leave_at_head(&s, l, &s.facts[l].exit);
