@@ -52,6 +52,7 @@ struct loop_facts {
 	bool forks;            // a branch goes on inside of the loop on both ways
 	struct loop_exit exit; // that the bound comes from, or any
 	bool needs_guard;
+	bool has_guard; // in a loop inside of it
 	bool leaves_at_head; // the guard of loop_outline takes the way of `exit`
 };
 
@@ -539,15 +540,20 @@ static void decide(struct bounder *s)
 				(uint32_t)facts->bound;
 		if (has_guards)
 			find_doublings(s, l);
-		if (facts->doublings > MOST_DOUBLINGS ||
+		// At a guard the verifier forgets the counters of the loops around.
+		bool must = facts->has_guard && s->ctx->options->kernel >= MAY_GOTO_KERNEL;
+		if (must || facts->doublings > MOST_DOUBLINGS ||
 		    total > (has_guards ? AFFORDABLE : LAST_RESORT)) {
 			facts->needs_guard = true;
 			total = multiply(facts->cost, GUARDED_ROUNDS);
 			if (!has_guards)
 				report_unbounded(s, l);
 		}
-		if (loops->loops[l].parent != UINT32_MAX)
-			s->facts[loops->loops[l].parent].cost += total;
+		if (loops->loops[l].parent == UINT32_MAX)
+			continue;
+		struct loop_facts *outer = &s->facts[loops->loops[l].parent];
+		outer->cost += total;
+		outer->has_guard |= facts->needs_guard || facts->has_guard;
 	}
 }
 
