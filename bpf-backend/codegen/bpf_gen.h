@@ -106,6 +106,7 @@ struct bpf_object {
 	struct btf_builder
 		*btf; // complete but for section offsets, which the writer needs not touch
 	const char *license;
+	bool is_big_endian; // byte order of the machine; data are in it already
 };
 
 struct bpf_gen_options {

@@ -70,7 +70,7 @@ void select_const(struct select *s, mir_reg dst, enum ir_type type, uint64_t bit
 		in.imm = (int64_t)(bits & UINT32_MAX);
 	if (in.imm == (int32_t)in.imm) {
 		in.op = BPF_OP_MOV64_IMM;
-	} else if (in.imm == (int64_t)(uint32_t)in.imm) {
+	} else if (in.imm == (int64_t)(uint32_t)in.imm && select_has_alu32(s)) {
 		in.op = BPF_OP_MOV32_IMM;
 		in.imm = (int32_t)in.imm;
 	} else {
@@ -259,6 +259,8 @@ static void select_arithmetic(struct select *s, ir_ref r)
 		imm &= (int32_t)width - 1;
 	if (is_division && kind == PATTERN_IMM && !imm)
 		kind = PATTERN_REG; // the verifier refuses a constant zero here
+	if (is_division && kind == PATTERN_IMM && imm < 0 && !select_has_alu32(s))
+		kind = PATTERN_REG; // the immediate would be sign-extended
 	enum bpf_op op = select_pattern(s, (enum ir_op)in->op, width, kind);
 	if (op == BPF_OP_COUNT) {
 		select_expand(s, r);
@@ -306,7 +308,7 @@ static void widen(struct select *s, ir_ref r)
 		return;
 	if (in->op == IR_PHI || in->op == IR_SELECT || in->op == IR_TRUNC)
 		return;
-	select_alu(s, BPF_OP_MOV32_REG, s->reg_of[r], s->reg_of[r]);
+	select_zero_extend(s, s->reg_of[r], s->reg_of[r]);
 }
 
 /* A store that takes its value from a register although it may be a constant. */
@@ -343,7 +345,7 @@ static void select_insn(struct select *s, ir_ref r)
 		return;
 	case IR_TRUNC:
 		if (s->is_wide[r] || ir_is_const(in->a))
-			select_alu(s, BPF_OP_MOV32_REG, select_result(s, r), select_reg(s, in->a));
+			select_zero_extend(s, select_result(s, r), select_reg(s, in->a));
 		return;
 	case IR_SELECT:
 		select_choose(s, select_result(s, r), in->a, in->b, in->c);
@@ -455,6 +457,7 @@ static void init(struct select *s)
 		s->section_base[i] = MIR_NO_REG;
 	s->exit_block = UINT32_MAX;
 	s->temp_slot[0] = s->temp_slot[1] = UINT32_MAX;
+	select_count_keys(s);
 }
 
 /* Puts the section addresses that loops use where the function begins. */
@@ -550,6 +553,7 @@ struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn
 	hoist_sections(&s);
 	name_results(&s);
 	drop_unreachable(&s);
+	select_turn_branches(out);
 	mir_find_preds(out);
 	return s.failed ? NULL : out;
 }

@@ -9,6 +9,7 @@
 
 #include "bpf-backend/verify/inside.h"
 #include "bpf-backend/verify/rules.h"
+#include "bpf-backend/verify/story.h"
 
 struct state *verify_push_state(struct verifier *v, uint32_t insn, int32_t previous)
 {
@@ -221,6 +222,8 @@ static enum outcome advance(struct verifier *v)
 	v->current->last_insn = v->before;
 	v->current->insn = v->at;
 	note_step(v);
+	if (v->capture)
+		verify_capture(v, v->capture);
 	if (note_at(v)->is_prune_point) {
 		int seen = verify_visit_state(v);
 		if (seen < 0)

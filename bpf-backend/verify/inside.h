@@ -121,6 +121,7 @@ struct visit { // of a loop, with the calls that lead into it
 
 struct program_rules;
 struct stack_liveness;
+struct path_capture;
 
 struct verifier {
 	struct arena arena;
@@ -153,8 +154,9 @@ struct verifier {
 	struct visit *visits;
 	struct stack_liveness *liveness;
 	uint32_t step_cap;
-	struct map fields_of; // by map or type: struct fields *
-	struct map kfuncs;    // by id: struct kfunc *
+	struct path_capture *capture; // NULL: nobody wants the values of the path
+	struct map fields_of;         // by map or type: struct fields *
+	struct map kfuncs;            // by id: struct kfunc *
 	struct buf *log;
 	struct tracer *tracer; // NULL: no trace is wanted
 };
@@ -164,9 +166,14 @@ struct verifier {
 /* Records why the program is refused and gives false. `reg` is a register or -1. */
 bool verify_refuse(struct verifier *v, enum verify_reason reason, int reg, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* What a register holds, in words and in the log's way. */
+/* What a register holds, in words; in the log's way. */
 const char *verify_describe_kind(const struct verifier *v, const struct reg *r, char out[96]);
+const char *verify_name_kind(const struct reg *r, char out[96]);
 void verify_print_reg(struct buf *out, const struct verifier *v, const struct reg *r);
+
+/* Name of what an instruction calls: helper, function of the kernel or of the program. */
+const char *verify_name_call(const struct program_code *code, const struct btf *types,
+			     uint32_t insn, char out[96]);
 
 static inline struct reg *reg_at(struct verifier *v, unsigned number)
 {

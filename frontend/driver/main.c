@@ -18,6 +18,7 @@
 #include "frontend/driver/output.h"
 #include "frontend/driver/page.h"
 #include "frontend/driver/pipeline.h"
+#include "frontend/driver/test.h"
 #include "frontend/driver/verify.h"
 #include "frontend/lsp/lsp.h"
 #include "ks/loader.h"
@@ -100,6 +101,8 @@ static int run_command(struct compile *compile, const struct options *o)
 		return format_run(o);
 	if (o->command == COMMAND_LSP)
 		return serve(compile, o);
+	if (o->command == COMMAND_TEST)
+		return test_run(o);
 	if (o->command == COMMAND_DETACH)
 		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)

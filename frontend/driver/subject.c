@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "bpf-backend/kernel/kernel.h"
+#include "frontend/base/diag_render.h"
 #include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/output.h"
+#include "frontend/driver/refusal.h"
 #include "frontend/driver/verify.h"
 #include "frontend/std/std.h"
 
@@ -41,6 +43,7 @@ static bool get_object(struct subject *s, struct buf *object)
 	o.emit = EMIT_BPF;
 	o.input = s->path;
 	o.kernel = version;
+	o.no_verify = true; // it is judged here
 	bool ok = pipeline_run(s->compile, &o, &s->product) == STATUS_OK;
 	if (ok)
 		buf_add(object, s->product.out.data, s->product.out.len);
@@ -90,9 +93,25 @@ void subject_trace(const struct subject *s, const struct program_code *code,
 void subject_print_refusal(const struct subject *s, const struct program_code *code,
 			   const struct verify_result *result, struct buf *out)
 {
-	struct verify_view view = {code, result, s->kernel, s->path, false};
-	if (!result->is_accepted)
-		verify_print_refusal(out, &view);
+	struct verify_options options = {.kernel = s->kernel,
+					 .types = s->types,
+					 .cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
+					 .keep_steps = true};
+	struct diags *diags = &s->compile->diags, before = *diags;
+	struct diag_style style = {0};
+	struct verify_story story;
+	char version[16];
+
+	if (result->is_accepted)
+		return;
+	kernel_format_version(s->kernel, version);
+	verify_tell(&s->object, code, &options, result, &story);
+	refusal_report(s->compile, &(struct refusal){code, result, &story, version});
+	for (uint32_t i = before.list.len; i < diags->list.len; i++)
+		diag_render(&s->compile->sources, diags->list.data[i], &style, out);
+	diags->list.len = before.list.len; // shown here, not at the end
+	diags->errors = before.errors;
+	verify_story_free(&story);
 }
 
 /* What a reference in linked code is called (struct program_code tells how they are numbered). */

@@ -578,11 +578,14 @@ static void walk_try(struct nulls *n, struct stmt *s, struct flow *flow)
 
 static void walk_defer(struct nulls *n, struct stmt *s, struct flow *flow)
 {
-	struct flow *way = flow_copy(&n->pool, flow);
+	const decl_list *captures = &s->deferral.captures;
 
+	for (uint32_t i = 0; i < captures->len; i++)
+		null_declare(n, captures->data[i], captures->data[i]->variable.init, flow);
+	struct flow *way = flow_copy(&n->pool, flow);
 	bool was_in_defer = n->in_defer;
 	n->in_defer = true;
-	walk_block(n, s->block, way, false);
+	walk_block(n, s->deferral.block, way, false);
 	n->in_defer = was_in_defer;
 	owned_defer(n, flow, way);
 	flow_give_back(&n->pool, way);
