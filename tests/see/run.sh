@@ -153,7 +153,7 @@ test_terminal_screen() {
 test_terminal_reads_long_answers() {
 	make_object packet
 	start_debug 80 24 packet.o
-	shows "the refusal first" 'Linux 6\.12 refuses `shifted`'
+	shows "the refusal first" '`shifted` is refused by Linux 6\.12'
 	terminal send-keys Enter
 	shows "then the screen" '^ shifted: refused by Linux 6\.12 +step 10 of 10'
 	terminal send-keys help Enter
