@@ -7,11 +7,11 @@
 
 see=$ROOT/tests/see
 
-# Objects of packet.c and many.c, with paths as the tree has them.
+# Objects of packet.bpf.c and many.bpf.c, with paths as the tree has them.
 make_object() {
 	need_command clang-19
 	(cd "$ROOT" && clang-19 -O2 -g -target bpf -ffile-prefix-map="$ROOT"=. -I"/usr/include/$(uname -m)-linux-gnu" \
-		-c "tests/see/$1.c" -o "$SCRATCH/$1.o")
+		-c "tests/see/$1.bpf.c" -o "$SCRATCH/$1.o")
 }
 
 # debug FILE COMMAND…: what `ks debug` prints when it reads the commands
