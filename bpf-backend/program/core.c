@@ -448,6 +448,9 @@ const char *program_relocate_types(struct program_object *object,
 		const char *text = btf_find_string(&object->btf, s->access);
 		if (!text || !s->type || s->type > object->btf.type_count || s->kind > TYPE_MATCHES)
 			return "a relocation against the kernel's types is broken";
+		if (!object->options.kernel && s->kind != TYPE_ID_LOCAL &&
+		    object->options.is_lenient)
+			continue;
 		if (!object->options.kernel && s->kind != TYPE_ID_LOCAL)
 			return "the types of the kernel are needed to relocate it";
 		uint32_t at = s->record - function->first;

@@ -22,15 +22,25 @@ static bool check_extent(struct verifier *v, unsigned reg, int64_t off, int64_t 
 	const struct reg *r = reg_at(v, reg);
 	if (off >= 0 && (size > 0 || (!size && zero_ok)) && (uint64_t)off + (uint64_t)size <= limit)
 		return true;
+	const char *more = scalar_is_const(&r->v, 64) ? "" : " or later";
+	if (bounds_reason(r) == VERIFY_PACKET_BOUNDS && (int64_t)limit <= off)
+		return verify_refuse(v, VERIFY_PACKET_BOUNDS, (int)reg,
+				     "byte %lld of the packet%s may lie beyond its end",
+				     (long long)off, more);
 	if (bounds_reason(r) == VERIFY_PACKET_BOUNDS)
-		return verify_refuse(
-			v, VERIFY_PACKET_BOUNDS, (int)reg,
-			"%lld bytes at offset %lld of the packet are touched, of which %lld are "
-			"known to exist",
-			(long long)size, (long long)off, (long long)limit);
+		return verify_refuse(v, VERIFY_PACKET_BOUNDS, (int)reg,
+				     "%lld bytes from byte %lld of the packet%s may reach beyond "
+				     "its end: %lld are known to exist",
+				     (long long)size, (long long)off, more, (long long)limit);
+	const char *what = r->kind == REG_MAP_VALUE ? "the map value" : "the memory";
+	if (off < 0)
+		return verify_refuse(v, bounds_reason(r), (int)reg,
+				     "the offset is negative: %lld byte%s before the start of %s",
+				     (long long)-off, off == -1 ? "" : "s", what);
 	return verify_refuse(v, bounds_reason(r), (int)reg,
-			     "%lld bytes at offset %lld%s are touched, of %llu bytes of memory",
-			     (long long)size, (long long)off, end, (unsigned long long)limit);
+			     "%lld byte%s at offset %lld%s reach%s beyond %s, which has %llu",
+			     (long long)size, size == 1 ? "" : "s", (long long)off, end,
+			     size == 1 ? "es" : "", what, (unsigned long long)limit);
 }
 
 bool verify_check_region(struct verifier *v, unsigned reg, int64_t off, int64_t size,
@@ -42,12 +52,13 @@ bool verify_check_region(struct verifier *v, unsigned reg, int64_t off, int64_t 
 		return verify_refuse(v, VERIFY_SIGN, (int)reg,
 				     "the offset may be negative, down to %lld",
 				     (long long)b->smin);
-	if (!check_extent(v, reg, b->smin + off, size, limit, zero_ok, " (its smallest)"))
+	if (!check_extent(v, reg, b->smin + off, size, limit, zero_ok, ""))
 		return false;
 	if (b->umax >= MAX_VAR_OFF)
 		return verify_refuse(v, bounds_reason(reg_at(v, reg)), (int)reg,
 				     "the offset has no upper bound");
-	return check_extent(v, reg, (int64_t)b->umax + off, size, limit, zero_ok, " (its largest)");
+	return check_extent(v, reg, (int64_t)b->umax + off, size, limit, zero_ok,
+			    scalar_is_const(&reg_at(v, reg)->v, 64) ? "" : ", which it may have,");
 }
 
 bool verify_check_map_access(struct verifier *v, const struct reg *r, unsigned reg,

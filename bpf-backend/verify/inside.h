@@ -102,6 +102,7 @@ struct pending { // a state to be explored
 	struct state *state;
 	uint32_t insn;
 	int32_t previous;
+	struct trace_base *seen; // what the trace recorded of it
 };
 
 struct backedge {
@@ -120,6 +121,7 @@ struct visit { // of a loop, with the calls that lead into it
 
 struct program_rules;
 struct stack_liveness;
+struct path_capture;
 
 struct verifier {
 	struct arena arena;
@@ -152,9 +154,11 @@ struct verifier {
 	struct visit *visits;
 	struct stack_liveness *liveness;
 	uint32_t step_cap;
-	struct map fields_of; // by map or type: struct fields *
-	struct map kfuncs;    // by id: struct kfunc *
+	struct path_capture *capture; // NULL: nobody wants the values of the path
+	struct map fields_of;         // by map or type: struct fields *
+	struct map kfuncs;            // by id: struct kfunc *
 	struct buf *log;
+	struct tracer *tracer; // NULL: no trace is wanted
 };
 
 /* ---- refusals (refuse.c) ---- */
@@ -162,9 +166,14 @@ struct verifier {
 /* Records why the program is refused and gives false. `reg` is a register or -1. */
 bool verify_refuse(struct verifier *v, enum verify_reason reason, int reg, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* What a register holds, in words and in the log's way. */
+/* What a register holds, in words; in the log's way. */
 const char *verify_describe_kind(const struct verifier *v, const struct reg *r, char out[96]);
+const char *verify_name_kind(const struct reg *r, char out[96]);
 void verify_print_reg(struct buf *out, const struct verifier *v, const struct reg *r);
+
+/* Name of what an instruction calls: helper, function of the kernel or of the program. */
+const char *verify_name_call(const struct program_code *code, const struct btf *types,
+			     uint32_t insn, char out[96]);
 
 static inline struct reg *reg_at(struct verifier *v, unsigned number)
 {
@@ -364,5 +373,19 @@ void verify_log_instruction(struct verifier *v);
 void verify_log_state(struct verifier *v, const struct state *s, bool all);
 void verify_log_text(struct verifier *v, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* trace.c, trace_words.c: all do nothing without a tracer. */
+void verify_trace_begin(struct verifier *v); // before each function that is explored
+void verify_trace_end(struct verifier *v);
+/* Before the instruction at hand; `previous` is the step before it on its path. */
+void verify_trace_step(struct verifier *v, uint32_t previous);
+void verify_trace_path_end(struct verifier *v);
+void verify_trace_pruned(struct verifier *v, const struct state *by);
+/* What is recorded of the present state, for one that waits; to be given to resume, or freed. */
+struct trace_base *verify_trace_keep(const struct verifier *v);
+void verify_trace_resume(struct verifier *v, struct trace_base *kept);
+void verify_tell_value(struct buf *out, const struct verifier *v, const struct reg *r);
+void verify_tell_bytes(struct buf *out, const struct slot *slot);
+void verify_tell_held(struct buf *out, const struct state *s);
 
 #endif

@@ -88,7 +88,7 @@ void verify_print_reg(struct buf *out, const struct verifier *v, const struct re
 		return;
 	}
 	buf_printf(out, "%s%s", r->precise && r->kind == REG_SCALAR ? "P" : "",
-		   verify_describe_kind(v, r, kind));
+		   verify_name_kind(r, kind));
 	if (r->kind == REG_STACK && scalar_is_const(&r->v, 64)) {
 		int64_t off = r->off + (int64_t)r->v.bits.value;
 		if (r->frame != v->current->depth)

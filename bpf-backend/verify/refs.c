@@ -40,10 +40,12 @@ bool verify_check_leaks(struct verifier *v, bool is_throw, bool checks_locks, co
 			if (v->code->type == PROG_STRUCT_OPS && !is_throw &&
 			    s->refs[i].id == reg_at(v, 0)->ref)
 				continue;
-			return verify_refuse(
-				v, VERIFY_REFERENCE, -1,
-				"the reference that instruction %u acquired is still held at %s",
-				s->refs[i].insn, what);
+			char name[96];
+			verify_refuse(v, VERIFY_REFERENCE, -1, "what `%s` gave is still held at %s",
+				      verify_name_call(v->code, v->types, s->refs[i].insn, name),
+				      what);
+			v->result->origin = s->refs[i].insn;
+			return false;
 		}
 	}
 	if (checks_locks && s->irq_id)

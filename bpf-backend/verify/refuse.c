@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "bpf-backend/verify/inside.h"
+#include "bpf-backend/verify/story.h"
 
 static const struct {
-	const char *name, *hint;
+	const char *name, *words, *hint;
 } reasons[VERIFY_REASON_COUNT] = {
-	[VERIFY_OK] = {"accepted", ""},
-#define REASON(id, name, hint) [VERIFY_##id] = {name, hint},
-#include "bpf-backend/verify/reasons.def"
+	[VERIFY_OK] = {"accepted", "", ""},
+#define REASON(id, name, words, hint) [VERIFY_##id] = {name, words, hint},
+#include "ks/reasons.def"
 #undef REASON
 };
 
@@ -23,13 +24,18 @@ const char *verify_reason_name(enum verify_reason reason)
 	return reasons[reason].name;
 }
 
+const char *verify_reason_words(enum verify_reason reason)
+{
+	return reasons[reason].words;
+}
+
 const char *verify_reason_hint(enum verify_reason reason)
 {
 	return reasons[reason].hint;
 }
 
 static const char *const kind_names[REG_KIND_COUNT] = {
-#define KIND(id, text) [REG_##id] = text,
+#define KIND(id, text, words) [REG_##id] = text,
 #include "bpf-backend/verify/kinds.def"
 #undef KIND
 };
@@ -43,7 +49,7 @@ static const struct {
 	{REG_RCU, "rcu_"},
 };
 
-const char *verify_describe_kind(const struct verifier *v, const struct reg *r, char out[96])
+const char *verify_name_kind(const struct reg *r, char out[96])
 {
 	const char *type = "";
 	size_t len = 0;
@@ -56,7 +62,35 @@ const char *verify_describe_kind(const struct verifier *v, const struct reg *r, 
 		type = btf_get_type(r->btf, r->type).name;
 	snprintf(out + len, 96 - len, "%s%.48s%s", kind_names[r->kind], type,
 		 r->flags & REG_NULLABLE ? "_or_null" : "");
+	return out;
+}
+
+const char *verify_describe_kind(const struct verifier *v, const struct reg *r, char out[96])
+{
+	struct told t;
+	struct buf words;
 	(void)v;
+	told_reg(r, &t);
+	buf_init(&words);
+	words_add_kind(&words, &t);
+	snprintf(out, 96, "%s", words.data);
+	buf_fini(&words);
+	return out;
+}
+
+const char *verify_name_call(const struct program_code *code, const struct btf *types,
+			     uint32_t insn, char out[96])
+{
+	const struct bpf_record *i = &code->records[insn];
+	const char *name = NULL;
+	if (i->src == 0)
+		name = kernel_helper_name((uint32_t)i->imm);
+	for (uint32_t f = 0; i->src == 1 && f < code->function_count; f++)
+		if (code->functions[f].start == insn + 1 + (uint32_t)i->imm)
+			name = code->functions[f].name;
+	if (i->src == 2 && types && i->imm > 0 && (uint32_t)i->imm <= types->type_count)
+		name = btf_get_type(types, (uint32_t)i->imm).name;
+	snprintf(out, 96, "%.90s", name && *name ? name : "this call");
 	return out;
 }
 
@@ -95,7 +129,7 @@ bool verify_refuse(struct verifier *v, enum verify_reason reason, int reg, const
 	r->reason = reason;
 	r->insn = v->at;
 	r->reg = reg;
-	r->cause = UINT32_MAX;
+	r->cause = r->origin = UINT32_MAX;
 	r->last_step = v->current ? v->current->step : UINT32_MAX;
 	va_start(args, format);
 	vsnprintf(r->text, sizeof r->text, format, args);

@@ -9,7 +9,7 @@
 #include "bpf-backend/verify/range.h"
 
 enum reg_kind {
-#define KIND(id, text) REG_##id,
+#define KIND(id, text, words) REG_##id,
 #include "bpf-backend/verify/kinds.def"
 #undef KIND
 	REG_KIND_COUNT

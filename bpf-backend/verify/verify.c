@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bpf-backend/verify/rules.h"
+#include "bpf-backend/verify/story.h"
 
 static const char *const gpl_licenses[] = {
 	"GPL",          "GPL v2",       "GPL and additional rights",
@@ -71,10 +72,15 @@ static bool judge(struct verifier *v)
 	return verify_explore(v, 0) && explore_functions(v) && verify_check_stack_depth(v);
 }
 
-void verify_program(const struct program_object *object, const struct program_code *code,
-		    const struct verify_options *options, struct verify_result *result)
+void verify_program_capturing(const struct program_object *object, const struct program_code *code,
+			      const struct verify_options *options, struct verify_result *result,
+			      struct path_capture *capture)
 {
-	struct verifier v = {.object = object, .code = code, .options = options, .result = result};
+	struct verifier v = {.object = object,
+			     .code = code,
+			     .options = options,
+			     .result = result,
+			     .capture = capture};
 	memset(result, 0, sizeof *result);
 	buf_init(&result->log);
 	result->insn = UINT32_MAX;
@@ -90,11 +96,18 @@ void verify_program(const struct program_object *object, const struct program_co
 	v.log = options->log_level ? &result->log : NULL;
 	choose_model(&v);
 	result->is_accepted = judge(&v);
+	verify_trace_end(&v);
 	if (v.explored)
 		verify_drop_states(&v);
 	result->processed = v.processed;
 	result->states = v.states;
 	arena_fini(&v.arena);
+}
+
+void verify_program(const struct program_object *object, const struct program_code *code,
+		    const struct verify_options *options, struct verify_result *result)
+{
+	verify_program_capturing(object, code, options, result, NULL);
 }
 
 void verify_result_free(struct verify_result *result)

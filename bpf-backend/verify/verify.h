@@ -9,12 +9,13 @@
 
 #include "bpf-backend/program/program.h"
 #include "bpf-backend/verify/range.h"
+#include "bpf-backend/verify/trace.h"
 
 /* Why a program is refused (reasons.def). */
 enum verify_reason {
 	VERIFY_OK,
-#define REASON(id, name, hint) VERIFY_##id,
-#include "bpf-backend/verify/reasons.def"
+#define REASON(id, name, words, hint) VERIFY_##id,
+#include "ks/reasons.def"
 #undef REASON
 	VERIFY_REASON_COUNT
 };
@@ -46,6 +47,7 @@ struct verify_options {
 	bool is_exhaustive; // paths end only where every value was seen: what an observer gets holds all
 	verify_observer observe; // NULL: none
 	void *observer;
+	struct verify_trace *trace; // to be filled (trace.h); NULL: none
 };
 
 /* One processed instruction. Steps form a tree: each path is a chain of `previous`. */
@@ -57,11 +59,12 @@ struct verify_step {
 struct verify_result {
 	bool is_accepted;
 	enum verify_reason reason;
-	char text[512];     // what is wrong, in words; "" when accepted
-	char detail[512];   // what is known of the values concerned, one per line
-	uint32_t insn;      // at which instruction; UINT32_MAX: none
-	int32_t reg;        // which register, -1: none
-	uint32_t cause;     // step that gave it its value; UINT32_MAX: unknown
+	char text[512];   // what is wrong, in words; "" when accepted
+	char detail[512]; // what is known of the values concerned, one per line
+	uint32_t insn;    // at which instruction; UINT32_MAX: none
+	int32_t reg;      // which register, -1: none
+	uint32_t cause;   // step that gave it its value; UINT32_MAX: unknown
+	uint32_t origin; // instruction that took what is held, opened a section …; UINT32_MAX: none
 	uint32_t last_step; // step of the refusal
 	struct verify_step *steps;
 	uint32_t step_count;
@@ -74,19 +77,41 @@ void verify_program(const struct program_object *object, const struct program_co
 		    const struct verify_options *options, struct verify_result *result);
 void verify_result_free(struct verify_result *result);
 
-/* A step that made the value which the refusal is about. */
-struct verify_cause {
+/* Why a program was refused, told to its author; texts live as long as the story. */
+struct verify_note {
 	uint32_t insn;
-	const char *role; // "changed", "compared" …
+	const char *text;
 };
-/* Steps back from the refusal, newest first; how many there are, at most `max`. Needs keep_steps. */
-uint32_t verify_explain(const struct program_code *code, const struct verify_result *result,
-			struct verify_cause *causes, uint32_t max);
+struct verify_story {
+	struct arena arena;
+	const char *text;          // what is wrong
+	const char *known;         // what is known of the value concerned, "" when there is none
+	const char *hint;          // the usual remedy, "" when there is none
+	struct verify_note *notes; // how it came to this, in order of the path
+	uint32_t note_count;
+};
+/* Judges again along the path of a refusal; `result` was made with keep_steps. */
+void verify_tell(const struct program_object *object, const struct program_code *code,
+		 const struct verify_options *options, const struct verify_result *result,
+		 struct verify_story *story);
+void verify_story_free(struct verify_story *story);
 /* Source line that an instruction belongs to; NULL: unknown. */
 const struct program_line *verify_find_line(const struct program_code *code, uint32_t insn);
+/* Bytes of the line's text that hold the expression at its column; false: there is none. */
+bool verify_find_span(const struct program_line *line, uint32_t *begin, uint32_t *end);
 
-/* Short name of a reason, "missing-null-check"; and its usual remedy. */
+/*
+ * The same of a log that a real kernel gave for the program. False when the log holds no refusal.
+ * `result` has reason (VERIFY_OK: of no known class), text, insn and reg of it.
+ */
+bool verify_tell_log(const struct program_code *code, const struct btf *types, const char *log,
+		     size_t len, struct verify_result *result, struct verify_story *story);
+/* Instructions of the log that are the program's. */
+uint32_t verify_match_log(const struct program_code *code, const char *log, size_t len);
+
+/* Short name of a reason, "missing-null-check"; what is wrong then; and its usual remedy. */
 const char *verify_reason_name(enum verify_reason reason);
+const char *verify_reason_words(enum verify_reason reason);
 const char *verify_reason_hint(enum verify_reason reason);
 
 #endif

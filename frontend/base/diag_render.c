@@ -250,22 +250,32 @@ static void add_source(struct renderer *r, span where, const struct diag *fixes_
 	buf_fini(&marks);
 }
 
+/* What belongs to no place. */
+static void add_remark(struct renderer *r, const char *word, const char *text)
+{
+	buf_add_text(r->out, "      = ");
+	colour(r, BOLD);
+	buf_printf(r->out, "%s: ", word);
+	colour(r, PLAIN);
+	add_safe(r->out, text);
+	buf_add_char(r->out, '\n');
+}
+
 static void render_text(struct renderer *r, const struct diag *d)
 {
 	add_headline(r, d->where, d->severity, d->text, diag_info(d->id)->name);
 	add_source(r, d->where, d);
 	for (uint32_t i = 0; i < d->notes.len; i++) {
-		add_headline(r, d->notes.data[i].where, DIAG_NOTE, d->notes.data[i].text, NULL);
-		add_source(r, d->notes.data[i].where, NULL);
+		const struct diag_extra *note = &d->notes.data[i];
+		if (!note->where.end) {
+			add_remark(r, "note", note->text);
+			continue;
+		}
+		add_headline(r, note->where, DIAG_NOTE, note->text, NULL);
+		add_source(r, note->where, NULL);
 	}
-	if (d->hint) {
-		buf_add_text(r->out, "      = ");
-		colour(r, BOLD);
-		buf_add_text(r->out, "hint: ");
-		colour(r, PLAIN);
-		add_safe(r->out, d->hint);
-		buf_add_char(r->out, '\n');
-	}
+	if (d->hint)
+		add_remark(r, "hint", d->hint);
 }
 
 /* ---- JSON ---- */

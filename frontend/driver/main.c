@@ -15,7 +15,9 @@
 #include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
+#include "frontend/driver/page.h"
 #include "frontend/driver/pipeline.h"
+#include "frontend/driver/test.h"
 #include "frontend/driver/verify.h"
 #include "frontend/lsp/lsp.h"
 #include "ks/loader.h"
@@ -98,6 +100,8 @@ static int run_command(struct compile *compile, const struct options *o)
 		return format_run(o);
 	if (o->command == COMMAND_LSP)
 		return serve(compile, o);
+	if (o->command == COMMAND_TEST)
+		return test_run(o);
 	if (o->command == COMMAND_DETACH)
 		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)
@@ -105,7 +109,7 @@ static int run_command(struct compile *compile, const struct options *o)
 	else if (o->command == COMMAND_LIST)
 		status = list_run(compile, o);
 	else if (o->command == COMMAND_VERIFY)
-		status = verify_run(compile, o);
+		status = o->html ? page_run(compile, o) : verify_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

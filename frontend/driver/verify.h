@@ -10,15 +10,14 @@
 /* An exit status. */
 int verify_run(struct compile *compile, const struct options *options);
 
-/* verify_print.c: how a verdict is told, to standard output and standard error. */
+/* verify_print.c: a verdict for machines. */
 struct verify_view {
 	const struct program_code *code;
 	const struct verify_result *result;
+	const struct verify_story *story; // of a refusal
 	uint32_t kernel;
 	const char *file; // the input
-	bool is_coloured;
 };
-void verify_print_refusal(struct buf *out, const struct verify_view *view);
 void verify_print_json(struct buf *out, const struct verify_view *view);
 
 #endif

@@ -169,6 +169,10 @@ struct body {
 	struct decl **bound; // functions that the parameters stand for, NULL where there are none
 	const struct program_kind *kind; // of a program; NULL for other functions
 	ir_ref context;                  // of a program that has other parameters
+	uint32_t own_context;            // slot with a copy of a context of the program's own
+	bool has_own_context;
+	ir_ref note_row;    // of a program of PARAMS_NOTE: PTR to its struct ks_note_value
+	uint32_t note_slot; // what helpers read goes through it
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
@@ -243,6 +247,8 @@ ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_sign
 ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint32_t effects,
 		    const ir_ref *args, uint32_t count);
 
+/* Out of the function; what has to be done at its very end is done. */
+void emit_return(struct body *f, ir_ref value);
 /* Returns the value of `expr`, or the named result when it is NULL. */
 void return_result(struct body *f, struct expr *expr);
 /* The named result, at the end of the function. */
@@ -371,7 +377,7 @@ ir_ref lower_kernel_question(struct body *f, struct expr *call);
 ir_ref load_bits(struct body *f, const struct place *place, const struct type *type);
 void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
 /* Puts a constant into the bytes of the storage unit of a bit-field. */
-void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
+void put_bits(const struct lower *lw, uint8_t *out, const struct decl *field, uint64_t value);
 
 /* ---- lower_trace.c ---- */
 
@@ -383,6 +389,13 @@ bool has_kernel_context(const struct program_kind *kind);
 void enter_tracer_params(struct body *f);
 /* Bytes that an access to a field of the context really has; 0: as its type says. */
 uint32_t context_field_width(const struct body *f, const struct place *place);
+
+/* ---- lower_note.c ---- */
+
+/* Parameters of a program that is run by the probes that another program declares. */
+void enter_note_params(struct body *f);
+/* The value of such a parameter: I64. */
+ir_ref note_value(struct body *f, uint32_t param);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -470,6 +483,9 @@ bool helper_changes_map(const struct body *f, const struct decl *helper);
 /* ---- lower_packet.c ---- */
 
 ir_ref lower_redirect(struct body *f, struct expr *call); // lower_redirect.c
+/* Tests. lower_test.c */
+ir_ref lower_test(struct body *f, struct expr *call);
+void lower_tests(struct lower *lw); // asks for them, and makes the function that runs one
 /* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
 void lower_impls(struct lower *lw);
 ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);

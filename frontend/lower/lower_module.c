@@ -11,10 +11,10 @@
 
 /* ---- constants ---- */
 
-static void put_little_endian(uint8_t *out, uint64_t value, uint32_t width)
+static void put_number(const struct lower *lw, uint8_t *out, uint64_t value, uint32_t width)
 {
 	for (uint32_t i = 0; i < width; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
+		out[lw->m->is_big_endian ? width - 1 - i : i] = (uint8_t)(value >> (8 * i));
 }
 
 /* Copies what fits; a str keeps room for its NUL. */
@@ -40,7 +40,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 		    uint8_t *out)
 {
 	if (expr->is_const) {
-		put_little_endian(out, expr->value, value_width(type));
+		put_number(lw, out, expr->value, value_width(type));
 		return true;
 	}
 	switch ((int)expr->kind) {
@@ -56,7 +56,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 			const struct field_init *init = &expr->literal.fields.data[i];
 			if (init->field->field.bit_width && init->value->is_const) {
-				put_bits(out + init->field->field.offset, init->field,
+				put_bits(lw, out + init->field->field.offset, init->field,
 					 init->value->value);
 				continue;
 			}
@@ -407,9 +407,12 @@ static void request_roots(struct lower *lw)
 		    !functions->data[i]->func.is_unavailable)
 			request_fallback(lw, functions->data[i]);
 	lower_impls(lw);
-	if (lw->program->main && !lw->program->main->func.is_unavailable)
+	if (lw->program->wants_tests)
+		lower_tests(lw);
+	else if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
-	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
+	bool is_library = !lw->program->main && !lw->program->wants_tests;
+	for (uint32_t i = 0; is_library && i < functions->len; i++) {
 		struct decl *decl = functions->data[i];
 		if (decl->func.target != TARGET_USER || decl->func.role == ROLE_TEST ||
 		    decl->func.is_unavailable)
@@ -422,7 +425,7 @@ static void request_roots(struct lower *lw)
 static void add_options(struct lower *lw)
 {
 	const struct decl *main = lw->program->main;
-	if (!main || !main->type->func.param_count)
+	if (!main || !main->type->func.param_count || lw->program->wants_tests)
 		return;
 	const struct type *type = main->type->func.params[0];
 	lw->m->options_size = type->size;

@@ -132,7 +132,8 @@ void find_throws(struct lower *lw)
 		changed = false;
 		for (uint32_t i = functions->len; i-- > 0;) {
 			const struct decl *decl = functions->data[i];
-			bool has_caller = !decl->func.program && decl != lw->program->main;
+			bool has_caller = !decl->func.program && decl != lw->program->main &&
+					  decl->func.role != ROLE_TEST;
 			if (has_caller && !fn_may_throw(lw, decl) && lets_throw_pass(lw, decl))
 				changed = mark(&lw->throws, decl);
 			if (!fn_may_panic(lw, decl) && lets_panic_pass(lw, decl)) {
@@ -233,7 +234,7 @@ static void pass_on(struct body *f)
 	} else if (f->target == IR_TARGET_HOST) {
 		report_uncaught(f, word);
 	}
-	ir_emit_return(&f->b, zero_result(f));
+	emit_return(f, zero_result(f));
 }
 
 void leave_with(struct body *f, ir_ref value)
@@ -241,7 +242,7 @@ void leave_with(struct body *f, ir_ref value)
 	if (!is_live(f))
 		return;
 	if (!f->has_defer) {
-		ir_emit_return(&f->b, value);
+		emit_return(f, value);
 		return;
 	}
 	if (value)
@@ -267,7 +268,7 @@ void finish_exit(struct body *f)
 		value = take_named_result(f);
 	else if (value_type(f->result) != IR_VOID)
 		value = load_slot(f, f->result_slot, f->result);
-	ir_emit_return(&f->b, value);
+	emit_return(f, value);
 	start_block(f, thrown);
 	pass_on(f);
 }

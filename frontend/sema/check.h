@@ -54,7 +54,9 @@ struct escape {
 struct kind_use {
 	const struct ctx_field *field;    // or
 	const struct helper_info *helper; // or
-	const struct kfunc_info *kfunc;
+	const struct kfunc_info *kfunc;   // or
+	const struct decl *map;           // or
+	bool is_tail_call;
 	span where;
 	bool is_write, is_reported;
 };
@@ -136,10 +138,11 @@ struct checker {
 	struct types *types;
 	const struct target_info *info;
 	struct checked_program *out;
-	struct scope prelude;       // built-in functions, contexts, prelude.kh
-	struct scope *top;          // the file being checked, with what it includes
-	VEC(struct space *) spaces; // the program first, then imported files
-	decl_list all;              // every top-level declaration, in order
+	VEC(const struct expr *) runs; // calls of run(), judged when all is known of variables
+	struct scope prelude;          // built-in functions, contexts, prelude.kh
+	struct scope *top;             // the file being checked, with what it includes
+	VEC(struct space *) spaces;    // the program first, then imported files
+	decl_list all;                 // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
@@ -490,6 +493,8 @@ void note_ctx_write(struct checker *c, const struct expr *target);
 /* A method that reads the packet of a context. */
 void note_packet_use(struct checker *c, const struct type *ctx, span where);
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+void note_map_use(struct checker *c, const struct decl *map, span where);
+void note_tail_call(struct checker *c, span where);
 void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where);
 /* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
 void check_program_result(struct checker *c, const struct expr *e);
@@ -534,9 +539,11 @@ void check_returned_address(struct checker *c, const struct expr *e);
 /* ---- test() (check_test.c) ---- */
 
 /* Its second argument. */
-struct expr *check_test_context(struct checker *c, struct expr *e);
+struct expr *check_test_context(struct checker *c, const struct expr *tested, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
+/* Calls of run(): the program that is run takes what is given. */
+void check_runs(struct checker *c);
 
 /* ---- redirect() (check_redirect.c) ---- */
 

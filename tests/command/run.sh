@@ -60,6 +60,9 @@ test_wrong_command_lines_exit_2() {
 	refuses 2 build -o
 	refuses 2 build --emit=nonsense "$quota"
 	refuses 2 check --kernel nonsense "$quota"
+	refuses 2 check --mcpu v5 "$quota"
+	refuses 2 check --mcpu v4 --kernel 6.1 "$quota"
+	refuses 2 check -mcpu=v4 --kernel 6.1 "$quota"
 }
 
 test_help_and_version_exit_0() {

@@ -22,11 +22,12 @@ def read(path):
 
 
 def patterns():
-    here = os.path.dirname(os.path.abspath(__file__))
-    for line in open(os.path.join(here, "reasons.txt")):
-        if line.strip() and not line.startswith("#"):
-            pattern, names = line.rstrip("\n").split("\t")
-            yield re.compile(pattern), names.split()
+    """Classes of refusal that agree with a message of the kernel; the first match counts."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../loader/include/ks")
+    names = dict(re.findall(r'^REASON\((\w+), "([^"]+)"', open(os.path.join(folder, "reasons.def")).read(), re.M))
+    rows = re.findall(r'^MESSAGE\("((?:[^"\\]|\\.)*)", (\w+), "([^"]*)"\)', open(os.path.join(folder, "messages.def")).read(), re.M)
+    for pattern, reason, also in rows:
+        yield re.compile(".*".join(re.escape(part) for part in pattern.split("*"))), [names[reason]] + also.split()
 
 
 def main():

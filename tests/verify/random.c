@@ -330,10 +330,15 @@ static void damage(const char *path, uint32_t times, const struct program_option
 		}
 		for (uint32_t i = 0; i < object.programs.len; i++) {
 			struct verify_result result;
-			struct verify_cause causes[8];
-			verify_program(&object, &object.programs.data[i], options, &result);
-			if (!result.is_accepted)
-				verify_explain(&object.programs.data[i], &result, causes, 8);
+			struct verify_options again = *options;
+			struct verify_story story;
+			again.keep_steps = true;
+			verify_program(&object, &object.programs.data[i], &again, &result);
+			if (!result.is_accepted) {
+				verify_tell(&object, &object.programs.data[i], &again, &result,
+					    &story);
+				verify_story_free(&story);
+			}
 			totals[2] += result.is_accepted;
 			verify_result_free(&result);
 		}
