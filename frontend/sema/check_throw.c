@@ -136,7 +136,7 @@ static void capture_arguments(struct checker *c, struct stmt *s, uint32_t first_
 	struct stmt *only = s->deferral.block->stmts.len ? s->deferral.block->stmts.data[0] : NULL;
 	struct expr *e = only && only->kind == STMT_EXPR ? only->expr : NULL;
 
-	if (!s->deferral.is_call || !e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
+	if (!e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
 		return;
 	if (!e->call.target && is_captured(e->call.callee))
 		e->call.callee = capture(c, s, e->call.callee);
