@@ -134,7 +134,7 @@ bool verify_check_no_offset(struct verifier *v, const struct reg *r, unsigned re
 				     r->off);
 	if (!tnum_equals(r->v.bits, 0))
 		return verify_refuse(v, reason, (int)reg,
-				     "the pointer (%s) was moved by a variable", kind);
+				     "the pointer was moved by a number that is not constant (%s)", kind);
 	return true;
 }
 
@@ -175,8 +175,10 @@ bool verify_check_alignment(struct verifier *v, const struct reg *r, int64_t off
 	if (tnum_is_aligned(place, size))
 		return true;
 	return verify_refuse(v, VERIFY_ALIGNMENT, -1,
-			     "%u bytes at offset %lld are not aligned (%s)", size,
-			     (long long)(r->off + off), verify_describe_kind(v, r, kind));
+			     "%u bytes at offset %lld are not aligned: the offset is no multiple of "
+			     "%u (%s)",
+			     size, (long long)(r->off + off), size,
+			     verify_describe_kind(v, r, kind));
 }
 
 /* ---- one access ---- */

@@ -224,6 +224,8 @@ static const struct program_code *find_logged(const struct judge *j,
 				return code;
 			continue;
 		}
+		if (object->programs.len == 1)
+			return code;
 		uint32_t matches = verify_match_log(code, log->data, log->len);
 		if (!best || matches > most) {
 			best = code;

@@ -48,6 +48,8 @@ static void print_refusal(struct buf *out, const struct verify_view *view)
 {
 	const struct verify_story *story = view->story;
 	print_member(out, "message", story->text);
+	if (*story->said)
+		print_member(out, "said", story->said);
 	print_member(out, "known", story->known);
 	print_member(out, "hint", story->hint);
 	print_member(out, "registers", view->result->detail);

@@ -71,6 +71,45 @@ test_damaged_objects() {
 	"$TOOLS/verify_random" -n "$DAMAGED" -s "${SEED:-$RANDOM}" "$DIR"/ours/*-O1.o "$DIR"/obj/verifier_[a-c]*.o >&2
 }
 
+# Wrong programs, one for each mistake that people make: what is said of each is read by people and kept in NAME.out
+# (KS_ACCEPT=1 writes it). The kernel must refuse each for the same reason, and its own log must be told alike.
+#	// reason: CLASS       of reasons.def
+#	// kernel: VERSION     judged for that kernel only, since this one takes it
+explain_one() {
+	local name=$1 reason kernel status=0 said real
+	reason=$(sed -n 's,^// reason: ,,p' "$HERE/explain/$name.c")
+	kernel=$(sed -n 's,^// kernel: ,,p' "$HERE/explain/$name.c")
+	(cd "$HERE/explain" && clang-19 -O2 -g -mcpu=v3 --target=bpfel -w -fdebug-compilation-dir=. -c "$name.c" -o "$OLDPWD/$name.o")
+	"$KS" verify --kernel "${kernel:-running}" "$name.o" >verdict.txt 2>told.txt || status=$?
+	[ $status = 1 ] || { echo "$name: exit status $status"; return; }
+	sed -i 's/refused by Linux [0-9.]*/refused/' told.txt
+	[ -z "${KS_ACCEPT:-}" ] || cp told.txt "$HERE/explain/$name.out"
+	diff -u "$HERE/explain/$name.out" told.txt || echo "$name: other words"
+	said=$("$KS" verify --json --kernel "${kernel:-running}" "$name.o" | sed -n 's/.*"reason":"\([^"]*\)".*/\1/p')
+	[ "$said" = "$reason" ] || echo "$name: the reason is $said, not $reason"
+	[ -z "$kernel" ] || return 0
+	"$DIR/kernel_load" -l 1 "$name.o" >kernel.txt
+	[ "$(head -1 kernel.txt | cut -f3)" = no ] || { echo "$name: the kernel takes it"; return; }
+	sed 1d kernel.txt >log.txt
+	real=$("$KS" verify --json --explain-log log.txt "$name.o" | sed -n 's/.*"reason":"\([^"]*\)".*/\1/p')
+	[ "$real" = "$reason" ] || echo "$name: the kernel's reason is $real, not $reason"
+	status=0
+	"$KS" verify --explain-log log.txt "$name.o" >verdict.txt 2>log-told.txt || status=$?
+	[ $status = 1 ] || echo "$name: exit status $status for the log"
+	# Its message gives the place; what is known of values is told in more words by the simulation.
+	[ "$(head -1 log-told.txt | cut -d: -f1-3)" = "$(head -1 told.txt | cut -d: -f1-3)" ] ||
+		echo "$name: the log is told of another place: $(head -1 log-told.txt)"
+}
+
+test_explanations() {
+	build_corpus
+	local source
+	for source in "$HERE"/explain/*.c; do
+		explain_one "$(basename "$source" .c)"
+	done >wrong.txt 2>&1
+	[ ! -s wrong.txt ] || fail "$(cat wrong.txt)"
+}
+
 test_verdicts_of_the_command() {
 	need_command clang-19
 	local status=0
