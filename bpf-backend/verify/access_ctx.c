@@ -197,10 +197,11 @@ static bool refuse_field(struct verifier *v, unsigned reg, int64_t off, unsigned
 	}
 	const char *what = access == ACCESS_READ ? "read" : "written";
 	if (name)
-		return verify_refuse(v, VERIFY_CTX_ACCESS, (int)reg,
-				     "field `%s` of the context (%u bytes at offset %lld are touched) "
-				     "cannot be %s like this by this kind of program",
-				     name, size, (long long)off, what);
+		return verify_refuse(
+			v, VERIFY_CTX_ACCESS, (int)reg,
+			"field `%s` of the context (%u bytes at offset %lld are touched) "
+			"cannot be %s like this by this kind of program",
+			name, size, (long long)off, what);
 	return verify_refuse(v, VERIFY_CTX_ACCESS, (int)reg,
 			     "%u bytes at offset %lld of the context cannot be %s by this kind of "
 			     "program",

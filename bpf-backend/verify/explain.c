@@ -471,6 +471,14 @@ static bool is_one_line(const struct program_line *a, const struct program_line 
 	return a && b && a->line && a->line == b->line && !strcmp(a->file, b->file);
 }
 
+/* Of several changes of a number on one line the last one counts. */
+static bool is_told_again(const char *old, const char *new)
+{
+	static const char becomes[] = "here it becomes ", test[] = "after this test it is ";
+	return (!strncmp(old, becomes, strlen(becomes)) && !strncmp(new, "here ", 5)) ||
+	       (!strncmp(old, test, strlen(test)) && !strncmp(new, test, strlen(test)));
+}
+
 /* The oldest note and the newest ones, of each line the last; in order of the path. */
 void teller_finish(struct teller *t)
 {
@@ -481,8 +489,7 @@ void teller_finish(struct teller *t)
 	for (uint32_t i = 0; i < t->note_count; i++) {
 		const struct program_line *line = verify_find_line(t->code, t->notes[i].insn);
 		if (kept && is_one_line(line, verify_find_line(t->code, t->notes[kept - 1].insn)) &&
-		    !strncmp(t->notes[i].text, "here ", 5) &&
-		    !strncmp(t->notes[kept - 1].text, "here it becomes", 15))
+		    is_told_again(t->notes[kept - 1].text, t->notes[i].text))
 			kept--;
 		t->notes[kept++] = t->notes[i];
 	}

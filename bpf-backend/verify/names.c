@@ -112,6 +112,8 @@ bool verify_find_span(const struct program_line *line, uint32_t *begin, uint32_t
 	size_t len = strlen(text), at = line->column ? line->column - 1 : 0, stop;
 	if (!line->column || at >= len)
 		return false;
+	bool is_arrow = text[at] == '>' && at && text[at - 1] == '-';
+	at += is_arrow || text[at] == '.' ? 1 : text[at] == '-' && text[at + 1] == '>' ? 2 : 0;
 	size_t first = at;
 	while (text[at] == '*' || text[at] == '&')
 		at++;
@@ -130,9 +132,9 @@ const char *names_find_expression(struct arena *arena, const struct program_line
 	if (!line || !verify_find_span(line, &begin, &end) || end - begin > MAX_NAME)
 		return NULL;
 	size_t word = skip_word(line->text, begin);
-	static const char *const keywords[] = {"if",  "return", "for",  "while", "let",
-					       "var", "else",   "case", "throw", "int",
-					       "asm", "__asm__"};
+	static const char *const keywords[] = {"if",    "return", "for",  "while",
+					       "let",   "var",    "else", "case",
+					       "throw", "int",    "asm",  "__asm__"};
 	for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
 		if (strlen(keywords[i]) == word - begin &&
 		    !strncmp(keywords[i], line->text + begin, word - begin))

@@ -43,7 +43,7 @@ static const struct bpf_record *record_at(const struct teller *t, uint32_t step)
 struct subject {
 	unsigned frame, place; // PLACE_NONE: none
 	const struct told *value;
-	const char *name;  // in backquotes, NULL: none
+	const char *name;        // in backquotes, NULL: none
 	const struct told *size; // that is passed with it, NULL: none
 	const char *size_name;
 	unsigned argument; // 1 to 5 when it is passed to a call
@@ -231,6 +231,8 @@ static void tell_opener(struct teller *t, const char *opener)
 		if (!strstr(name, opener) || strstr(name, "unlock"))
 			continue;
 		teller_note(t, step, "`%s` is called here", name);
+		if (record_at(t, t->path->steps.len - 1)->opcode == 0x95)
+			tell_branches(t, step); // it is open at the end of this path
 		return;
 	}
 }
@@ -280,10 +282,10 @@ static const char *known_text(struct teller *t, const struct subject *s)
 				    s->name, words);
 	if (s->argument)
 		return arena_printf(&t->story->arena, "argument %u is %s", s->argument, words);
-	const char *name = s->name                              ? s->name
-			   : t->result->reason == VERIFY_RESULT ? "it"
-			   : s->value->kind == REG_SCALAR       ? "the number"
-								: "the pointer";
+	const char *name = s->name ? s->name
+			   : t->result->reason == VERIFY_RESULT || s->value->kind == REG_SCALAR
+				   ? "it"
+				   : "this";
 	return arena_printf(&t->story->arena, "%s is %s", name, words);
 }
 

@@ -78,7 +78,8 @@ void verify_print_json(struct buf *out, const struct verify_view *view)
 	buf_printf(out,
 		   ",\"kernel\":\"%s\",\"accepted\":%s,\"reason\":\"%s\",\"processed\":%u,"
 		   "\"states\":%u,\"stack\":%u",
-		   version, r->is_accepted ? "true" : "false", verify_reason_name(r->reason),
+		   version, r->is_accepted ? "true" : "false",
+		   r->is_accepted || r->reason ? verify_reason_name(r->reason) : "other",
 		   r->processed, r->states, r->stack_depth);
 	if (!r->is_accepted)
 		print_refusal(out, view);

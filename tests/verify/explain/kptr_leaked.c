@@ -4,7 +4,7 @@
 
 struct task_struct {
 	int pid;
-};
+} __attribute__((preserve_access_index));
 KFUNC struct task_struct *bpf_task_acquire(struct task_struct *p);
 KFUNC struct task_struct *bpf_task_from_pid(s32 pid);
 KFUNC void bpf_task_release(struct task_struct *p);
