@@ -53,12 +53,12 @@ struct options {
 	const char *explain_log;       // verify
 	bool no_verify;                // build, run
 	const char *start_at, *stop_after;
-	int error_format, colour; // enums
-	bool write, check;        // fmt
+	int error_format, colour;              // enums
+	bool write, check;                     // fmt
 	bool interp, in_kernel, tap, coverage; // test
 	const char *filter, *timeout, *junit, *lcov;
-	bool list;                // detach
-	bool stdio;               // lsp
+	bool list;  // detach
+	bool stdio; // lsp
 	bool help;
 	char **program_args; // after `--`; NULL-terminated
 	int program_arg_count;

@@ -18,7 +18,7 @@ include_table() {
 		frontend/base
 		btf frontend/base
 		frontend/syntax frontend/base
-		frontend/sema frontend/base frontend/syntax btf
+		frontend/sema frontend/base frontend/syntax btf ks
 		frontend/ir frontend/base
 		frontend/lower frontend/base frontend/syntax frontend/sema frontend/ir ks
 		frontend/opt frontend/base frontend/ir
@@ -28,7 +28,7 @@ include_table() {
 		bpf-backend/object frontend/base bpf-backend/isa btf bpf-backend/codegen/bpf_gen.h
 		bpf-backend/program frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h
 		bpf-backend/verify frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h bpf-backend/program
-		bpf-backend/vm frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h
+		bpf-backend/vm frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h bpf-backend/program
 		host-backend frontend/base frontend/ir ks
 		kmod-backend frontend/base frontend/ir btf host-backend/host_gen.h
 		loader ks

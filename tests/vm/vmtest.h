@@ -31,8 +31,8 @@ struct object_test {
 	/* Called for every program that the kernel took: instructions that its verifier processed. NULL: nobody asks. */
 	void (*on_load)(void *owner, const char *program, uint32_t processed);
 	void *owner;
-	unsigned runs, maps;             // compared
-	struct buf *refusal;             // what the kernel says when it refuses the object
+	unsigned runs, maps; // compared
+	struct buf *refusal; // what the kernel says when it refuses the object
 };
 
 /* The same for an object in memory: -1 when the kernel does not take it, -2 when the interpreter does not. */
