@@ -302,6 +302,10 @@ extern const char vm_object_name[]; // what vm_hold() is told of allocated objec
 /* kfuncs.c: a function of the kernel, by the number that vm_find_kfunc() gave; false after a fault. */
 bool vm_call_kfunc(struct vm *vm, uint32_t number, uint64_t *r);
 int32_t vm_find_kfunc(const char *name); // -1 when it has no model
+/* Arguments in registers. */
+#define KFUNC(name) uint64_t vm_kfunc_##name(struct vm *vm, const uint64_t *a);
+#include "bpf-backend/vm/kfuncs.def"
+#undef KFUNC
 /* What a program must let go before it ends; `what` is a constant, region 0 when there is none. */
 void vm_hold(struct vm *vm, const char *what, uint32_t region);
 bool vm_let_go(struct vm *vm, const char *what, uint32_t region); // false: it is not held
