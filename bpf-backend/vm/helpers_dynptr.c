@@ -205,8 +205,8 @@ uint64_t vm_helper_user_ringbuf_drain(struct vm_call *call)
 	if (vm->is_draining)
 		return ERROR(EBUSY);
 	vm->is_draining = true;
-	for (bool goes_on = true; goes_on && map->records.len;) {
-		struct vm_record record = map->records.data[0];
+	for (bool goes_on = true; goes_on && vm_map_oldest_record(map);) {
+		struct vm_record record = *vm_map_oldest_record(map);
 		uint32_t data = vm_add_regions(vm, 1);
 		struct dynptr d = {vm_address(data, 0), record.size, DYNPTR_MEMORY};
 		memcpy(vm->scratch_dynptr, &d, sizeof d);

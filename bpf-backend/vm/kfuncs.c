@@ -10,7 +10,7 @@
 
 #include "bpf-backend/vm/machine.h"
 
-enum { MAX_OBJECT = 1 << 20, SECTION_NONE = 0 };
+enum { MAX_OBJECT = 1 << 20, SECTION_NONE = 0, UNSET = 0xa7 };
 
 #define ERROR(number) ((uint64_t)(int64_t) - (number))
 
@@ -107,9 +107,10 @@ uint64_t vm_kfunc_bpf_obj_new_impl(struct vm *vm, const uint64_t *a)
 			 (unsigned long long)a[0]);
 		return 0;
 	}
-	uint8_t *base = calloc(1, size);
+	uint8_t *base = malloc(size);
 	if (!base)
 		return 0;
+	memset(base, UNSET, size); // the kernel gives whatever was there
 	uint32_t region = vm->free_regions.len ? vec_pop(&vm->free_regions) : vm_add_regions(vm, 1);
 	vm_set_region(vm, region, REGION_OBJECT, base, size, true, NULL);
 	vm_hold(vm, vm_object_name, region);

@@ -66,6 +66,12 @@ for version in v1 v2 v3 v4; do
 	}"
 done
 
+# What a slot keeps is an address, which is nobody's business.
+test_objects_of_programs() {
+	compile "$ROOT/tests/vm/objects.bpf.c" -mcpu=v3
+	compare object.o slots ring
+}
+
 test_every_instruction_on_edge_values() {
 	need_root
 	"$TOOLS/vmtest" instructions >&2
