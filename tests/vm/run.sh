@@ -32,7 +32,7 @@ comparable() {
 	name=$(basename "${1%%.*}")
 	[[ $CLOCKED != *" $name "* ]] || return 1
 	case "$1" in
-	*.ks) ! grep -E '^@' "$1" | grep -Evq '^@(xdp|tc|helper|flags|packed|align)' ;;
+	*.ks) ! grep -E '^@' "$1" | grep -Evq '^@(xdp|tc|helper|flags|packed|align|test)' ;;
 	*) ! grep -E '^SEC\("' "$1" | grep -Evq '"(xdp|tc|classifier|license|\.maps)' ;;
 	esac
 }
