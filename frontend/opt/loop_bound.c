@@ -52,7 +52,7 @@ struct loop_facts {
 	bool forks;            // a branch goes on inside of the loop on both ways
 	struct loop_exit exit; // that the bound comes from, or any
 	bool needs_guard;
-	bool has_guard; // in a loop inside of it
+	bool has_guard;      // in a loop inside of it
 	bool leaves_at_head; // the guard of loop_outline takes the way of `exit`
 };
 

@@ -78,9 +78,8 @@ static bool attach(struct bpf_object *object, const struct bpf_program *prog, in
 	case BPF_PROG_TYPE_SOCK_OPS:
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
 	case BPF_PROG_TYPE_CGROUP_SKB:
-		return group >= 0 &&
-		       !bpf_prog_attach(bpf_program__fd(prog), group,
-					bpf_program__expected_attach_type(prog), 0);
+		return group >= 0 && !bpf_prog_attach(bpf_program__fd(prog), group,
+						      bpf_program__expected_attach_type(prog), 0);
 	default:
 		return bpf_program__attach(prog) != NULL;
 	}
@@ -151,8 +150,8 @@ static bool connect_ends(int ends[2], const char *control)
 	socklen_t len = sizeof address;
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	ends[0] = socket(AF_INET, SOCK_STREAM, 0);
-	if (control && setsockopt(ends[0], IPPROTO_TCP, TCP_CONGESTION, control,
-				  (socklen_t)strlen(control)))
+	if (control &&
+	    setsockopt(ends[0], IPPROTO_TCP, TCP_CONGESTION, control, (socklen_t)strlen(control)))
 		perror(control);
 	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *)&address, &len) ||
