@@ -156,3 +156,12 @@ done | awk '
 		printf "instructions %.3f (%d functions), processed %.3f (%d), ns %.3f (%d).\n", exp(sum["insns"] / count["insns"]), count["insns"],
 			exp(sum["processed"] / count["processed"]), count["processed"], exp(sum["ns"] / count["ns"]), count["ns"]
 	}'
+
+echo
+echo "The interpreter: $("$TOOLS/vmtest" speed) in a loop; on the programs that get packets:"
+echo
+echo "| eBPF program | instructions of a run | ns | million instructions per second |"
+echo "|---|---|---|---|"
+for p in "${programs[@]}"; do
+	"$TOOLS/vmtest" speed "$out/$p.ks.o"
+done

@@ -18,5 +18,9 @@ void loop_tidy_counters(struct opt_context *ctx, struct ir_fn *fn);
 /* Cuts a number that a loop compares with, and that is made outside of it, off with its bound, above the loop. */
 void loop_cut_limit(struct opt_context *ctx, struct ir_fn *fn, uint32_t loop, ir_ref compare,
 		    ir_ref limit, uint64_t most);
+/* Numbers that are added to pointers in loops with a guard are bounded there again. loop_offsets.c */
+struct packets;
+void loop_keep_offsets(struct opt_context *ctx, struct ir_fn *fn, const struct packets *numbers,
+		       const bool *is_guarded);
 
 #endif
