@@ -43,8 +43,8 @@ struct lower {
 	struct map bindings; // declaration -> how many functions were made of it by binding
 	struct map names; // of functions of the program and of the first `named` of the module -> 1
 	uint32_t named;
-	struct map tails;                 // attribute of programs -> index of their program array + 1
-	VEC(struct pending_fn) queue;     // every function, in the order of the requests
+	struct map tails;             // attribute of programs -> index of their program array + 1
+	VEC(struct pending_fn) queue; // every function, in the order of the requests
 	VEC(struct pending_fn) callbacks; // those of them that the kernel calls
 	uint32_t error_count;             // of the diagnostics at the beginning
 };

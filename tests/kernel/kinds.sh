@@ -492,6 +492,55 @@ test_a_congestion_control_carries_a_gigabyte() {
 	! grep -q ks_gentle /proc/sys/net/ipv4/tcp_available_congestion_control || fail "it stayed"
 }
 
+test_a_congestion_control_keeps_values_for_sockets() {
+	trap kinds_end EXIT
+	need_root
+	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+	program keeps_for_sockets <<-'END'
+		struct Flow { acked: u64, rounds: u64 }
+		var flows: sk_storage<Flow>
+		var sockets: u64 = 0
+		var acked: u64 = 0
+		var ends: u64 = 0
+		@struct_ops("tcp_congestion_ops") impl ks_keeping {
+		    fn init(sk: *sock) {
+		        flows[sk] = Flow { rounds: 1 }
+		        sockets += 1
+		    }
+		    fn ssthresh(sk: *sock) -> u32 { return tcp_reno_ssthresh(sk) }
+		    fn undo_cwnd(sk: *sock) -> u32 { return (sk as *tcp_sock)->snd_cwnd }
+		    fn cong_avoid(sk: *sock, ack: u32, n: u32) {
+		        if (var f = flows[sk]) {
+		            f.acked += n as u64
+		            f.rounds += bpf_ktime_get_coarse_ns() & 0
+		        }
+		        tcp_reno_cong_avoid(sk, ack, n)
+		    }
+		    fn release(sk: *sock) {
+		        if (var f = flows[sk]) {
+		            acked += f.acked
+		            ends += f.rounds
+		        }
+		        delete flows[sk]
+		    }
+		}
+		fn main() -> i32 {
+		    if (register(ks_keeping) != 0) { return 1 }
+		    print("ready")
+		    sleep(2000)
+		    print("sockets", sockets, "acked", acked > 10, "ends", ends)
+		    return 3
+		}
+	END
+	"$TOOLS/sockets" sink 127.0.0.1 45102 >sunk &
+	SERVERS="$SERVERS $!"
+	wait_for sunk ready
+	expect_equal sent "$("$TOOLS/sockets" pump 127.0.0.1 45102 10000000 ks_keeping)" "sent 10000000 bytes with ks_keeping"
+	wait_for sunk received
+	finish || true
+	expect_line counts log '^sockets 1 acked true ends 1$'
+}
+
 test_a_congestion_control_stays_when_main_returns_0() {
 	need_root
 	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
