@@ -222,6 +222,7 @@ bool is_live(const struct body *f);           // the builder has a block
 void jump_to(struct body *f, uint32_t block); // nothing when not live
 void start_block(struct body *f, uint32_t block);
 void branch(struct body *f, ir_ref cond, uint32_t yes, uint32_t no, enum ir_likely likely);
+uint32_t slot_align(const struct type *type); // of the slot of an object
 uint32_t new_slot(struct body *f, const struct type *type, symbol name, span where);
 uint32_t raw_slot(struct body *f, uint32_t size, uint32_t align);
 ir_ref slot_addr(struct body *f, uint32_t slot);

@@ -133,10 +133,11 @@ static struct expr *capture(struct checker *c, struct stmt *s, struct expr *e)
 /* `defer f(x)`: x has the value that it has now. What is thrown meanwhile is thrown here. */
 static void capture_arguments(struct checker *c, struct stmt *s, uint32_t first_event)
 {
-	struct stmt *only = s->deferral.block->stmts.data[0];
-	struct expr *e = only->kind == STMT_EXPR ? only->expr : NULL;
+	const struct block *b = s->deferral.block;
+	const struct stmt *only = s->deferral.is_call && b->stmts.len ? b->stmts.data[0] : NULL;
+	struct expr *e = only && only->kind == STMT_EXPR ? only->expr : NULL;
 
-	if (!s->deferral.is_call || !e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
+	if (!e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
 		return;
 	if (!e->call.target && is_captured(e->call.callee))
 		e->call.callee = capture(c, s, e->call.callee);
