@@ -541,6 +541,34 @@ test_a_congestion_control_keeps_values_for_sockets() {
 	expect_line counts log '^sockets 1 acked true ends 1$'
 }
 
+test_a_congestion_control_goes_through_the_text_of_its_ir() {
+	need_root
+	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+	cat >gentle.ks <<-'END'
+		var rounds: u64 = 0
+		@struct_ops("tcp_congestion_ops") impl ks_by_text {
+		    fn ssthresh(sk: *sock) -> u32 { return tcp_reno_ssthresh(sk) }
+		    fn undo_cwnd(sk: *sock) -> u32 { return (sk as *tcp_sock)->snd_cwnd }
+		    fn cong_avoid(sk: *sock, ack: u32, n: u32) {
+		        rounds += 1
+		        tcp_reno_cong_avoid(sk, ack, n)
+		    }
+		}
+		fn main() -> i32 {
+		    print(register(ks_by_text), register(ks_by_text) != 0)
+		    return 3
+		}
+	END
+	"$KS" build --emit=ir -o gentle.ir gentle.ks
+	"$KS" build --emit=ir -o again.ir gentle.ir
+	cmp gentle.ir again.ir || fail "the text of the text is another one"
+	"$KS" build -o gentle gentle.ir
+	local status=0
+	./gentle >log 2>errors || status=$?
+	expect_equal status $status 3
+	expect_line registered log '^0 true$'
+}
+
 test_a_congestion_control_stays_when_main_returns_0() {
 	need_root
 	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
