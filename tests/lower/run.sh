@@ -75,4 +75,14 @@ test_packet_rewriting() { expect_result packet_rewriting stamp 4669; }
 test_sorting() { expect_result sorting_and_many_arguments sorts 117; }
 test_prefix_lookup() { expect_result prefix_lookup firewall 78; }
 
+# The kernel refuses the program while the calls are followed one by one.
+test_functions_judged_apart() {
+	need_root
+	"$KS" build --emit=bpf -o object.o "$ROOT/tests/lower/functions_judged_apart.ks" 2>warnings || fail "$(grep -m 3 error warnings)"
+	"$TOOLS/prog_run" object.o --prog both --packet "$PACKET" --repeat 1 >result
+	expect_line both result "^run both retval=4547 "
+	"$KS" build --no-verify --emit=bpf -o static.o "$ROOT/tests/lower/functions_judged_apart.ks" 2>warnings
+	! "$TOOLS/prog_run" static.o >result 2>&1 || fail "the kernel follows every call"
+}
+
 run_cases lower "$@"
