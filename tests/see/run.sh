@@ -40,12 +40,13 @@ test_scripts() {
 
 test_variables_of_a_source() {
 	cp "$ROOT/examples/firewall.ks" .
-	debug firewall.ks 'print ctx' 'print verdict' 'break 32' continue 'step 2' 'print header' 'print size' 'print eth' \
+	debug firewall.ks 'print ctx' 'print verdict' 'break 32' continue 'step 2' 'print header' 'print size' 'print eth' 'print ip' \
 		'why header' delete 'break 53' continue 'print verdict'
 	expect_line "a parameter" said '^ctx \(r[0-9]+\): context$'
 	expect_line "a variable with its range" said '^header \(r[0-9]\): a number from 20 to 60, a multiple of 4  \[scalar\('
 	expect_line "another one" said '^size \((r[0-9]|fp-[0-9]+)\): a number '
-	expect_line "a pointer" said '^eth \(r[0-9]\): packet pointer; 34 bytes checked'
+	expect_line "a pointer" said '^eth, ip - 14 \(r[0-9]\): packet pointer; 34 bytes checked'
+	expect_line "another one, relative to it" said '^  ip is this \+ 14$'
 	expect_line "where it came from" said '^ +29 \|.*version_ihl & 15'
 	expect_line "a variable that is nowhere yet" said '^verdict: in no register or slot at this step$'
 	expect_line "a break point" said ', firewall.ks:53:'
