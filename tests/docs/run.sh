@@ -72,6 +72,15 @@ test_examples_of_the_readme() {
 	check_examples README.md 1
 }
 
+# The tests in the page about tests pass.
+test_examples_of_the_page_about_tests() {
+	local file
+	check_examples docs/tests.md 2
+	for file in blocks/*.ks; do
+		"$KS" test --interp "$file" >out 2>&1 || fail "$file: $(cat out)" || true
+	done
+}
+
 # Productions of the grammar in the page, each on one line with single spaces.
 page_grammar() {
 	awk '/^## Grammar/ { on = 1 } on && /^```/ { if (inside) exit; inside = 1; next } inside' "$page" |
@@ -168,6 +177,7 @@ test_commands_of_the_readme() {
 			[ "$(id -u)" = 0 ] || continue
 			command="in_namespace ${command/--seconds 5/--seconds 1}"
 			;;
+		*"ks test"*) printf '@test fn t() -> i32 { return test(packet_quota, P { packet_size: 60 }) - 2 }\n' >>x.ks ;;
 		*"x.o") "$KS" build --emit=bpf -o x.o x.ks ;;
 		*NAME*) command=${command/NAME/narrowing} ;;
 		*"ks detach"*) command="$command || [ \$? = 1 ]" ;;
