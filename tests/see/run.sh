@@ -244,6 +244,29 @@ test_page_in_a_browser() {
 	python3 "$see/page.py" refused.html accepted.html
 }
 
+# Refused before any step: the page still shows the program, and nothing breaks.
+test_page_without_steps() {
+	need_browser
+	make_object early
+	"$KS" verify --kernel 6.12 --html early.html early.o >said 2>&1 || true
+	debug early.o step print 'program fine' step
+	expect_line "debug says so" said '^It was refused before the first instruction'
+	expect_line "and can go on" said '^step 1, path 1 of 1, fine'
+	PYTHONPATH=$see python3 - early.html <<-'END'
+		import sys
+		from browser import Browser
+		with Browser() as b:
+		    b.open(sys.argv[1])
+		    shown = b.text("#insns .bad .text")
+		    b.run("$('search').focus()")
+		    b.keys(*"exit", "Escape", "j", "n", "0", "?", "Escape")
+		    b.run("$('at').value = 3; $('at').dispatchEvent(new Event('change')); $('map').click()")
+		    b.run("$('program').value = 1; $('program').dispatchEvent(new Event('change'))")
+		    if shown != "r0 = 1" or b.run("return view.step") != 0 or b.messages():
+		        sys.exit(f"{shown!r}, {b.messages()}")
+	END
+}
+
 # What the page makes of the bytes of a trace is what `ks debug` knows.
 test_page_agrees_with_debug() {
 	need_browser
