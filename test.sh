@@ -62,11 +62,13 @@ compiler_suites() {
 	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
 		$SUDO env KS="$build/bin/ks" tests/diff/run.sh
 	suite "The interpreter and the kernel ($1)" $SUDO env KS="$build/bin/ks" tests/vm/run.sh
+	suite "ks test ($1)" $SUDO env KS="$build/bin/ks" tests/kstest/run.sh
 	suite "Generated programs ($1)" $SUDO env KS="$build/bin/ks" "${@:2}" tests/gen/run.sh
 	suite "Kept inputs of the fuzzers ($1)" $SUDO env KS="$build/bin/ks" tests/fuzz/run.sh
 }
 
-install_packages "${BUILD_PACKAGES[@]}" libcriterion-dev clang-19
+install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+install_packages linux-source-6.12 || true # what needs it says so
 mount_kernel_filesystems
 build_preset debug
 suite "Checks of the tree itself" tests/checks/run.sh

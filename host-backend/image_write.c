@@ -71,6 +71,9 @@ static void add_programs(struct meta *w)
 			.watched = add_string(w, fn->watched ? fn->watched : ""),
 			.fallback = find_fallback(w->module, fn),
 			.ops = fn->ops ? add_name(w, fn->ops) : 0,
+			.notes = fn->notes,
+			.note_params = fn->note_params,
+			.context_size = fn->context_size,
 		};
 		buf_add(&w->tables, &row, sizeof row);
 	}

@@ -117,7 +117,8 @@ static int attach_somehow(struct program *p, struct handle *handle, struct place
 		err = object_load_fallback(p, handle);
 	else
 		err = 0;
-	wish->kind = meta_text(&p->meta, handle_row(p, handle)->kind);
+	wish->row = handle_row(p, handle);
+	wish->kind = meta_text(&p->meta, wish->row->kind);
 	return err ? err : attach_to(p, handle, wish);
 }
 
@@ -131,6 +132,7 @@ int attach_program(struct program *p, struct handle *handle, const char *target,
 		.flags = flags,
 		.project = p->options->name,
 		.program = meta_text(&p->meta, p->meta.programs[handle->index].name),
+		.row = row,
 		.watched = watched,
 		.is_tcx = row->flags & KS_PROGRAM_TCX,
 	};
@@ -248,6 +250,10 @@ int32_t ks_attach(void *handle, const char *target, uint64_t flags)
 	if (!handle) {
 		report(p, "attach: the program was not loaded");
 		return -EINVAL;
+	}
+	if (machine_of(p)) {
+		report(p, "attach: nothing can be attached in the interpreter");
+		return -EOPNOTSUPP;
 	}
 	return attach_program(p, handle, target, flags);
 }

@@ -11,6 +11,7 @@
 void *ks_load(uint32_t program);
 int32_t ks_attach(void *handle, const char *target, uint64_t flags);
 void ks_detach(void *handle);
+int32_t ks_run(void *handle, void *context, uint64_t size);
 int32_t ks_register(const char *name);
 int32_t ks_unregister(const char *name);
 void *ks_attach_counter(void *handle, const void *options, uint64_t flags);
@@ -44,5 +45,7 @@ void ks_uncaught(int32_t code, uint32_t place, const char *paths, uint64_t len);
 void ks_panic(void);
 void *ks_new(uint64_t size);
 void ks_delete(void *object);
+uint32_t ks_test_number(void);
+int32_t ks_test(uint32_t program, const void *fields, uint32_t count, const char *place);
 
 #endif

@@ -70,7 +70,7 @@ void *ks_attach_counter(void *handle, const void *options, uint64_t flags)
 	int shared = event < 0 ? event : dup(event); // one to count with, one to run the program
 	int link = event < 0    ? event
 		   : shared < 0 ? -errno
-				: perf_attach_program(shared, bpf_program__fd(h->program));
+				: perf_attach_program(shared, bpf_program__fd(h->program), 0);
 	if (link < 0) {
 		report(p, "`%s` cannot be attached to a performance counter: %s",
 		       meta_text(&p->meta, p->meta.programs[h->index].name), reason(o, link));

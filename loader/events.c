@@ -116,7 +116,7 @@ void ks_on_event(uint32_t map, record_handler *handler)
 		return;
 	struct map_state *state = &p->maps[map];
 	state->handler = handler;
-	if (state->type != BPF_MAP_TYPE_PERF_EVENT_ARRAY || state->buffer)
+	if (state->type != BPF_MAP_TYPE_PERF_EVENT_ARRAY || state->buffer || machine_of(p))
 		return;
 	int err = open_perf_buffer(p, map);
 	if (err)
@@ -139,6 +139,8 @@ int32_t ks_user_ring_send(uint32_t map, const void *record, uint64_t size)
 	if (map >= p->meta.header->map_count || size > UINT32_MAX)
 		return -EINVAL;
 	struct map_state *state = &p->maps[map];
+	if (machine_of(p))
+		return machine_send(p, state->fd, record, (uint32_t)size);
 	if (!state->sender)
 		state->sender = user_ring_buffer__new(state->fd, NULL);
 	void *room =
@@ -249,6 +251,8 @@ static uint64_t end_of(uint64_t timeout_ms)
 int32_t ks_dispatch(const uint32_t *maps, uint32_t count, uint64_t timeout_ms)
 {
 	struct program *p = program_current();
+	if (machine_of(p))
+		return machine_dispatch(p, maps, count, timeout_ms);
 	struct dispatch d = {.p = p, .maps = maps, .count = count, .end = end_of(timeout_ms)};
 	struct source *sources = calloc(count + 1, sizeof *sources);
 	print_flush(p);

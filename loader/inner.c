@@ -23,6 +23,12 @@ static bool is_percpu_type(uint32_t type)
 	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
+static void close_map(const struct program *p, const struct inner_map *map)
+{
+	if (!machine_of(p))
+		close(map->state.fd);
+}
+
 /* A place for a map that is not known yet; NULL without memory. */
 static struct inner_map *make_place(struct program *p)
 {
@@ -35,7 +41,7 @@ static struct inner_map *make_place(struct program *p)
 		if (p->inner[i].used < oldest->used)
 			oldest = &p->inner[i];
 	if (oldest)
-		close(oldest->state.fd);
+		close_map(p, oldest);
 	return oldest;
 }
 
@@ -49,10 +55,10 @@ static struct inner_map *find_place(struct program *p, uint32_t id)
 
 static struct inner_map *open_map(struct program *p, const struct ks_meta_map *outer, uint32_t id)
 {
-	int fd = bpf_map_get_fd_by_id(id);
+	int fd = machine_of(p) ? (int)id : bpf_map_get_fd_by_id(id); // of its own in the kernel
 	struct inner_map *inner = fd < 0 ? NULL : make_place(p);
 	if (!inner) {
-		if (fd >= 0)
+		if (fd >= 0 && !machine_of(p))
 			close(fd);
 		return NULL;
 	}
@@ -74,7 +80,7 @@ uint64_t ks_inner_map(uint32_t map, const void *key)
 	struct program *p = program_current();
 	const struct ks_meta_map *outer = outer_row(p, map);
 	uint32_t id = 0;
-	if (!outer || bpf_map_lookup_elem(p->maps[map].fd, key, &id) != 0)
+	if (!outer || map_lookup(p, p->maps[map].fd, key, &id) != 0)
 		return 0;
 	struct inner_map *inner = find_place(p, id);
 	if (!inner)
@@ -90,7 +96,7 @@ int32_t ks_inner_put(uint32_t map, const void *key, uint32_t inner)
 	struct program *p = program_current();
 	if (!outer_row(p, map) || inner >= p->meta.header->map_count)
 		return -EINVAL;
-	return bpf_map_update_elem(p->maps[map].fd, key, &p->maps[inner].fd, BPF_ANY);
+	return map_update(p, p->maps[map].fd, key, &p->maps[inner].fd, BPF_ANY);
 }
 
 /* The outer map keeps the new one. */
@@ -100,6 +106,8 @@ int32_t ks_inner_create(uint32_t map, const void *key)
 	const struct ks_meta_map *outer = outer_row(p, map);
 	if (!outer)
 		return -EINVAL;
+	if (machine_of(p))
+		return machine_create_inner(p, p->maps[map].fd, key);
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = outer->inner_flags);
 	int fd = bpf_map_create((enum bpf_map_type)outer->inner_type, NULL, outer->inner_key_size,
 				outer->inner_value_size, outer->inner_max_entries, &opts);
@@ -113,6 +121,6 @@ int32_t ks_inner_create(uint32_t map, const void *key)
 void inner_close(struct program *p)
 {
 	for (uint32_t i = 0; i < p->inner_count; i++)
-		close(p->inner[i].state.fd);
+		close_map(p, &p->inner[i]);
 	free(p->inner);
 }

@@ -62,7 +62,7 @@ static bool lookup_percpu(struct program *p, uint32_t map, const void *key, void
 {
 	const struct ks_meta_map *row = row_of(p, map);
 	char *all = make_percpu(p, row);
-	bool found = all && bpf_map_lookup_elem(state_of(p, map)->fd, key, all) == 0;
+	bool found = all && map_lookup(p, state_of(p, map)->fd, key, all) == 0;
 	if (found && row->value_is_int && row->value_size <= sizeof(uint64_t))
 		sum(p, row, all, value);
 	else if (found)
@@ -81,7 +81,7 @@ static int update_percpu(struct program *p, uint32_t map, const void *key, const
 	int copies = row->value_is_int ? 1 : p->cpus;
 	for (int cpu = 0; cpu < copies; cpu++)
 		memcpy(all + (size_t)cpu * stride_of(row), value, row->value_size);
-	int err = bpf_map_update_elem(state_of(p, map)->fd, key, all, flags);
+	int err = map_update(p, state_of(p, map)->fd, key, all, flags);
 	free(all);
 	return err;
 }
@@ -101,20 +101,21 @@ bool maps_has_program(uint32_t type)
 	       type == BPF_MAP_TYPE_CPUMAP;
 }
 
-static bool lookup_number(int fd, const void *key, void *value)
+static bool lookup_number(const struct program *p, int fd, const void *key, void *value)
 {
 	uint32_t entry[2] = {0};
-	if (bpf_map_lookup_elem(fd, key, entry) != 0)
+	if (map_lookup(p, fd, key, entry) != 0)
 		return false;
 	memcpy(value, entry, sizeof entry[0]);
 	return true;
 }
 
-static int update_number(int fd, const void *key, const void *value, uint64_t flags)
+static int update_number(const struct program *p, int fd, const void *key, const void *value,
+			 uint64_t flags)
 {
 	uint32_t entry[2] = {0};
 	memcpy(entry, value, sizeof entry[0]);
-	return bpf_map_update_elem(fd, key, entry, flags) < 0 ? -errno : 0;
+	return map_update(p, fd, key, entry, flags);
 }
 
 void *ks_map_lookup(uint32_t map, const void *key, void *value)
@@ -126,8 +127,8 @@ void *ks_map_lookup(uint32_t map, const void *key, void *value)
 	if (row->is_percpu)
 		return lookup_percpu(p, map, key, value) ? value : NULL;
 	if (has_program(state_of(p, map)))
-		return lookup_number(state_of(p, map)->fd, key, value) ? value : NULL;
-	return bpf_map_lookup_elem(state_of(p, map)->fd, key, value) == 0 ? value : NULL;
+		return lookup_number(p, state_of(p, map)->fd, key, value) ? value : NULL;
+	return map_lookup(p, state_of(p, map)->fd, key, value) == 0 ? value : NULL;
 }
 
 int32_t ks_map_update(uint32_t map, const void *key, const void *value, uint64_t flags)
@@ -139,27 +140,26 @@ int32_t ks_map_update(uint32_t map, const void *key, const void *value, uint64_t
 	if (row->is_percpu)
 		return update_percpu(p, map, key, value, flags);
 	if (has_program(state_of(p, map)))
-		return update_number(state_of(p, map)->fd, key, value, flags);
-	return bpf_map_update_elem(state_of(p, map)->fd, key, value, flags);
+		return update_number(p, state_of(p, map)->fd, key, value, flags);
+	return map_update(p, state_of(p, map)->fd, key, value, flags);
 }
 
 int32_t ks_map_delete(uint32_t map, const void *key)
 {
 	struct program *p = program_current();
-	return row_of(p, map) ? bpf_map_delete_elem(state_of(p, map)->fd, key) : -EINVAL;
+	return row_of(p, map) ? map_remove(p, state_of(p, map)->fd, key) : -EINVAL;
 }
 
 int32_t ks_map_next_key(uint32_t map, const void *before, void *key)
 {
 	struct program *p = program_current();
-	return row_of(p, map) && bpf_map_get_next_key(state_of(p, map)->fd, before, key) == 0;
+	return row_of(p, map) && map_next_key(p, state_of(p, map)->fd, before, key) == 0;
 }
 
 int32_t ks_map_push(uint32_t map, const void *value)
 {
 	struct program *p = program_current();
-	return row_of(p, map) ? bpf_map_update_elem(state_of(p, map)->fd, NULL, value, BPF_ANY)
-			      : -EINVAL;
+	return row_of(p, map) ? map_update(p, state_of(p, map)->fd, NULL, value, BPF_ANY) : -EINVAL;
 }
 
 void *ks_map_pop(uint32_t map, void *buffer, uint32_t is_removed)
@@ -168,8 +168,7 @@ void *ks_map_pop(uint32_t map, void *buffer, uint32_t is_removed)
 	if (!row_of(p, map))
 		return NULL;
 	int fd = state_of(p, map)->fd;
-	int err = is_removed ? bpf_map_lookup_and_delete_elem(fd, NULL, buffer)
-			     : bpf_map_lookup_elem(fd, NULL, buffer);
+	int err = is_removed ? map_take(p, fd, buffer) : map_lookup(p, fd, NULL, buffer);
 	return err ? NULL : buffer;
 }
 
@@ -181,7 +180,7 @@ uint32_t ks_map_has(uint32_t map, const void *value)
 	if (!copy)
 		return 0;
 	memcpy(copy, value, row->value_size);
-	int err = bpf_map_lookup_elem(state_of(p, map)->fd, NULL, copy);
+	int err = map_lookup(p, state_of(p, map)->fd, NULL, copy);
 	free(copy);
 	return err == 0;
 }
@@ -194,7 +193,7 @@ void *ks_map_percpu(uint32_t map, const void *key)
 	char *all = row && row->is_percpu ? make_percpu(p, row) : NULL;
 	free(p->percpu);
 	p->percpu = all;
-	if (!all || bpf_map_lookup_elem(state_of(p, map)->fd, key, all) != 0)
+	if (!all || map_lookup(p, state_of(p, map)->fd, key, all) != 0)
 		return NULL;
 	for (int cpu = 1; cpu < p->cpus; cpu++)
 		memmove(all + (size_t)cpu * row->value_size, all + (size_t)cpu * stride_of(row),
@@ -236,7 +235,7 @@ static void clear_array(struct program *p, uint32_t map, size_t value_size)
 {
 	void *zero = calloc(1, value_size);
 	for (uint32_t i = 0; zero && i < state_of(p, map)->max_entries; i++)
-		bpf_map_update_elem(state_of(p, map)->fd, &i, zero, BPF_ANY);
+		map_update(p, state_of(p, map)->fd, &i, zero, BPF_ANY);
 	free(zero);
 }
 
@@ -254,6 +253,6 @@ void ks_map_clear(uint32_t map)
 	void *key = make_key(row);
 	uint64_t limit = 2ull * state_of(p, map)->max_entries;
 	for (uint64_t i = 0; key && i < limit && ks_map_next_key(map, NULL, key); i++)
-		bpf_map_delete_elem(state_of(p, map)->fd, key);
+		map_remove(p, state_of(p, map)->fd, key);
 	free(key);
 }

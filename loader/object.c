@@ -184,7 +184,8 @@ static int create_maps(struct program *p)
 {
 	make_mappable(p);
 	widen_maps(p->object);
-	int err = pin_reuse(p);
+	bool is_test = p->options->test; // which has maps of its own
+	int err = is_test ? 0 : pin_reuse(p);
 	if (err)
 		return err;
 	err = bpf_object__load(p->object);
@@ -193,7 +194,7 @@ static int create_maps(struct program *p)
 		return err;
 	}
 	err = note_maps(p);
-	if (!err)
+	if (!err && !is_test)
 		err = pin_create(p);
 	return err ? err : map_sections(p);
 }
@@ -213,6 +214,8 @@ int object_open(struct program *p)
 	p->cpus = libbpf_num_possible_cpus();
 	if (p->cpus < 1)
 		p->cpus = CPUS_MAX;
+	if (machine_of(p))
+		return machine_open(p);
 	if (!has_state(p))
 		return 0;
 	p->object = open_object(p, NULL);
@@ -224,7 +227,7 @@ void object_close(struct program *p)
 	for (uint32_t i = 0; p->handles && i < p->meta.header->program_count; i++)
 		bpf_object__close(p->handles[i].object);
 	for (int i = 0; i < SECTION_COUNT; i++)
-		if (p->sections[i])
+		if (p->sections[i] && !machine_of(p))
 			munmap(p->sections[i], p->section_sizes[i]);
 	bpf_object__close(p->object);
 	p->object = NULL;
@@ -419,6 +422,10 @@ void *ks_load(uint32_t index)
 	if (index >= p->meta.header->program_count)
 		return NULL;
 	struct handle *h = &p->handles[index];
+	if (machine_of(p)) {
+		h->row = index;
+		return h;
+	}
 	int err = object_load_program(p, h);
 	if (!err)
 		err = tail_calls_load(p, h);

@@ -199,6 +199,7 @@ const char *place_target_word(const struct place_kind *kind)
 		[TARGET_FUNCTION] = "function",
 		[TARGET_EVENT] = "tracepoint",
 		[TARGET_SYMBOL] = "symbol",
+		[TARGET_NOTE] = "probe",
 		[TARGET_ITERATOR] = "file",
 	};
 	return words[kind->target];
@@ -245,6 +246,7 @@ int place_make(struct program *p, struct place *place, const struct place_wish *
 					   : (uint32_t)wish->flags,
 		.order = (int32_t)wish->flags,
 		.is_tcx = wish->is_tcx,
+		.row = wish->row,
 	};
 	if (strlen(wish->target) >= sizeof place->target)
 		return -ENAMETOOLONG;

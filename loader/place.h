@@ -17,6 +17,7 @@
 
 struct program;
 struct place_kind;
+struct ks_meta_program;
 
 enum { PLACE_TARGET_SIZE = 256 };
 
@@ -27,9 +28,12 @@ struct place {
 	char target[PLACE_TARGET_SIZE]; // as given to attach(): interface, path, family, map
 	/* xdp: attach flags, with the mode once attached; tc: handle of the filter; links: number of the pin */
 	uint32_t detail;
-	int32_t order; // netfilter: priority; maps of programs: key
-	bool is_tcx;   // a classifier that may go to tcx
-	int link;      // descriptor of the link or socket while this process has it; 0: none
+	int32_t order;                     // netfilter: priority; maps of programs: key
+	bool is_tcx;                       // a classifier that may go to tcx
+	const struct ks_meta_program *row; // of the program, where that is known
+	int *more; // all descriptors of a place that has several; link is one of them
+	uint32_t more_count;
+	int link; // descriptor of the link or socket while this process has it; 0: none
 };
 
 /* What a program wants to be attached to. */
@@ -40,7 +44,8 @@ struct place_wish {
 	const char *project, *program; // names
 	bool is_tcx;                   // a classifier with verdicts that tcx knows
 	bool is_trial;                 // a failure is not said: there is another way
-	const char *watched;           // what the program was compiled to watch, or ""
+	const struct ks_meta_program *row;
+	const char *watched; // what the program was compiled to watch, or ""
 };
 
 /* By name of the program kind, or of a place kind in a record; NULL when programs of that kind have no place of

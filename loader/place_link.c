@@ -147,6 +147,7 @@ static int find_target(const struct place *place, bool *is_open)
 	case TARGET_FUNCTION:
 	case TARGET_EVENT:
 	case TARGET_SYMBOL:
+	case TARGET_NOTE:
 	case TARGET_ITERATOR:
 		break;
 	}

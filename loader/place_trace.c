@@ -20,6 +20,7 @@
 
 #include "loader/perf.h"
 #include "loader/place_kind.h"
+#include "loader/place_note.h"
 #include "loader/program.h"
 #include "loader/symbol.h"
 
@@ -51,9 +52,10 @@ int perf_open(struct perf_event_attr *attr, int pid, int cpu)
 }
 
 /* The event runs the program. Gives the descriptor that keeps it so, and takes over `event`. */
-int perf_attach_program(int event, int program_fd)
+int perf_attach_program(int event, int program_fd, uint64_t cookie)
 {
-	int link = bpf_link_create(program_fd, event, (enum bpf_attach_type)ATTACH_PERF, NULL);
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie);
+	int link = bpf_link_create(program_fd, event, (enum bpf_attach_type)ATTACH_PERF, &opts);
 	int err = link < 0 ? -errno : 0;
 	bool is_old = err == -EINVAL || err == -EOPNOTSUPP;
 	if (is_old)
@@ -105,27 +107,26 @@ static int attach_event(struct program *p, struct place *place, int program_fd)
 	int event = perf_open(&attr, -1, 0);
 	if (event < 0)
 		return event;
-	place->link = perf_attach_program(event, program_fd);
+	place->link = perf_attach_program(event, program_fd, 0);
 	return place->link < 0 ? place->link : 0;
 }
 
 /* ---- functions ---- */
 
-/* Type of the events of a control unit ("kprobe", "uprobe"), or a negative errno. */
-static long unit_type(struct program *p, const char *unit)
+long perf_unit_type(const char *unit, char *why, size_t why_size)
 {
 	char path[PATH_SIZE];
 	snprintf(path, sizeof path, "/sys/bus/event_source/devices/%s/type", unit);
 	long type = read_number(path);
 	if (type < 0)
-		snprintf(p->warning, sizeof p->warning, "this kernel has no %ss", unit);
+		snprintf(why, why_size, "this kernel has no %ss", unit);
 	return type < 0 ? -EOPNOTSUPP : type;
 }
 
 static int attach_probe(struct program *p, struct place *place, int program_fd, const char *unit,
 			const char *name, uint64_t offset, uint64_t config)
 {
-	long type = unit_type(p, unit);
+	long type = perf_unit_type(unit, p->warning, sizeof p->warning);
 	if (type < 0)
 		return (int)type;
 	struct perf_event_attr attr = {
@@ -137,7 +138,7 @@ static int attach_probe(struct program *p, struct place *place, int program_fd, 
 	int event = perf_open(&attr, -1, 0);
 	if (event < 0)
 		return event;
-	place->link = perf_attach_program(event, program_fd);
+	place->link = perf_attach_program(event, program_fd, 0);
 	return place->link < 0 ? place->link : 0;
 }
 
@@ -206,6 +207,8 @@ static int attach_iterator(struct program *p, struct place *place, int program_f
 static int clear_link(const struct place *place, int program_fd)
 {
 	(void)program_fd;
+	if (place->more)
+		return place_clear_note(place);
 	if (place->kind->target == TARGET_ITERATOR && strchr(place->target, '/'))
 		unlink(place->target);
 	return place->link > 0 && close(place->link) < 0 ? -errno : 0;
@@ -239,6 +242,7 @@ const struct place_kind place_trace_kinds[] = {
 	WATCHER("tracepoint", attach_event, TARGET_EVENT, 0),
 	WATCHER("uprobe", attach_user_function, TARGET_SYMBOL, 0),
 	WATCHER("uretprobe", attach_user_function, TARGET_SYMBOL, 1),
+	WATCHER("usdt", place_attach_note, TARGET_NOTE, 0),
 	WATCHER("iter", attach_iterator, TARGET_ITERATOR, 0),
 };
 const size_t place_trace_kind_count = sizeof place_trace_kinds / sizeof *place_trace_kinds;

@@ -207,6 +207,27 @@ _Noreturn void process_exit(struct program *p, int status);
 /* maps.c: entries of a map of that type have a program behind their value. */
 bool maps_has_program(uint32_t type);
 
+/* machine.c: maps where they are, in the kernel or in the machine that takes its place; `map` is a descriptor or the
+ * machine's number. 0 or a negative errno, as the functions of libbpf that are called like them. */
+const struct ks_machine *machine_of(const struct program *p);
+int map_lookup(const struct program *p, int map, const void *key, void *value);
+int map_take(const struct program *p, int map, void *value); // the first of a queue, which goes
+int map_update(const struct program *p, int map, const void *key, const void *value,
+	       uint64_t flags);
+int map_remove(const struct program *p, int map, const void *key);
+int map_next_key(const struct program *p, int map, const void *before, void *key);
+/* Maps, globals and tail calls of a program in a machine. */
+int machine_open(struct program *p);
+int machine_create_inner(const struct program *p, int outer, const void *key);
+int machine_send(const struct program *p, int map, const void *record, uint32_t size);
+/* Runs a @syscall program there, which may change the context; the result. What goes wrong ends the test. */
+int32_t machine_run(struct program *p, uint32_t program, void *context, uint32_t size);
+/* Lets time pass; what goes wrong in a timer ends the test. */
+void machine_pass_time(struct program *p, uint64_t ns);
+/* dispatch() there: nothing comes of itself, so it ends when there is no record left and the time is up. */
+int32_t machine_dispatch(struct program *p, const uint32_t *maps, uint32_t count,
+			 uint64_t timeout_ms);
+
 /* print.c */
 int print_flush(struct program *p);
 

@@ -148,6 +148,10 @@ void ops_close(struct program *p)
 int32_t ks_register(const char *name)
 {
 	struct program *p = program_current();
+	if (machine_of(p)) {
+		report(p, "register: nothing can be registered in the interpreter");
+		return -EOPNOTSUPP;
+	}
 	process_guard(p);
 	pthread_mutex_lock(&p->lock);
 	int err = register_locked(p, name);

@@ -33,7 +33,16 @@ static unsigned insn_size(const struct mir_insn *in)
 	return in->op == MIR_FRAME_ADDR || in->op == BPF_OP_LD_IMM64 ? 2 : 1;
 }
 
-static enum block_end choose_end(const struct mir_block *block, uint32_t next)
+/* The jump with the opposite condition, if the instruction set has it. */
+static enum bpf_op opposite(const struct mir_fn *fn, const struct mir_insn *end)
+{
+	enum bpf_op op =
+		end->op == BPF_OP_MAY_GOTO ? BPF_OP_COUNT : insn_negate((enum bpf_op)end->op);
+	return op != BPF_OP_COUNT && insn_table[op].isa <= fn->isa ? op : BPF_OP_COUNT;
+}
+
+static enum block_end choose_end(const struct mir_fn *fn, const struct mir_block *block,
+				 uint32_t next)
 {
 	const struct mir_insn *end = &vec_last(&block->insns);
 	if (end->op == BPF_OP_EXIT)
@@ -42,8 +51,7 @@ static enum block_end choose_end(const struct mir_block *block, uint32_t next)
 		return block->succs[0] == next ? END_NONE : END_GOTO;
 	if (block->succs[1] == next)
 		return END_PLAIN;
-	if (block->succs[0] == next && end->op != BPF_OP_MAY_GOTO &&
-	    insn_negate((enum bpf_op)end->op) != BPF_OP_COUNT)
+	if (block->succs[0] == next && opposite(fn, end) != BPF_OP_COUNT)
 		return END_INVERTED;
 	return END_BOTH;
 }
@@ -74,7 +82,7 @@ static uint32_t place_blocks(struct encoder *e)
 		uint32_t next = i + 1 < e->fn->order_count ? e->fn->order[i + 1] : UINT32_MAX;
 		const struct mir_block *block = &e->fn->blocks.data[b];
 		e->start[b] = at;
-		e->ends[b] = (uint8_t)choose_end(block, next);
+		e->ends[b] = (uint8_t)choose_end(e->fn, block, next);
 		for (uint32_t k = 0; k + 1 < block->insns.len; k++)
 			at += insn_size(&block->insns.data[k]);
 		at += end_size(e, (enum block_end)e->ends[b]);
@@ -212,6 +220,35 @@ static void note_relo(struct encoder *e, const struct mir_insn *in)
 	vec_push(e->arena, &e->out->relos, relo);
 }
 
+static void note_name(struct encoder *e, const struct mir_insn *in)
+{
+	if (!in->name || in->dst >= MIR_COLOURS || !(mir_roles(in->op) & MIR_DEF_DST))
+		return;
+	struct bpf_name name = {.name = in->name,
+				.insn = e->out->code.len + (in->op == MIR_FRAME_ADDR),
+				.reg = (uint8_t)in->dst};
+	vec_push(e->arena, &e->out->names, name);
+}
+
+/* What has a place from the beginning: parameters, objects in the frame. */
+static void note_fixed_names(struct encoder *e)
+{
+	const struct mir_fn *fn = e->fn;
+	for (uint8_t i = 0; i < 5; i++) {
+		struct bpf_name name = {
+			.name = fn->param_names[i], .is_param = true, .reg = (uint8_t)(i + 1)};
+		if (name.name)
+			vec_push(e->arena, &e->out->names, name);
+	}
+	for (uint32_t i = 0; i < fn->slots.len; i++) {
+		const struct mir_slot *slot = &fn->slots.data[i];
+		struct bpf_name name = {
+			.name = slot->name, .offset = slot->offset, .size = slot->size};
+		if (slot->name && slot->is_used && slot->offset < 0)
+			vec_push(e->arena, &e->out->names, name);
+	}
+}
+
 static unsigned field(mir_reg r)
 {
 	return r == MIR_NO_REG ? 0 : r;
@@ -228,6 +265,7 @@ static void encode_insn(struct encoder *e, const struct mir_insn *in)
 {
 	note_line(e, in->where);
 	note_relo(e, in);
+	note_name(e, in);
 	if (in->op == MIR_COPY) {
 		put(e, insn_make(BPF_OP_MOV64_REG, in->dst, in->src, 0, 0));
 		return;
@@ -300,7 +338,7 @@ static void encode_end(struct encoder *e, const struct mir_block *block, enum bl
 		put(e, insn_make(BPF_OP_EXIT, 0, 0, 0, 0));
 		break;
 	case END_INVERTED:
-		put_condition(e, end, insn_negate((enum bpf_op)end->op), flipped, false);
+		put_condition(e, end, opposite(e->fn, end), flipped, false);
 		break;
 	case END_PLAIN:
 	case END_BOTH:
@@ -326,6 +364,7 @@ bool mir_encode(struct mir_fn *fn, struct bpf_func *out, struct arena *object_ar
 			encode_insn(&e, &block->insns.data[k]);
 		encode_end(&e, block, (enum block_end)e.ends[fn->order[i]]);
 	}
+	note_fixed_names(&e);
 	out->stack_size = fn->stack_size;
 	if (e.failed)
 		diag_report(&fn->compile->diags, D_BPF_FUNCTION_TOO_LARGE, fn->where,

@@ -6,6 +6,8 @@
  * (do_misc_fixups has the cure since). Where it cannot be used it is built from the unsigned one: with s(x) = x >>s (bits - 1), |x| = (x ^ s(x)) - s(x), the quotient is |a| / |b| with the sign of a ^ b
  * and the remainder |a| % |b| with the sign of a. MIN is its own absolute value as an unsigned number,
  * and the machine's x / 0 = 0, x % 0 = x are what the IR asks for. Powers of two become shifts.
+ *
+ * Before v3 there is no 32-bit arithmetic: what depends on the sign of an I32 works on its 64-bit form.
  */
 #include "bpf-backend/codegen/select.h"
 
@@ -17,6 +19,7 @@ static enum bpf_op sized(enum bpf_op op64, unsigned width)
 void select_sign_extend(struct select *s, mir_reg dst, mir_reg src, unsigned bits, unsigned width)
 {
 	enum ir_op op = bits == 8 ? IR_EXT8S : bits == 16 ? IR_EXT16S : IR_SEXT32;
+	width = select_alu_width(s, width);
 	enum bpf_op direct = select_pattern(s, op, width, PATTERN_NONE);
 	if (direct != BPF_OP_COUNT) {
 		select_alu(s, direct, dst, src);
@@ -26,6 +29,31 @@ void select_sign_extend(struct select *s, mir_reg dst, mir_reg src, unsigned bit
 		select_copy(s, dst, src);
 	select_alu_imm(s, sized(BPF_OP_LSH64_IMM, width), dst, (int32_t)(width - bits));
 	select_alu_imm(s, sized(BPF_OP_ARSH64_IMM, width), dst, (int32_t)(width - bits));
+}
+
+void select_zero_extend(struct select *s, mir_reg dst, mir_reg src)
+{
+	if (select_has_alu32(s)) {
+		select_alu(s, BPF_OP_MOV32_REG, dst, src);
+		return;
+	}
+	if (dst != src)
+		select_copy(s, dst, src);
+	select_alu_imm(s, BPF_OP_LSH64_IMM, dst, 32);
+	select_alu_imm(s, BPF_OP_RSH64_IMM, dst, 32);
+}
+
+mir_reg select_signed(struct select *s, ir_ref r)
+{
+	if (select_has_alu32(s) || ir_type_of(s->ir, r) != IR_I32)
+		return select_reg(s, r);
+	mir_reg wide = mir_new_reg(s->out);
+	if (ir_is_const(r))
+		select_const(s, wide, IR_I64,
+			     (uint64_t)(int64_t)(int32_t)ir_get_const(s->ir, r)->bits);
+	else
+		select_sign_extend(s, wide, select_reg(s, r), 32, 64);
+	return wide;
 }
 
 /* Fresh register with all bits of src's sign. */
@@ -68,14 +96,14 @@ static bool divide_by_power(struct select *s, mir_reg dst, ir_ref a, uint64_t di
 	if (!divisor || divisor & (divisor - 1) || divisor == 1 || divisor >> (width - 1))
 		return false;
 	unsigned k = (unsigned)__builtin_ctzll(divisor);
-	mir_reg from = select_reg(s, a);
+	if (is_rem && k >= 31)
+		return false; // the mask is no immediate
+	mir_reg from = select_signed(s, a);
 	if (!is_rem) {
 		adjusted_dividend(s, dst, from, k, width);
 		select_alu_imm(s, sized(BPF_OP_ARSH64_IMM, width), dst, (int32_t)k);
 		return true;
 	}
-	if (k >= 31)
-		return false; // the mask is no immediate
 	mir_reg whole = mir_new_reg(s->out);
 	adjusted_dividend(s, whole, from, k, width);
 	select_alu_imm(s, sized(BPF_OP_AND64_IMM, width), whole, -(int32_t)divisor);
@@ -109,15 +137,19 @@ static bool divide_natively(struct select *s, ir_ref r, unsigned width)
 static void divide(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
-	unsigned width = in->type == IR_I32 ? 32 : 64;
+	unsigned width = select_alu_width(s, in->type == IR_I32 ? 32 : 64);
 	bool is_rem = in->op == IR_SREM;
 	mir_reg dst = select_result(s, r);
-	if (ir_is_const(in->b) &&
-	    divide_by_power(s, dst, in->a, ir_get_const(s->ir, in->b)->bits, is_rem, width))
-		return;
+	if (ir_is_const(in->b)) {
+		uint64_t divisor = ir_get_const(s->ir, in->b)->bits;
+		if (in->type == IR_I32 && width == 64)
+			divisor = (uint64_t)(int64_t)(int32_t)divisor;
+		if (divide_by_power(s, dst, in->a, divisor, is_rem, width))
+			return;
+	}
 	if (divide_natively(s, r, width))
 		return;
-	mir_reg a = select_reg(s, in->a), b = select_reg(s, in->b);
+	mir_reg a = select_signed(s, in->a), b = select_signed(s, in->b);
 	mir_reg sign_a = sign_of(s, a, width), sign_b = sign_of(s, b, width);
 	mir_reg abs_b = absolute(s, b, sign_b, width);
 	mir_reg sign = sign_a;
@@ -132,10 +164,60 @@ static void divide(struct select *s, ir_ref r)
 	apply_sign(s, dst, sign, width);
 }
 
+/* Shifts of an I32 on a machine that can shift 64 bits only. */
+static void shift_old(struct select *s, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(s->ir, r);
+	mir_reg dst = select_result(s, r), amount = MIR_NO_REG;
+	enum bpf_op op = in->op == IR_SHL    ? BPF_OP_LSH64_REG
+			 : in->op == IR_LSHR ? BPF_OP_RSH64_REG
+					     : BPF_OP_ARSH64_REG;
+	int32_t imm;
+	bool is_constant = select_immediate(s, in->b, 4, &imm);
+	if (!is_constant) {
+		amount = mir_new_reg(s->out);
+		select_into(s, amount, in->b);
+		select_alu_imm(s, BPF_OP_AND64_IMM, amount, 31);
+	}
+	if (in->op == IR_ASHR)
+		select_copy(s, dst, select_signed(s, in->a));
+	else
+		select_into(s, dst, in->a);
+	if (is_constant)
+		select_alu_imm(s, insn_imm_form(op), dst, imm & 31);
+	else
+		select_alu(s, op, dst, amount);
+}
+
+void select_turn_branches(struct mir_fn *fn)
+{
+	for (uint32_t b = 0; b < fn->blocks.len; b++) {
+		struct mir_block *block = &fn->blocks.data[b];
+		if (block->succ_count != 2)
+			continue;
+		struct mir_insn *end = &vec_last(&block->insns);
+		if (insn_table[end->op].isa <= fn->isa)
+			continue;
+		enum bpf_op swapped = insn_swap((enum bpf_op)end->op);
+		if (swapped != BPF_OP_COUNT) {
+			mir_reg dst = end->dst;
+			end->op = (uint16_t)swapped;
+			end->dst = end->src;
+			end->src = dst;
+			continue;
+		}
+		uint32_t taken = block->succs[0];
+		end->op = (uint16_t)insn_negate((enum bpf_op)end->op);
+		block->succs[0] = block->succs[1];
+		block->succs[1] = taken;
+		block->likely = ir_unlikely((enum ir_likely)block->likely);
+	}
+}
+
 void select_expand(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
-	unsigned width = in->type == IR_I32 ? 32 : 64;
+	unsigned width = select_alu_width(s, in->type == IR_I32 ? 32 : 64);
 	mir_reg dst = select_result(s, r);
 	switch (in->op) {
 	case IR_NOT:
@@ -160,6 +242,11 @@ void select_expand(struct select *s, ir_ref r)
 	case IR_SDIV:
 	case IR_SREM:
 		divide(s, r);
+		break;
+	case IR_SHL:
+	case IR_LSHR:
+	case IR_ASHR:
+		shift_old(s, r);
 		break;
 	default:
 		unreachable("an operation without a pattern");

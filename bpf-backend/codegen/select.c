@@ -70,7 +70,7 @@ void select_const(struct select *s, mir_reg dst, enum ir_type type, uint64_t bit
 		in.imm = (int64_t)(bits & UINT32_MAX);
 	if (in.imm == (int32_t)in.imm) {
 		in.op = BPF_OP_MOV64_IMM;
-	} else if (in.imm == (int64_t)(uint32_t)in.imm) {
+	} else if (in.imm == (int64_t)(uint32_t)in.imm && select_has_alu32(s)) {
 		in.op = BPF_OP_MOV32_IMM;
 		in.imm = (int32_t)in.imm;
 	} else {
@@ -259,6 +259,8 @@ static void select_arithmetic(struct select *s, ir_ref r)
 		imm &= (int32_t)width - 1;
 	if (is_division && kind == PATTERN_IMM && !imm)
 		kind = PATTERN_REG; // the verifier refuses a constant zero here
+	if (is_division && kind == PATTERN_IMM && imm < 0 && !select_has_alu32(s))
+		kind = PATTERN_REG; // the immediate would be sign-extended
 	enum bpf_op op = select_pattern(s, (enum ir_op)in->op, width, kind);
 	if (op == BPF_OP_COUNT) {
 		select_expand(s, r);
@@ -306,7 +308,7 @@ static void widen(struct select *s, ir_ref r)
 		return;
 	if (in->op == IR_PHI || in->op == IR_SELECT || in->op == IR_TRUNC)
 		return;
-	select_alu(s, BPF_OP_MOV32_REG, s->reg_of[r], s->reg_of[r]);
+	select_zero_extend(s, s->reg_of[r], s->reg_of[r]);
 }
 
 /* A store that takes its value from a register although it may be a constant. */
@@ -343,7 +345,7 @@ static void select_insn(struct select *s, ir_ref r)
 		return;
 	case IR_TRUNC:
 		if (s->is_wide[r] || ir_is_const(in->a))
-			select_alu(s, BPF_OP_MOV32_REG, select_result(s, r), select_reg(s, in->a));
+			select_zero_extend(s, select_result(s, r), select_reg(s, in->a));
 		return;
 	case IR_SELECT:
 		select_choose(s, select_result(s, r), in->a, in->b, in->c);
@@ -415,6 +417,8 @@ static void select_params(struct select *s)
 		if (params[i])
 			select_copy(s, select_result(s, params[i]), MIR_R1 + i);
 	for (uint32_t i = 0; i < 5; i++)
+		s->out->param_names[i] = params[i] ? fn->names.data[params[i]] : 0;
+	for (uint32_t i = 0; i < 5; i++)
 		if (params[i])
 			widen(s, params[i]);
 }
@@ -453,6 +457,7 @@ static void init(struct select *s)
 		s->section_base[i] = MIR_NO_REG;
 	s->exit_block = UINT32_MAX;
 	s->temp_slot[0] = s->temp_slot[1] = UINT32_MAX;
+	select_count_keys(s);
 }
 
 /* Puts the section addresses that loops use where the function begins. */
@@ -495,6 +500,27 @@ static void drop_unreachable(struct select *s)
 	}
 }
 
+/* Says of instructions which variable they give a value. */
+static void name_results(struct select *s)
+{
+	symbol *names = ARENA_ARRAY(s->arena, symbol, s->out->reg_count);
+	for (ir_ref r = 1; r < s->ir->insns.len; r++) {
+		symbol name = s->ir->names.data[r];
+		if (name && s->reg_of[r] != MIR_NO_REG)
+			names[s->reg_of[r]] = name;
+		if (name && s->phi_in[r] != MIR_NO_REG)
+			names[s->phi_in[r]] = name;
+	}
+	for (uint32_t b = 0; b < s->out->blocks.len; b++) {
+		struct mir_block *block = &s->out->blocks.data[b];
+		for (uint32_t i = 0; i < block->insns.len; i++) {
+			struct mir_insn *in = &block->insns.data[i];
+			if (mir_roles(in->op) & MIR_DEF_DST && mir_is_vreg(in->dst))
+				in->name = names[in->dst];
+		}
+	}
+}
+
 struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn,
 			  struct arena *arena)
 {
@@ -525,7 +551,9 @@ struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn
 			select_insn(&s, r);
 	}
 	hoist_sections(&s);
+	name_results(&s);
 	drop_unreachable(&s);
+	select_turn_branches(out);
 	mir_find_preds(out);
 	return s.failed ? NULL : out;
 }

@@ -6,7 +6,7 @@
  *   select_flow.c  conditions, edges, block ends
  *   select_mem.c   addresses, loads, stores, copies of memory
  *   select_call.c  calls, maps, atomics
- *   legalize.c     operations that the machine lacks
+ *   legalize.c     operations and jumps that the machine lacks
  */
 #ifndef KS_CODEGEN_SELECT_H
 #define KS_CODEGEN_SELECT_H
@@ -50,6 +50,8 @@ struct select {
 	span where;
 	VEC(struct made) made;
 	VEC(struct stored_key) keys;
+	uint8_t *
+		key_uses; // by value, constants behind instructions: keys of map operations, 2 for more than one
 	uint32_t temp_slot[2]; // for key and value of map operations, UINT32_MAX until needed
 	mir_reg section_base[IR_SECTION_COUNT]; // held from the entry on, for loops; or MIR_NO_REG
 	uint32_t exit_block; // where constant results are returned, UINT32_MAX until needed
@@ -144,6 +146,8 @@ void select_atomic(struct select *s, ir_ref r);
 /* ---- select_call.c ---- */
 
 void select_call(struct select *s, ir_ref r);
+/* How often each value is a key; before blocks are selected. */
+void select_count_keys(struct select *s);
 void select_map_op(struct select *s, ir_ref r);
 
 /* ---- legalize.c ---- */
@@ -152,5 +156,23 @@ void select_map_op(struct select *s, ir_ref r);
 void select_expand(struct select *s, ir_ref r);
 /* dst = src with the low `bits` bits sign-extended to `width` bits. */
 void select_sign_extend(struct select *s, mir_reg dst, mir_reg src, unsigned bits, unsigned width);
+/* dst = the low 32 bits of src. */
+void select_zero_extend(struct select *s, mir_reg dst, mir_reg src);
+/* Register of a value whose sign counts: on machines without 32-bit arithmetic an I32 is extended. */
+mir_reg select_signed(struct select *s, ir_ref r);
+/* Replaces conditional jumps that the instruction set lacks by others with operands or targets
+ * exchanged. */
+void select_turn_branches(struct mir_fn *fn);
+
+/* The instruction set has arithmetic and jumps on 32 bits. */
+static inline bool select_has_alu32(const struct select *s)
+{
+	return s->out->isa >= 3;
+}
+/* Bits that arithmetic on values of `width` bits is done with. */
+static inline unsigned select_alu_width(const struct select *s, unsigned width)
+{
+	return select_has_alu32(s) ? width : 64;
+}
 
 #endif

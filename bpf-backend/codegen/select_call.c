@@ -120,7 +120,13 @@ void select_call(struct select *s, ir_ref r)
 
 /* ---- maps ---- */
 
-/* Stores a scalar key or value of `size` bytes at the beginning of a slot of eight. All eight bytes are
+/* Where in a slot of eight bytes a scalar of `size` bytes stands when all eight are written. */
+static int32_t scalar_offset(const struct select *s, uint32_t size)
+{
+	return s->module->is_big_endian ? 8 - (int32_t)size : 0;
+}
+
+/* Stores a scalar key or value of `size` bytes in a slot of eight, at scalar_offset(). All eight bytes are
  * written: the verifier then knows that nothing before counts any more, and does not tell states apart by
  * the number that is there (check_stack_write_fixed_off, Linux 6.12, and get_constant_map_key, 6.14). A
  * constant key it shall know: whether an array has that entry is then known, too. */
@@ -128,20 +134,49 @@ static void store_scalar(struct select *s, uint32_t slot, unsigned size, ir_ref 
 {
 	struct address a = {.base = MIR_FRAME, .slot = slot};
 	value = select_stored_value(s, value, size);
-	if (ir_is_const(value))
-		select_store_to(s, a, size, value);
-	else
+	if (!ir_is_const(value)) {
 		select_store_reg(s, a, 8, value);
+		return;
+	}
+	a.off = scalar_offset(s, size);
+	select_store_to(s, a, size, value);
 }
 
 static uint32_t temp_slot(struct select *s, unsigned which)
 {
-	if (s->temp_slot[which] == UINT32_MAX)
+	if (s->temp_slot[which] == UINT32_MAX) {
 		s->temp_slot[which] = mir_add_slot(s->out, 0, 8, 8, s->where);
+		s->out->slots.data[s->temp_slot[which]].is_temporary = true;
+	}
 	return s->temp_slot[which];
 }
 
-/* A slot that holds scalar key `r`, stored if it is not there yet. */
+static uint8_t *key_uses(const struct select *s, ir_ref r)
+{
+	return &s->key_uses[ir_is_const(r) ? s->ir->insns.len + (r & ~IR_CONST_BIT) : r];
+}
+
+void select_count_keys(struct select *s)
+{
+	s->key_uses = ARENA_ARRAY(s->arena, uint8_t, s->ir->insns.len + s->ir->consts.len);
+	for (uint32_t i = 0; i < s->doms.rpo_count; i++) {
+		const struct ir_block *block = &s->ir->blocks.data[s->doms.rpo[i]];
+		for (ir_ref r = block->first; r; r = s->ir->next.data[r]) {
+			const struct ir_insn *in = ir_get(s->ir, r);
+			if (in->op != IR_MAP_LOOKUP && in->op != IR_MAP_UPDATE &&
+			    in->op != IR_MAP_DELETE)
+				continue;
+			const struct ir_map *map = &s->module->maps.data[in->index];
+			if (!map->key_is_scalar)
+				continue;
+			uint8_t *uses = key_uses(s, select_stored_value(s, in->a, map->key_size));
+			*uses = (uint8_t)(*uses + (*uses < 2));
+		}
+	}
+}
+
+/* A slot that holds scalar key `r`, stored if it is not there yet. Keys that are wanted once share one slot:
+ * inside of a loop the verifier tells apart what is left in every slot, dead or not. */
 static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 {
 	r = select_stored_value(s, r, size);
@@ -153,7 +188,7 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 			return k->slot;
 	}
 	uint32_t slot;
-	if (s->keys.len < MAX_KEY_SLOTS) {
+	if (s->keys.len<MAX_KEY_SLOTS && * key_uses(s, r)> 1) {
 		slot = mir_add_slot(s->out, 0, 8, 8, s->where);
 		struct stored_key key = {r, size, slot, s->ir_block};
 		vec_push(s->arena, &s->keys, key);
@@ -164,10 +199,14 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 	return slot;
 }
 
-static void point_at_slot(struct select *s, mir_reg dst, uint32_t slot)
+/* The address of a scalar that store_scalar() stored. */
+static void point_at_scalar(struct select *s, mir_reg dst, uint32_t slot, uint32_t size)
 {
-	select_emit(s, (struct mir_insn){
-			       .op = MIR_FRAME_ADDR, .dst = dst, .src = MIR_NO_REG, .index = slot});
+	select_emit(s, (struct mir_insn){.op = MIR_FRAME_ADDR,
+					 .dst = dst,
+					 .src = MIR_NO_REG,
+					 .index = slot,
+					 .off = scalar_offset(s, size)});
 }
 
 void select_map_op(struct select *s, ir_ref r)
@@ -188,9 +227,9 @@ void select_map_op(struct select *s, ir_ref r)
 	if (in->op == IR_MAP_UPDATE && value == UINT32_MAX)
 		place_address(s, MIR_R1 + 2, in->b);
 	if (key != UINT32_MAX)
-		point_at_slot(s, MIR_R1 + 1, key);
+		point_at_scalar(s, MIR_R1 + 1, key, map->key_size);
 	if (value != UINT32_MAX)
-		point_at_slot(s, MIR_R1 + 2, value);
+		point_at_scalar(s, MIR_R1 + 2, value, map->value_size);
 	select_emit(s, (struct mir_insn){.op = BPF_OP_LD_IMM64,
 					 .dst = MIR_R1,
 					 .src = MIR_NO_REG,

@@ -13,6 +13,21 @@
 
 /* ---- conditions ---- */
 
+/* Register of an operand of a signed comparison of 32 bits. */
+static mir_reg compared(struct select *s, enum ir_op op, ir_ref r)
+{
+	return op == IR_SLT || op == IR_SLE ? select_signed(s, r) : select_reg(s, r);
+}
+
+/* An operand as an immediate of a comparison done on `width` bits. */
+static bool compared_immediate(struct select *s, enum ir_op op, unsigned width, ir_ref r,
+			       int32_t *imm)
+{
+	bool is_signed = op == IR_SLT || op == IR_SLE;
+	bool is_narrow = ir_type_of(s->ir, r) == IR_I32;
+	return select_immediate(s, r, is_signed && is_narrow ? 4 : width / 8, imm);
+}
+
 static struct mir_insn jump_on(struct select *s, enum ir_op op, unsigned width, ir_ref a, ir_ref b)
 {
 	bool swapped = ir_is_const(a) && !ir_is_const(b);
@@ -25,12 +40,12 @@ static struct mir_insn jump_on(struct select *s, enum ir_op op, unsigned width, 
 	}
 	struct mir_insn jump = {.op = (uint16_t)reg_op, .src = MIR_NO_REG};
 	int32_t imm;
-	jump.dst = select_reg(s, a);
-	if (select_immediate(s, b, width / 8, &imm)) {
+	jump.dst = compared(s, op, a);
+	if (compared_immediate(s, op, width, b, &imm)) {
 		jump.op = (uint16_t)insn_imm_form(reg_op);
 		jump.imm = imm;
 	} else {
-		jump.src = select_reg(s, b);
+		jump.src = compared(s, op, b);
 	}
 	return jump;
 }
@@ -38,7 +53,7 @@ static struct mir_insn jump_on(struct select *s, enum ir_op op, unsigned width, 
 static struct mir_insn jump_on_bits(struct select *s, ir_ref tested)
 {
 	const struct ir_insn *in = ir_get(s->ir, tested);
-	bool is32 = in->type == IR_I32;
+	bool is_narrow = in->type == IR_I32, is32 = is_narrow && select_has_alu32(s);
 	ir_ref a = in->a, b = in->b;
 	if (ir_is_const(a)) {
 		a = in->b;
@@ -48,7 +63,7 @@ static struct mir_insn jump_on_bits(struct select *s, ir_ref tested)
 				.src = MIR_NO_REG};
 	int32_t imm;
 	jump.dst = select_reg(s, a);
-	if (select_immediate(s, b, is32 ? 4 : 8, &imm)) {
+	if (select_immediate(s, b, is_narrow ? 4 : 8, &imm)) {
 		jump.op = is32 ? BPF_OP_JSET32_IMM : BPF_OP_JSET64_IMM;
 		jump.imm = imm;
 	} else {
@@ -69,6 +84,8 @@ static struct mir_insn condition(struct select *s, ir_ref r, bool *negated)
 	const struct ir_insn *in = ir_is_const(r) ? NULL : ir_get(s->ir, r);
 	if (!in || !select_is_compare((enum ir_op)in->op) || s->is_needed[r]) {
 		struct mir_insn jump = {.op = BPF_OP_JNE32_IMM, .src = MIR_NO_REG};
+		if (!select_has_alu32(s))
+			jump.op = BPF_OP_JNE64_IMM;
 		jump.dst = select_reg(s, r);
 		return jump;
 	}
@@ -80,7 +97,7 @@ static struct mir_insn condition(struct select *s, ir_ref r, bool *negated)
 		}
 	}
 	ir_ref any = ir_is_const(in->a) ? in->b : in->a;
-	unsigned width = ir_type_of(s->ir, any) == IR_I32 ? 32 : 64;
+	unsigned width = select_alu_width(s, ir_type_of(s->ir, any) == IR_I32 ? 32 : 64);
 	if (width == 32 && in->op != IR_SLT && in->op != IR_SLE && select_is_wide(s, in->a) &&
 	    select_is_wide(s, in->b)) {
 		bool read_wide = (!ir_is_const(in->a) && s->is_wide[in->a]) ||
@@ -106,12 +123,7 @@ static void branch_on(struct select *s, ir_ref r, uint32_t yes, uint32_t no, uin
 		select_branch(s, jump, yes, no, likely);
 		return;
 	}
-	static const uint8_t flipped[] = {
-		[IR_LIKELY_UNKNOWN] = IR_LIKELY_UNKNOWN,
-		[IR_LIKELY_TRUE] = IR_LIKELY_FALSE,
-		[IR_LIKELY_FALSE] = IR_LIKELY_TRUE,
-	};
-	select_branch(s, jump, no, yes, flipped[likely]);
+	select_branch(s, jump, no, yes, ir_unlikely((enum ir_likely)likely));
 }
 
 void select_choose(struct select *s, mir_reg dst, ir_ref cond, ir_ref yes, ir_ref no)
@@ -347,7 +359,7 @@ struct cases {
 static struct mir_insn case_jump(struct select *s, const struct cases *c, enum ir_op op,
 				 uint64_t value)
 {
-	enum ir_type type = c->width == 32 ? IR_I32 : IR_I64;
+	enum ir_type type = ir_type_of(s->ir, c->operand);
 	return jump_on(s, op, c->width, c->operand, ir_const(s->ir, type, value));
 }
 
@@ -383,11 +395,11 @@ static void select_switch(struct select *s, const struct ir_insn *in)
 	const struct ir_switch *table = &s->ir->switches.data[in->index];
 	uint32_t count = table->count;
 	struct case_label *labels = ARENA_ARRAY(s->arena, struct case_label, count + 1);
-	struct cases c = {in->a, ir_type_of(s->ir, in->a) == IR_I32 ? 32 : 64, labels, 0};
+	bool is_narrow = ir_type_of(s->ir, in->a) == IR_I32;
+	struct cases c = {in->a, select_alu_width(s, is_narrow ? 32 : 64), labels, 0};
 	for (uint32_t i = 0; i < count; i++)
-		labels[i] = (struct case_label){c.width == 32 ? (uint32_t)table->values[i]
-							      : table->values[i],
-						edge_to(s, i)};
+		labels[i] = (struct case_label){
+			is_narrow ? (uint32_t)table->values[i] : table->values[i], edge_to(s, i)};
 	c.otherwise = edge_to(s, count);
 	qsort(labels, count, sizeof *labels, compare_labels);
 	if (!count)

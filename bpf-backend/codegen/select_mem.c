@@ -216,32 +216,42 @@ void select_store_reg(struct select *s, struct address a, unsigned width, ir_ref
 
 /* ---- copies and fills ---- */
 
-static unsigned low_bit(int64_t offset)
+/* What is known of an address: an offset from something with that alignment. */
+struct alignment {
+	unsigned base;
+	int64_t offset;
+};
+
+static unsigned lesser(unsigned a, unsigned b)
 {
-	return offset ? (unsigned)(offset & -offset) & 15u : 8;
+	return a < b ? a : b;
 }
 
-static unsigned alignment(const struct select *s, ir_ref r, unsigned known)
+static unsigned alignment_at(struct alignment a, uint32_t done)
+{
+	uint64_t offset = (uint64_t)a.offset + done, bit = offset & -offset;
+	return bit && bit < a.base ? (unsigned)bit : a.base;
+}
+
+static struct alignment alignment(const struct select *s, ir_ref r, unsigned known)
 {
 	int32_t off = 0;
 	ir_ref base = select_address_base(s, r, &off);
+	struct alignment a = {known, 0}, natural = a;
 	if (ir_is_const(base))
-		return known;
+		return a;
 	const struct ir_insn *in = ir_get(s->ir, base);
-	unsigned natural = 0;
-	if (in->op == IR_SLOT) {
-		unsigned object = s->out->slots.data[in->index].align, bit = low_bit(off);
-		natural = bit && bit < object ? bit : object;
-	} else if (in->op == IR_GLOBAL) {
-		natural = low_bit((int64_t)s->module->globals.data[in->index].offset + off);
-		natural = natural ? natural : 8;
-	}
-	return natural > known ? natural : known;
+	if (in->op == IR_SLOT)
+		natural = (struct alignment){s->out->slots.data[in->index].align, off};
+	else if (in->op == IR_GLOBAL)
+		natural = (struct alignment){8, (int64_t)s->module->globals.data[in->index].offset +
+							off};
+	return alignment_at(natural, 0) >= known ? natural : a;
 }
 
 static unsigned widest(unsigned align, uint32_t left)
 {
-	unsigned width = align >= 8 ? 8 : align >= 4 ? 4 : align >= 2 ? 2 : 1;
+	unsigned width = lesser(align, 8);
 	while (width > left)
 		width /= 2;
 	return width;
@@ -251,11 +261,12 @@ void select_memcpy(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
 	unsigned known = in->aux ? in->aux : 1;
-	unsigned to_align = alignment(s, in->a, known), from_align = alignment(s, in->b, known);
-	unsigned align = to_align < from_align ? to_align : from_align;
+	struct alignment to_align = alignment(s, in->a, known),
+			 from_align = alignment(s, in->b, known);
 	struct address to = select_address(s, in->a, 0), from = select_address(s, in->b, 0);
 	for (uint32_t done = 0, width; done < in->index; done += width) {
-		width = widest(align, in->index - done);
+		width = widest(lesser(alignment_at(to_align, done), alignment_at(from_align, done)),
+			       in->index - done);
 		mir_reg part = mir_new_reg(s->out);
 		emit_load(s, select_pattern(s, IR_LOAD, width, PATTERN_NONE), part, from);
 		select_emit(s, (struct mir_insn){.op = (uint16_t)select_pattern(s, IR_STORE, width,
@@ -272,10 +283,10 @@ void select_memcpy(struct select *s, ir_ref r)
 void select_memzero(struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
-	unsigned align = alignment(s, in->a, in->aux ? in->aux : 1);
+	struct alignment align = alignment(s, in->a, in->aux ? in->aux : 1);
 	struct address to = select_address(s, in->a, 0);
 	for (uint32_t done = 0, width; done < in->index; done += width) {
-		width = widest(align, in->index - done);
+		width = widest(alignment_at(align, done), in->index - done);
 		select_store_to(s, to, width, ir_const(s->ir, IR_I64, 0));
 		to.off += (int32_t)width;
 	}
@@ -304,8 +315,9 @@ void select_atomic(struct select *s, ir_ref r)
 	struct address a = select_address(s, in->a, in->imm);
 	mir_reg value;
 	if (!insn_is_available((enum bpf_op)op, s->out->isa, s->context->options->kernel)) {
+		bool is_old = s->context->options->kernel < insn_table[op].kernel;
 		diag_report(&s->compile->diags, D_KERNEL_LACKS_INSN, s->where, insn_table[op].text,
-			    "5.12", NULL);
+			    is_old ? "Linux 5.12" : "`--mcpu v3`", NULL);
 		s->failed = true;
 		return;
 	}

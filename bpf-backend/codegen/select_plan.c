@@ -7,9 +7,31 @@
  */
 #include "bpf-backend/codegen/select.h"
 
+/* What arithmetic on 64 bits makes of I32 operands. */
+static bool is_wide_on_64_bits(const struct select *s, const struct ir_insn *in)
+{
+	switch (in->op) {
+	case IR_UDIV:
+	case IR_UREM:
+	case IR_LSHR:
+	case IR_EXT8U:
+	case IR_EXT16U:
+		return true;
+	case IR_AND:
+		return (ir_is_const(in->a) && ir_get_const(s->ir, in->a)->bits <= INT32_MAX) ||
+		       (ir_is_const(in->b) && ir_get_const(s->ir, in->b)->bits <= INT32_MAX) ||
+		       (!ir_is_const(in->a) && s->is_wide[in->a]) ||
+		       (!ir_is_const(in->b) && s->is_wide[in->b]);
+	default:
+		return false;
+	}
+}
+
 bool select_is_wide_by_nature(const struct select *s, ir_ref r)
 {
 	const struct ir_insn *in = ir_get(s->ir, r);
+	if (!select_has_alu32(s) && in->op >= IR_ADD && in->op <= IR_EXT16S)
+		return is_wide_on_64_bits(s, in);
 	if (in->op >= IR_ADD && in->op <= IR_EXT16S)
 		return true;
 	if (in->op == IR_BE16 || in->op == IR_BE32 || in->op == IR_ATOMIC)
@@ -50,6 +72,30 @@ static void want_wide(struct plan *p, ir_ref r)
 	vec_push(p->s->arena, &p->work, r);
 }
 
+/* Operands of which the upper half counts where all arithmetic and all jumps are on 64 bits. */
+static void want_wide_operands(struct plan *p, const struct ir_insn *in)
+{
+	switch (in->op) {
+	case IR_UDIV:
+	case IR_UREM:
+	case IR_EQ:
+	case IR_NE:
+	case IR_ULT:
+	case IR_ULE:
+		want_wide(p, in->a);
+		want_wide(p, in->b);
+		break;
+	case IR_LSHR:
+	case IR_BRANCH:
+	case IR_SWITCH:
+	case IR_SELECT:
+		want_wide(p, in->a);
+		break;
+	default:
+		break;
+	}
+}
+
 /* Marks the I32 values that are read as 64 bits. */
 static void plan_width(struct plan *p)
 {
@@ -58,6 +104,8 @@ static void plan_width(struct plan *p)
 		uint32_t b = p->s->doms.rpo[i];
 		for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r]) {
 			const struct ir_insn *in = ir_get(fn, r);
+			if (!select_has_alu32(p->s))
+				want_wide_operands(p, in);
 			if (in->op == IR_ZEXT32 || (in->op == IR_RETURN && fn->program))
 				want_wide(p, in->a);
 			if (in->op == IR_CALL_EXTERN)
@@ -74,6 +122,10 @@ static void plan_width(struct plan *p)
 		} else if (in->op == IR_PHI) {
 			for (uint32_t k = 0; k < ir_arg_count(fn, r); k++)
 				want_wide(p, ir_args(fn, r)[k]);
+		} else if (in->op == IR_AND && !select_has_alu32(p->s)) {
+			// A branch may test the operands instead (jset).
+			want_wide(p, in->a);
+			want_wide(p, in->b);
 		}
 	}
 }

@@ -32,6 +32,8 @@ uint32_t kernel_tested_at(uint32_t index);
 /* Best instruction set version (1 to 4) whose every instruction but acquire and release, which are
  * younger, the release takes. Single instructions: insn_is_available(). */
 int kernel_isa(uint32_t version);
+/* First release that takes instruction set `isa`, 1 to 4. */
+uint32_t kernel_isa_since(int isa);
 
 enum kernel_feature {
 #define FEATURE(id, kernel) id,

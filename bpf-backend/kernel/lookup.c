@@ -12,13 +12,14 @@
 enum { FREE, CHECKED };
 enum { NONE, READ, WRITE };
 enum { ENTRY, RETURN };
+enum { TYPE_SYSCALL = 31 }; // enum bpf_prog_type
 
 static const struct kernel_program programs[] = {
 #define PROGRAM(name, attribute, arg, context, result, section, on_failure, type, attach, min,     \
 		max, range, packet, access, helpers, kernel)                                       \
 	{{name, attribute, arg, context, result, section, on_failure, min, max, range == CHECKED,  \
 	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel,       \
-	  NAMES_NOTHING, PARAMS_CONTEXT, false, NULL},                                             \
+	  NAMES_NOTHING, PARAMS_CONTEXT, false, type == TYPE_SYSCALL, NULL},                       \
 	 type,                                                                                     \
 	 attach,                                                                                   \
 	 KERNEL_SET_##helpers},
@@ -26,7 +27,7 @@ static const struct kernel_program programs[] = {
 	       range, helpers, kernel)                                                             \
 	{{name, attribute, "", context, "i32", name, 0, min, max, range == CHECKED, false,         \
 	  1u << KERNEL_FAMILY_TRACE, 1u << KERNEL_SET_##helpers, kernel, NAMES_##names,            \
-	  PARAMS_##params, when == RETURN, fallback},                                              \
+	  PARAMS_##params, when == RETURN, false, fallback},                                       \
 	 type,                                                                                     \
 	 attach,                                                                                   \
 	 KERNEL_SET_##helpers},
@@ -35,20 +36,31 @@ static const struct kernel_program programs[] = {
 #undef TRACER
 };
 
+enum byte_order { LITTLE, BIG };
+
 static const struct arch_info archs[] = {
 #define ARGS(...)                                                                                  \
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
-#define ARCH(name, count, args, result, syscall_args, syscalls)                                    \
-	{name, count, args, result, syscall_args, syscalls},
+#define ARCH(name, order, count, args, result, syscall_args, syscalls, aligned)                    \
+	{name, count, args, result, syscall_args, order, syscalls, aligned},
 #include "bpf-backend/kernel/archs.def"
-#undef ARCH
 #undef ARGS
+};
+
+static const struct {
+	const char *alias, *name;
+} aliases[] = {
+#define ARCH_ALIAS(alias, name) {alias, name},
+#include "bpf-backend/kernel/archs.def"
 };
 
 const struct arch_info *kernel_find_arch(const char *name)
 {
+	for (uint32_t i = 0; i < COUNT(aliases); i++)
+		if (!strcmp(aliases[i].alias, name))
+			name = aliases[i].name;
 	for (uint32_t i = 0; i < COUNT(archs); i++)
 		if (!strcmp(archs[i].name, name))
 			return &archs[i];
@@ -107,9 +119,10 @@ uint32_t kernel_ctx_field_version(const struct ctx_field *field)
 }
 
 enum { SHARED, PERCPU };
+#define NEVER UINT32_MAX
 
 static const struct kernel_map_type map_types[] = {
-#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, sleeping, flags)     \
 	[number] = {#name, number, cpus == PERCPU, kernel},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
@@ -122,8 +135,9 @@ const struct kernel_map_type *kernel_find_map_type(uint32_t type)
 
 /* A row for each map type; those without a name cannot be declared. */
 static const struct map_kind map_kinds[] = {
-#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, flags)               \
-	{spelling, number, MAP_SHAPE_##shape, cpus == PERCPU, kernel, types, methods, flags},
+#define MAP_TYPE(number, name, kernel, shape, cpus, spelling, types, methods, sleeping, flags)     \
+	{spelling, number, MAP_SHAPE_##shape, cpus == PERCPU, kernel, types,                       \
+	 methods,  flags,  sleeping},
 #include "bpf-backend/kernel/map_types.def"
 #undef MAP_TYPE
 };

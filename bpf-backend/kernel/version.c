@@ -46,11 +46,16 @@ uint32_t kernel_tested_at(uint32_t index)
 	return index < sizeof tested / sizeof tested[0] ? tested[index] : 0;
 }
 
-int kernel_isa(uint32_t version)
+uint32_t kernel_isa_since(int isa)
 {
 	static const uint32_t since[] = {0, KERNEL_AT(4, 14), KERNEL_AT(5, 1), KERNEL_AT(6, 6)};
+	return since[isa - 1];
+}
+
+int kernel_isa(uint32_t version)
+{
 	int isa = 1;
-	while (isa < 4 && version >= since[isa])
+	while (isa < 4 && version >= kernel_isa_since(isa + 1))
 		isa++;
 	return isa;
 }

@@ -111,6 +111,7 @@ static void put_line_info(struct object_build *b, struct buf *out)
 	buf_add_u32(out, LINE_INFO_BYTES);
 	struct buf records;
 	buf_init(&records);
+	records.is_big_endian = out->is_big_endian;
 	for (uint32_t s = 0; s < b->code.len; s++) {
 		const struct code_section *section = &b->code.data[s];
 		if (!section->funcs.len)
@@ -158,6 +159,7 @@ static void put_cores(struct object_build *b, struct buf *out)
 {
 	struct buf records;
 	buf_init(&records);
+	records.is_big_endian = out->is_big_endian;
 	for (uint32_t s = 0; s < b->code.len; s++) {
 		const struct code_section *section = &b->code.data[s];
 		uint32_t count = 0;
@@ -185,6 +187,7 @@ static void add_ext(struct object_build *b, const struct ext_parts *parts)
 	uint32_t functions = (uint32_t)parts->functions.len, lines = (uint32_t)parts->lines.len;
 	uint32_t cores = (uint32_t)parts->cores.len;
 	buf_init(&out);
+	out.is_big_endian = b->object->is_big_endian;
 	buf_add_u16(&out, 0xeb9f);
 	buf_add_char(&out, 1);
 	buf_add_char(&out, 0);
@@ -212,6 +215,8 @@ void object_build_btf(struct object_build *b)
 	buf_init(&parts.lines);
 	buf_init(&parts.cores);
 	buf_init(&out);
+	parts.functions.is_big_endian = parts.lines.is_big_endian = b->object->is_big_endian;
+	parts.cores.is_big_endian = out.is_big_endian = b->object->is_big_endian;
 	put_function_info(b, &parts.functions);
 	put_line_info(b, &parts.lines);
 	put_cores(b, &parts.cores);

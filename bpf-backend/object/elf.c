@@ -136,16 +136,16 @@ static void build_relocations(const struct elf_writer *w, uint32_t section, stru
 		if (r->section != section)
 			continue;
 		buf_add_u64(out, r->offset);
-		buf_add_u32(out, r->type);
-		buf_add_u32(out, w->symbols.data[r->symbol].number);
+		buf_add_u64(out, (uint64_t)w->symbols.data[r->symbol].number << 32 | r->type);
 	}
 }
 
 /* Adds the sections that the writer makes itself; contents are copied to the arena. */
-static uint32_t add_tables(struct elf_writer *w)
+static uint32_t add_tables(struct elf_writer *w, bool is_big_endian)
 {
 	struct buf bytes;
 	buf_init(&bytes);
+	bytes.is_big_endian = is_big_endian;
 	uint32_t first_global = build_symbols(w, &bytes);
 	uint32_t user_sections = w->sections.len;
 	uint32_t symtab = elf_add_section(w, ".symtab", ELF_SYMTAB, 0, 8,
@@ -175,8 +175,14 @@ static uint32_t add_tables(struct elf_writer *w)
 
 static void put_header(struct buf *out, uint64_t section_headers, uint32_t count, uint32_t strtab)
 {
-	static const char ident[16] = {0x7f, 'E', 'L', 'F', 2 /* 64 bits */, 1 /* little-endian */,
-				       1 /* version */};
+	enum { LITTLE_ENDIAN_FILE = 1, BIG_ENDIAN_FILE };
+	const char ident[16] = {0x7f,
+				'E',
+				'L',
+				'F',
+				2 /* 64 bits */,
+				out->is_big_endian ? BIG_ENDIAN_FILE : LITTLE_ENDIAN_FILE,
+				1 /* version */};
 	buf_add(out, ident, sizeof ident);
 	buf_add_u16(out, ET_REL_NUMBER);
 	buf_add_u16(out, EM_BPF_NUMBER);
@@ -212,10 +218,10 @@ static uint64_t align_up(uint64_t value, uint64_t align)
 	return (value + align - 1) / align * align;
 }
 
-void elf_write(struct elf_writer *w, struct buf *out)
+void elf_write(struct elf_writer *w, bool is_big_endian, struct buf *out)
 {
 	size_t base = out->len;
-	uint32_t strtab = add_tables(w);
+	uint32_t strtab = add_tables(w, is_big_endian);
 	uint64_t end = HEADER_BYTES;
 	for (uint32_t i = 1; i < w->sections.len; i++) {
 		struct section *s = &w->sections.data[i];
@@ -223,6 +229,7 @@ void elf_write(struct elf_writer *w, struct buf *out)
 		if (s->type != ELF_NOBITS)
 			end += s->size;
 	}
+	out->is_big_endian = is_big_endian;
 	put_header(out, align_up(end, 8), w->sections.len, strtab);
 	for (uint32_t i = 1; i < w->sections.len; i++) {
 		const struct section *s = &w->sections.data[i];
@@ -237,4 +244,5 @@ void elf_write(struct elf_writer *w, struct buf *out)
 	buf_add_zeros(out, base + align_up(end, 8) - out->len);
 	for (uint32_t i = 0; i < w->sections.len; i++)
 		put_section_header(out, &w->sections.data[i]);
+	out->is_big_endian = false;
 }

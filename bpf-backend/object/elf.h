@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ELF relocatable files for BPF: 64 bits, little-endian, ET_REL. The writer collects sections,
+ * ELF relocatable files for BPF: 64 bits, either byte order, ET_REL. The writer collects sections,
  * symbols and relocations and lays them out at the end; the reader checks every offset of a file
  * before it hands out anything. Format: elf(5), EM_BPF.
  */
@@ -63,8 +63,8 @@ uint32_t elf_add_symbol(struct elf_writer *w, const char *name, enum elf_symbol_
 /* Relocation at byte `offset` of a section. */
 void elf_add_relocation(struct elf_writer *w, uint32_t section, uint64_t offset, uint32_t symbol,
 			enum elf_bpf_relocation type);
-/* Appends the file. */
-void elf_write(struct elf_writer *w, struct buf *out);
+/* Appends the file. Contents of sections are in the order of the machine already. */
+void elf_write(struct elf_writer *w, bool is_big_endian, struct buf *out);
 
 /* ---- reading ---- */
 
@@ -73,6 +73,7 @@ struct elf_section {
 	uint32_t type, flags, link, info;
 	const uint8_t *data; // size bytes; NULL for NOBITS
 	uint64_t size, entry_size;
+	bool is_big_endian; // as the file
 };
 
 struct elf_symbol {
@@ -90,13 +91,16 @@ struct elf_relocation {
 };
 
 struct elf_file {
+	bool is_big_endian;
 	struct elf_section *sections;
 	uint32_t section_count;
 	struct elf_symbol *symbols;
 	uint32_t symbol_count;
 };
 
-/* Reads a BPF object. 0, or -EINVAL and *why (static text). Names and data point into `data`. */
+/* Reads a BPF object. 0, or -EINVAL and *why (static text). Names and data point into `data`. Of a
+ * big-endian file, code, .BTF and .BTF.ext are copies in the order of a little-endian one; other contents
+ * are as in the file. */
 int elf_open(struct elf_file *file, const uint8_t *data, size_t len, struct arena *arena,
 	     const char **why);
 /* Relocation `index` of a REL or RELA section. False past the end. */

@@ -95,7 +95,8 @@ static void encode_code(struct object_build *b)
 	for (uint32_t s = 0; s < b->code.len; s++) {
 		struct code_section *section = &b->code.data[s];
 		for (uint32_t i = 0; i < section->records; i++)
-			insn_encode(&section->code[i], false, section->bytes + i * INSN_BYTES);
+			insn_encode(&section->code[i], b->object->is_big_endian,
+				    section->bytes + i * INSN_BYTES);
 	}
 }
 
@@ -110,6 +111,6 @@ void object_write(const struct compile *compile, const struct bpf_object *object
 	object_build_relocations(&b);
 	encode_code(&b);
 	object_build_btf(&b);
-	elf_write(b.elf, out);
+	elf_write(b.elf, object->is_big_endian, out);
 	arena_fini(&arena);
 }

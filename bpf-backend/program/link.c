@@ -16,6 +16,7 @@ struct linker {
 	VEC(struct bpf_record) records;
 	VEC(struct program_function) functions;
 	VEC(struct program_line) lines;
+	VEC(struct program_reference) references;
 	VEC(const struct source_function *) done; // parallel to functions
 };
 
@@ -128,13 +129,16 @@ static void link_extern(struct linker *l, uint32_t at, const struct elf_symbol *
 {
 	struct program_extern e = program_find_extern(l->object, symbol);
 	struct bpf_record *r = &l->records.data[at];
+	bool is_lenient = l->object->options.is_lenient;
 	if (e.kind == EXTERN_FUNCTION && r->opcode == CALL) {
 		r->src = SRC_KERNEL;
 		r->imm = (int32_t)e.value;
 		r->off = 0;
-		if (!e.value && !e.is_weak)
+		if (!e.value && !e.is_weak && !is_lenient)
 			fail(l, arena_printf(&l->object->arena, "the kernel has no function `%s`",
 					     symbol->name));
+		struct program_reference reference = {at, symbol->name};
+		vec_push(&l->object->arena, &l->references, reference);
 		return;
 	}
 	if (r->opcode != 0x18 || at + 1 >= l->records.len) {
@@ -159,7 +163,7 @@ static void link_extern(struct linker *l, uint32_t at, const struct elf_symbol *
 	} else {
 		r->src = 0;
 		r->imm = next->imm = 0;
-		if (!e.is_weak)
+		if (!e.is_weak && !is_lenient)
 			fail(l, arena_printf(&l->object->arena, "the kernel has no `%s`",
 					     symbol->name));
 	}
@@ -285,4 +289,6 @@ void program_link(struct program_object *object, struct program_code *program,
 	program->function_count = l.functions.len;
 	program->lines = l.lines.data;
 	program->line_count = l.lines.len;
+	program->references = l.references.data;
+	program->reference_count = l.references.len;
 }

@@ -98,7 +98,7 @@ static void collect_programs(struct program_object *object)
 			.elf_section = function->section,
 			.first_record = function->first,
 		};
-		if (!program_classify(&program))
+		if (!program_classify(&program) && !object->options.is_lenient)
 			program.problem = "the name of its section says no kind of program";
 		program.attach_type_id = program_find_target(object->options.kernel, &program);
 		program_link(object, &program, function);

@@ -30,6 +30,7 @@ struct program_map {
 	uint32_t key_type, value_type;   // ids in the object's BTF, 0: none
 	const struct program_map *inner; // of maps of maps
 	const uint8_t *data;             // first content of globals, value_size bytes; NULL: none
+	bool is_big_endian;              // order of the numbers in data
 	bool is_data;                    // a section of globals
 	bool is_read_only;               // … that programs cannot write and that is frozen
 	bool is_struct_ops;
@@ -73,15 +74,26 @@ struct program_code {
 	uint32_t function_count;
 	struct program_line *lines;
 	uint32_t line_count;
-	uint32_t exception_handler; // number of the function, 0: none
+	uint32_t exception_handler;           // number of the function, 0: none
+	struct program_reference *references; // calls of kernel functions, by record
+	uint32_t reference_count;
 	/* where it stands in the object */
 	uint32_t elf_section, first_record;
+};
+
+/* A call of a function of the kernel. */
+struct program_reference {
+	uint32_t record;
+	const char *name;
 };
 
 struct program_options {
 	const struct btf *kernel; // types of the kernel that it is for; NULL: none
 	uint32_t release;         // KERNEL_AT(major, minor)
 	const char *config;       // text of the kernel's configuration; NULL: none
+	/* What is missing in the kernel, or the kernel's types as a whole, is no problem: relocations
+	 * stay as the object has them, symbols get number 0, and any section holds programs. */
+	bool is_lenient;
 };
 
 struct program_object {

@@ -14,9 +14,6 @@ enum {
 
 enum { MAX_SIZE = 1 << 29, FIXED_BYTES = 8 };
 
-/* What r1 to r5 hold after a call: nothing that a program may rely on. */
-#define SCRATCHED UINT64_C(0xbad0bad0bad0bad0)
-
 typedef uint64_t model_fn(struct vm_call *call);
 
 static model_fn *const models[] = {
@@ -175,6 +172,6 @@ bool vm_call_helper(struct vm *vm, uint32_t id, uint64_t *r)
 	r[0] = model(&call);
 	vm->pc = pc;
 	for (unsigned i = 1; i <= 5; i++)
-		r[i] = SCRATCHED;
+		r[i] = VM_SCRATCHED;
 	return !vm->fault.kind;
 }

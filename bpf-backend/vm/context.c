@@ -139,7 +139,7 @@ static bool enter_packet(struct vm *vm, const struct vm_input *input)
 	if (input->packet_len < VM_ETHERNET || input->packet_len > most)
 		return false;
 	if (!vm->packet)
-		vm->packet = arena_alloc(&vm->arena, VM_PACKET_BUFFER);
+		vm->packet = arena_alloc(&vm->object.arena, VM_PACKET_BUFFER);
 	memset(vm->packet, 0, VM_HEADROOM + 2 * (size_t)input->packet_len + 64);
 	memcpy(vm->packet + VM_HEADROOM, input->packet, input->packet_len);
 	memset(vm->context, 0, sizeof vm->context);

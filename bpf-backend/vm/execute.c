@@ -269,9 +269,9 @@ uint64_t vm_execute(struct vm *vm, uint32_t entry, const uint64_t args[5])
 #undef INSN
 		[VM_OP_BAD] = &&L_bad,
 	};
-	/* With a watcher every instruction takes a detour. */
+	/* With a watcher or counters every instruction takes a detour. */
 	static const void *const watched[VM_OP_COUNT] = {[0 ... VM_OP_COUNT - 1] = &&L_watched};
-	const void *const *labels = vm->options.watch ? watched : plain;
+	const void *const *labels = vm->options.watch || vm->counts ? watched : plain;
 	const struct vm_insn *code = vm->code, *i = code + entry - 1;
 	uint64_t r[BPF_REG_COUNT] = {0};
 	uint32_t bottom = vm->depth;
@@ -376,6 +376,14 @@ L_BPF_OP_CALL_HELPER:
 	}
 	NEXT();
 
+L_BPF_OP_CALL_KFUNC:
+	LEAVE_FAST_PATH();
+	vm->left = left;
+	if (!vm_call_kfunc(vm, (uint32_t)i->imm, r))
+		goto fault;
+	left = vm->left;
+	NEXT();
+
 L_BPF_OP_EXIT:
 	if (vm->depth - 1 == bottom) {
 		vm->depth = bottom;
@@ -387,14 +395,16 @@ L_BPF_OP_EXIT:
 
 L_watched:
 	LEAVE_FAST_PATH();
-	vm->options.watch(vm->options.watcher, vm, r);
+	if (vm->counts)
+		vm->counts[vm->pc]++;
+	if (vm->options.watch)
+		vm->options.watch(vm->options.watcher, vm, r);
 	goto *plain[i->op];
 
 /* What decoding turns into VM_OP_BAD. */
 L_BPF_OP_CAST_TO_ARENA:
 L_BPF_OP_CAST_FROM_ARENA:
 L_BPF_OP_GOTOX:
-L_BPF_OP_CALL_KFUNC:
 L_BPF_OP_CALL_REG:
 L_BPF_OP_LD_BTF_ID:
 L_BPF_OP_LD_MAP_IDX:

@@ -165,23 +165,27 @@ uint64_t vm_helper_ringbuf_output(struct vm_call *call)
 	return output(call, call->mem[1], call->arg[2], EAGAIN);
 }
 
-uint64_t vm_helper_ringbuf_reserve(struct vm_call *call)
+uint64_t vm_reserve_record(struct vm *vm, struct vm_map *map, uint32_t size)
 {
-	struct vm *vm = call->vm;
 	uint32_t region;
-	if (call->arg[2] || call->arg[1] > UINT32_MAX / 4)
-		return 0;
-	uint8_t *record = vm_map_new_record(call->map, (uint32_t)call->arg[1]);
+	uint8_t *record = vm_map_new_record(map, size);
 	if (!record)
 		return 0;
 	if (vm->free_regions.len)
 		region = vec_pop(&vm->free_regions);
 	else
 		region = vm_add_regions(vm, 1);
-	vm_set_region(vm, region, REGION_RECORD, record, (uint32_t)call->arg[1], true, call->map);
+	vm_set_region(vm, region, REGION_RECORD, record, size, true, map);
 	struct vm_reserved reserved = {region, vm->pc};
-	vec_push(&vm->arena, &vm->reserved, reserved);
+	vec_push(&vm->object.arena, &vm->reserved, reserved);
 	return vm_address(region, 0);
+}
+
+uint64_t vm_helper_ringbuf_reserve(struct vm_call *call)
+{
+	if (call->arg[2] || call->arg[1] > UINT32_MAX / 4)
+		return 0;
+	return vm_reserve_record(call->vm, call->map, (uint32_t)call->arg[1]);
 }
 
 void vm_end_reserved(struct vm *vm, uint32_t index, bool is_kept)
@@ -190,21 +194,26 @@ void vm_end_reserved(struct vm *vm, uint32_t index, bool is_kept)
 	const struct vm_region *region = &vm->regions[id];
 	vm_map_end_record(region->map, region->base, region->name_bytes, is_kept);
 	vm_set_region(vm, id, REGION_NONE, NULL, 0, false, NULL);
-	vec_push(&vm->arena, &vm->free_regions, id);
+	vec_push(&vm->object.arena, &vm->free_regions, id);
 	vm->reserved.data[index] = vm->reserved.data[--vm->reserved.len];
+}
+
+bool vm_end_record_at(struct vm *vm, uint64_t address, bool is_kept)
+{
+	for (uint32_t i = vm->reserved.len; i-- > 0;) {
+		if (vm_address(vm->reserved.data[i].region, 0) == address) {
+			vm_end_reserved(vm, i, is_kept);
+			return true;
+		}
+	}
+	return false;
 }
 
 static uint64_t end_record(struct vm_call *call, bool is_kept)
 {
-	struct vm *vm = call->vm;
-	for (uint32_t i = vm->reserved.len; i-- > 0;) {
-		if (vm_address(vm->reserved.data[i].region, 0) == call->arg[0]) {
-			vm_end_reserved(vm, i, is_kept);
-			return 0;
-		}
-	}
-	vm_raise(vm, VM_FAULT_HELPER, "argument 1 of %s is no reserved record",
-		 call->row->info.name);
+	if (!vm_end_record_at(call->vm, call->arg[0], is_kept))
+		vm_raise(call->vm, VM_FAULT_HELPER, "argument 1 of %s is no reserved record",
+			 call->row->info.name);
 	return 0;
 }
 

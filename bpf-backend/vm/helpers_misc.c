@@ -75,7 +75,7 @@ uint64_t vm_helper_get_numa_node_id(struct vm_call *call)
 
 uint64_t vm_helper_get_current_pid_tgid(struct vm_call *call)
 {
-	return call->vm->options.pid_tgid;
+	return call->vm->pid_tgid;
 }
 
 uint64_t vm_helper_get_current_uid_gid(struct vm_call *call)
@@ -272,15 +272,32 @@ uint64_t vm_helper_strncmp(struct vm_call *call)
 	return 0;
 }
 
-/* Nothing else runs at the same time. */
+/* Nothing else runs at the same time, so a lock is only held. */
+static const char lock_name[] = "a spin lock";
+
+static bool holds_lock(const struct vm *vm)
+{
+	for (uint32_t i = 0; i < vm->held.len; i++) {
+		if (vm->held.data[i].what == lock_name)
+			return true;
+	}
+	return false;
+}
+
 uint64_t vm_helper_spin_lock(struct vm_call *call)
 {
-	(void)call;
+	if (!vm_argument(call, 0, 4, true))
+		return 0;
+	if (holds_lock(call->vm))
+		vm_raise(call->vm, VM_FAULT_HELPER, "a spin lock is taken while one is held");
+	else
+		vm_hold(call->vm, lock_name, (uint32_t)(call->arg[0] >> 32));
 	return 0;
 }
 
 uint64_t vm_helper_spin_unlock(struct vm_call *call)
 {
-	(void)call;
+	if (!vm_let_go(call->vm, lock_name, (uint32_t)(call->arg[0] >> 32)))
+		vm_raise(call->vm, VM_FAULT_HELPER, "a spin lock is released that is not held");
 	return 0;
 }

@@ -5,14 +5,14 @@
  * never meets another one, and every access is checked by one table look-up. Each map value, packet,
  * stack frame and section of globals is a region of its own.
  *
- * Code of all sections is decoded once into one array; a jump target, a callee and a callback are
+ * Code of all programs is decoded once into one array; a jump target, a callee and a callback are
  * indices into it. What cannot be executed is decoded to VM_OP_BAD, which faults when it is reached.
  */
 #ifndef KS_VM_MACHINE_H
 #define KS_VM_MACHINE_H
 
 #include "bpf-backend/kernel/kernel.h"
-#include "bpf-backend/object/elf.h"
+#include "bpf-backend/program/program.h"
 #include "bpf-backend/vm/vm.h"
 #include "btf/btf.h"
 #include "frontend/base/arena.h"
@@ -40,6 +40,9 @@ enum {
 	VM_CONTEXT_BYTES = 512,
 };
 
+/* What r1 to r5 hold after a call: nothing that a program may rely on. */
+#define VM_SCRATCHED UINT64_C(0xbad0bad0bad0bad0)
+
 /* One decoded instruction. */
 struct vm_insn {
 	uint16_t op; // enum bpf_op or VM_OP_BAD
@@ -56,6 +59,9 @@ enum vm_region_kind {
 	REGION_VALUE,  // map value or section of globals
 	REGION_KEY,    // of a callback
 	REGION_RECORD, // of a ring buffer
+	REGION_OBJECT, // that the program allocated; base is malloc'ed
+	REGION_LENT,   // bytes of the caller
+	REGION_TASK,   // the current task; no memory
 	REGION_MAP,    // stands for a map; no memory
 	REGION_CODE,   // the lower half is an index into code; no memory
 };
@@ -78,6 +84,8 @@ enum {
 	VM_REGION_PACKET,
 	VM_REGION_CODE,
 	VM_REGION_SCRATCH, // key for a callback on an array
+	VM_REGION_DYNPTR,  // for a callback on a record
+	VM_REGION_TASK,    // the current one
 	VM_REGION_FIRST_FREE,
 };
 
@@ -104,11 +112,13 @@ enum vm_map_model {
 	MODEL_HASH,
 	MODEL_LRU,
 	MODEL_ARRAY,
-	MODEL_PREFIX, // longest prefix match
+	MODEL_STORAGE, // by the address of an object
+	MODEL_PREFIX,  // longest prefix match
 	MODEL_QUEUE,
 	MODEL_STACK,
 	MODEL_SET, // values without keys, of which the presence is known
 	MODEL_RECORDS,
+	MODEL_USER_RECORDS, // from the host to programs
 	MODEL_PROGRAMS,
 };
 
@@ -116,11 +126,12 @@ struct vm_map {
 	struct vm *vm;
 	struct vm_map_info info;
 	enum vm_map_model model;
-	uint32_t stride;                  // bytes of one copy
-	uint32_t handle;                  // its REGION_MAP
-	uint32_t section, section_offset; // where the object defines it
-	uint32_t values_offset;           // of the member "values" of its definition, 0: none
+	uint32_t stride; // bytes of one copy
+	uint32_t number; // of the map in its machine, from 1
+	uint32_t handle; // its REGION_MAP
 	bool is_read_only;
+	bool is_outer;                   // values are numbers of maps + 1
+	const struct program_map *inner; // what those maps are like
 	/* arrays */
 	uint8_t *values;
 	uint32_t first_region;
@@ -135,25 +146,33 @@ struct vm_map {
 	uint64_t record_bytes; // in use of a ring buffer
 };
 
+struct vm_timer {
+	uint64_t address; // in a value
+	struct vm_map *map;
+	const struct vm_program *program; // that set the callback
+	uint32_t callback;                // 0: none yet
+	bool is_armed;
+	uint64_t due;
+};
+
+/* Something that a program holds and must let go. */
+struct vm_held {
+	const char *what; // "an object from bpf_obj_new"
+	uint32_t region;  // 0: none
+	uint32_t pc;      // where it was taken
+};
+
 /* A record of a ring buffer that is neither submitted nor discarded yet. */
 struct vm_reserved {
 	uint32_t region;
 	uint32_t pc; // of the reservation
 };
 
-struct vm_section {
-	const struct elf_section *elf;
-	uint32_t index;        // in the ELF file
+/* The code of one program, linked. */
+struct vm_unit {
+	const struct program_code *program;
 	uint32_t first, count; // decoded
 	uint32_t *decoded;     // by record: index in code, UINT32_MAX in the middle of one
-	uint32_t *symbol;      // by record: symbol of its relocation + 1
-};
-
-struct vm_function {
-	const char *name;
-	uint32_t entry;
-	uint32_t section; // of vm->sections
-	uint32_t record;
 };
 
 struct vm_frame {
@@ -163,32 +182,32 @@ struct vm_frame {
 };
 
 struct vm {
-	struct arena arena;
+	struct program_object object; // its arena is that of the machine
 	struct vm_options options;
-	struct elf_file elf;
-	struct btf btf;
-	bool has_btf;
 	struct vm_insn *code;
-	uint32_t *record_of; // by decoded instruction: record in its section
+	uint32_t *record_of; // by decoded instruction: record in its program
 	uint32_t code_count;
-	VEC(struct vm_section) sections; // of code
-	uint32_t *section_numbers;       // by ELF section: number of sections + 1
-	VEC(struct vm_function) functions;
-	VEC(struct vm_program) programs;
+	VEC(struct vm_unit) units;
+	VEC(struct vm_program) programs; // in the order of the units
 	VEC(struct vm_map *) maps;
 	uint64_t map_bytes;
 	struct vm_region *regions;
 	uint32_t region_count, region_cap;
 	VEC(uint32_t) free_regions; // of ring buffer records
 	VEC(struct vm_reserved) reserved;
+	VEC(struct vm_held) held;
+	VEC(struct vm_timer) timers;
+	bool is_draining; // records of the host are being handed out
 	uint64_t time_ns, random;
+	uint64_t *counts;  // by decoded instruction; NULL: not wanted
+	uint64_t pid_tgid; // of this run
 	struct buf printed;
 	/* the current run */
 	const struct vm_program *program;
 	const struct ctx_field *fields[VM_CONTEXT_BYTES]; // by offset, of the program's context
 	const char *fields_context;
 	uint8_t context[VM_CONTEXT_BYTES];
-	uint8_t scratch_key[8];
+	uint8_t scratch_key[8], scratch_dynptr[16];
 	uint8_t *packet;          // buffer
 	uint32_t meta, data, end; // offsets in it
 	uint32_t link, network;   // of the headers of the two layers; sk_buffs only
@@ -227,21 +246,24 @@ void vm_move_packet(struct vm *vm, uint32_t meta, uint32_t data, uint32_t end);
 bool vm_is_skb(const struct vm *vm);
 
 /* fault.c */
+/* Where the source of a record is; NULL when nothing says so. */
+const struct program_line *vm_find_line(const struct program_code *program, uint32_t record);
 void vm_raise(struct vm *vm, enum vm_fault_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void vm_locate_fault(struct vm *vm);
 
-/* open.c: code section of an ELF section, NULL when it holds no code. */
-struct vm_section *vm_section_at(const struct vm *vm, uint32_t elf_index);
-
 /* decode.c */
-void vm_decode_sections(struct vm *vm);
+void vm_decode(struct vm *vm);
+/* The program that a decoded instruction belongs to; NULL for none. */
+const struct vm_unit *vm_unit_at(const struct vm *vm, uint32_t pc);
 
-/* maps.c, maps_open.c */
+/* maps.c */
 bool vm_map_create(struct vm_map *map, struct buf *why);
 uint64_t vm_map_element_address(struct vm_map *map, const uint8_t *key);
 int vm_map_put(struct vm_map *map, const uint8_t *key, const uint8_t *value, uint64_t flags);
 int vm_map_remove(struct vm_map *map, const uint8_t *key);
+/* A new element, zero, of a map of storage or a hash. */
+uint8_t *vm_map_add(struct vm_map *map, const uint8_t *key);
 int vm_map_push(struct vm_map *map, const uint8_t *value, uint64_t flags);
 int vm_map_pop(struct vm_map *map, uint8_t *value, bool is_removed);
 /* Room for one more record, malloc'ed; NULL when the map's readers are too slow. */
@@ -251,14 +273,40 @@ void vm_map_end_record(struct vm_map *map, uint8_t *data, uint32_t size, bool is
 void vm_map_recycle(struct vm_map *map);
 /* Ends a reservation, number `index` of vm->reserved. */
 void vm_end_reserved(struct vm *vm, uint32_t index, bool is_kept);
+/* All maps of the object, under their numbers there. */
 bool vm_open_maps(struct vm *vm, struct buf *why);
-struct vm_map *vm_map_at_symbol(struct vm *vm, const struct elf_symbol *symbol);
 
 /* execute.c: runs from an entry with arguments in a new frame; the value of r0, 0 after a fault. */
 uint64_t vm_execute(struct vm *vm, uint32_t entry, const uint64_t args[5]);
 
 /* call.c: a helper; false after a fault. r: all registers. */
 bool vm_call_helper(struct vm *vm, uint32_t id, uint64_t *r);
+
+/* run.c: around what runs by itself */
+void vm_begin(struct vm *vm, const struct vm_program *program, const struct vm_input *input);
+void vm_end(struct vm *vm, struct vm_result *result);
+
+/* timers.c: those in a value that goes */
+void vm_forget_timers(struct vm *vm, uint32_t region);
+
+/* helpers_map.c: records of ring buffers; address of a new one or 0; end of the one at an address, false when there
+ * is none. */
+uint64_t vm_reserve_record(struct vm *vm, struct vm_map *map, uint32_t size);
+bool vm_end_record_at(struct vm *vm, uint64_t address, bool is_kept);
+
+/* helpers_object.c */
+bool vm_load_task(struct vm *vm, uint32_t offset, uint32_t width, uint64_t *value);
+
+extern const char vm_object_name[]; // what vm_hold() is told of allocated objects
+
+/* kfuncs.c: a function of the kernel, by the number that vm_find_kfunc() gave; false after a fault. */
+bool vm_call_kfunc(struct vm *vm, uint32_t number, uint64_t *r);
+int32_t vm_find_kfunc(const char *name); // -1 when it has no model
+/* What a program must let go before it ends; `what` is a constant, region 0 when there is none. */
+void vm_hold(struct vm *vm, const char *what, uint32_t region);
+bool vm_let_go(struct vm *vm, const char *what, uint32_t region); // false: it is not held
+/* What a program holds when it ends but may not: a fault that names it. */
+void vm_check_held(struct vm *vm);
 
 /* What a model gets: arguments checked after the kernel's prototype. */
 struct vm_call {

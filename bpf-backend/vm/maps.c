@@ -21,6 +21,8 @@ enum {
 	MAX_KEY = 512,
 	MAX_RECORD_BYTES = 1 << 26, // of records that nobody has read
 	FLAG_RDONLY_PROG = 1 << 7,
+	TYPE_ARRAY_OF_MAPS = 12, // enum bpf_map_type, the same
+	TYPE_HASH_OF_MAPS = 13,
 };
 
 static enum vm_map_model model_of(uint32_t type)
@@ -43,7 +45,7 @@ static enum vm_map_model model_of(uint32_t type)
 
 static bool is_hash(const struct vm_map *map)
 {
-	return map->model == MODEL_HASH || map->model == MODEL_LRU;
+	return map->model == MODEL_HASH || map->model == MODEL_LRU || map->model == MODEL_STORAGE;
 }
 
 static bool take_bytes(struct vm_map *map, uint64_t bytes, struct buf *why)
@@ -66,7 +68,7 @@ static bool create_array(struct vm_map *map, struct buf *why)
 			buf_printf(why, "the map `%s` is too large", map->info.name);
 		return false;
 	}
-	map->values = arena_alloc(&vm->arena, bytes);
+	map->values = arena_alloc(&vm->object.arena, bytes);
 	map->first_region = vm_add_regions(vm, (uint32_t)copies);
 	for (uint32_t i = 0; i < copies; i++)
 		vm_set_region(vm, map->first_region + i, REGION_VALUE,
@@ -88,21 +90,87 @@ bool vm_map_create(struct vm_map *map, struct buf *why)
 		buf_printf(why, "keys or values of the map `%s` are too large", map->info.name);
 		return false;
 	}
+	map->is_outer = map->info.type == TYPE_ARRAY_OF_MAPS || map->info.type == TYPE_HASH_OF_MAPS;
+	if (map->is_outer)
+		map->info.value_size = 4;
+	if (map->model == MODEL_STORAGE) { // the object is the key
+		map->info.key_size = 8;
+		map->info.max_entries = MAX_BUCKETS;
+	}
 	map->stride = (map->info.value_size + 7) & ~7u;
 	if (map->model == MODEL_ARRAY)
 		return create_array(map, why);
 	if (map->model == MODEL_PROGRAMS) {
 		if (!take_bytes(map, (uint64_t)map->info.max_entries * 8, why))
 			return false;
-		map->programs =
-			ARENA_ARRAY(&vm->arena, const struct vm_program *, map->info.max_entries);
+		map->programs = ARENA_ARRAY(&vm->object.arena, const struct vm_program *,
+					    map->info.max_entries);
 	}
 	uint32_t buckets = 1;
 	while (buckets < map->info.max_entries && buckets < MAX_BUCKETS)
 		buckets *= 2;
 	map->bucket_mask = buckets - 1;
-	map->buckets = ARENA_ARRAY(&vm->arena, struct vm_element *, buckets);
+	map->buckets = ARENA_ARRAY(&vm->object.arena, struct vm_element *, buckets);
 	return true;
+}
+
+static struct vm_map *add_map(struct vm *vm, const struct program_map *from, struct buf *why)
+{
+	struct vm_map *map = ARENA_NEW(&vm->object.arena, struct vm_map);
+	*map = (struct vm_map){
+		.vm = vm,
+		.info = {.name = from->name,
+			 .type = from->type,
+			 .key_size = from->key_size,
+			 .value_size = from->value_size,
+			 .max_entries = from->max_entries,
+			 .flags = from->flags,
+			 .copies = 1,
+			 .is_data = from->is_data},
+		.inner = from->inner,
+		.is_read_only = from->is_read_only,
+		.number = vm->maps.len + 1,
+	};
+	if (!vm_map_create(map, why))
+		return NULL;
+	vec_push(&vm->object.arena, &vm->maps, map);
+	if (from->data && map->values)
+		memcpy(map->values, from->data, from->value_size);
+	return map;
+}
+
+bool vm_open_maps(struct vm *vm, struct buf *why)
+{
+	const struct program_object *object = &vm->object;
+	if (object->maps.len > VM_MAPS) {
+		buf_printf(why, "it has more than %d maps", VM_MAPS);
+		return false;
+	}
+	for (uint32_t i = 0; i < object->maps.len; i++) {
+		if (!add_map(vm, object->maps.data[i], why))
+			return false;
+	}
+	return true;
+}
+
+struct vm_map *vm_map_create_inner(struct vm_map *outer)
+{
+	struct buf why;
+	buf_init(&why);
+	bool has_room = outer->is_outer && outer->inner && outer->vm->maps.len < VM_MAPS;
+	struct vm_map *map = has_room ? add_map(outer->vm, outer->inner, &why) : NULL;
+	buf_fini(&why);
+	return map;
+}
+
+struct vm_map *vm_map_by_number(const struct vm *vm, uint32_t number)
+{
+	return vm_map_at(vm, number - 1);
+}
+
+uint32_t vm_map_number(const struct vm_map *map)
+{
+	return map->number;
 }
 
 /* ---- elements ---- */
@@ -138,6 +206,8 @@ static void drop(struct vm_map *map, struct vm_element *e)
 	if (*slot)
 		*slot = e->next;
 	take_out(map, e);
+	if (map->vm->timers.len)
+		vm_forget_timers(map->vm, e->region);
 	e->next = map->dropped;
 	map->dropped = e;
 	map->count--;
@@ -163,9 +233,9 @@ static struct vm_element *new_element(struct vm_map *map)
 		memset(e->value, 0, value_bytes);
 		return e;
 	}
-	e = ARENA_NEW(&vm->arena, struct vm_element);
-	e->key = arena_alloc(&vm->arena, map->info.key_size + 1);
-	e->value = arena_alloc(&vm->arena, value_bytes + 1);
+	e = ARENA_NEW(&vm->object.arena, struct vm_element);
+	e->key = arena_alloc(&vm->object.arena, map->info.key_size + 1);
+	e->value = arena_alloc(&vm->object.arena, value_bytes + 1);
 	e->region = vm_add_regions(vm, map->info.copies + 1);
 	for (uint32_t i = 0; i < map->info.copies; i++)
 		vm_set_region(vm, e->region + i, REGION_VALUE, e->value + (size_t)i * map->stride,
@@ -243,11 +313,25 @@ static struct vm_element *element_of(struct vm_map *map, const uint8_t *key, boo
 	return NULL;
 }
 
+/* What a program gets for a number in a map of maps. */
+static uint64_t inner_address(const struct vm_map *map, const uint8_t *value)
+{
+	uint32_t number = 0;
+	if (value)
+		memcpy(&number, value, sizeof number);
+	return number ? vm_address(map->vm->maps.data[number - 1]->handle, 0) : 0;
+}
+
 uint64_t vm_map_element_address(struct vm_map *map, const uint8_t *key)
 {
 	uint32_t cpu = map->info.copies > 1 ? map->vm->cpu : 0;
 	if (map->model == MODEL_ARRAY) {
 		uint32_t index = array_index(key);
+		if (map->is_outer)
+			return index < map->info.max_entries
+				       ? inner_address(map,
+						       map->values + (size_t)index * map->stride)
+				       : 0;
 		return index < map->info.max_entries
 			       ? vm_address(map->first_region + index * map->info.copies + cpu, 0)
 			       : 0;
@@ -257,6 +341,8 @@ uint64_t vm_map_element_address(struct vm_map *map, const uint8_t *key)
 		take_out(map, e);
 		append(map, e);
 	}
+	if (map->is_outer)
+		return inner_address(map, e ? e->value : NULL);
 	return e ? vm_address(e->region + cpu, 0) : 0;
 }
 
@@ -292,9 +378,16 @@ static uint8_t *prepare_update(struct vm_map *map, const uint8_t *key, uint64_t 
 	return insert(map, key)->value;
 }
 
+uint8_t *vm_map_add(struct vm_map *map, const uint8_t *key)
+{
+	return map->count < map->info.max_entries ? insert(map, key)->value : NULL;
+}
+
 int vm_map_put(struct vm_map *map, const uint8_t *key, const uint8_t *value, uint64_t flags)
 {
 	int err;
+	if (map->is_outer)
+		return -EINVAL;
 	uint32_t cpu = map->info.copies > 1 ? map->vm->cpu : 0;
 	uint8_t copy[MAX_KEY];
 	memcpy(copy, key, map->info.key_size); // the key may lie in the element that goes
@@ -307,6 +400,12 @@ int vm_map_put(struct vm_map *map, const uint8_t *key, const uint8_t *value, uin
 
 int vm_map_remove(struct vm_map *map, const uint8_t *key)
 {
+	if (map->is_outer && map->model == MODEL_ARRAY) {
+		if (array_index(key) >= map->info.max_entries)
+			return -E2BIG;
+		memset(map->values + (size_t)array_index(key) * map->stride, 0, map->stride);
+		return 0;
+	}
 	if (!is_hash(map) && map->model != MODEL_PREFIX)
 		return -EINVAL;
 	if (!is_valid_key(map, key))
@@ -378,7 +477,8 @@ uint8_t *vm_map_new_record(struct vm_map *map, uint32_t size)
 	uint64_t bytes = ((uint64_t)size + 15) & ~UINT64_C(7);
 	uint64_t most = is_ring ? map->info.max_entries : MAX_RECORD_BYTES;
 	uint8_t *data = NULL;
-	if (map->model != MODEL_RECORDS || map->record_bytes + bytes > most)
+	bool has_records = map->model == MODEL_RECORDS || map->model == MODEL_USER_RECORDS;
+	if (!has_records || map->record_bytes + bytes > most)
 		return NULL;
 	data = calloc(1, size + 1);
 	if (data)
@@ -390,7 +490,7 @@ void vm_map_end_record(struct vm_map *map, uint8_t *data, uint32_t size, bool is
 {
 	struct vm_record record = {data, size};
 	if (is_kept) {
-		vec_push(&map->vm->arena, &map->records, record);
+		vec_push(&map->vm->object.arena, &map->records, record);
 		return;
 	}
 	map->record_bytes -= ((uint64_t)size + 15) & ~UINT64_C(7);
@@ -426,8 +526,17 @@ static size_t host_bytes(const struct vm_map *map)
 				     : map->info.value_size;
 }
 
+int vm_map_take(struct vm_map *map, void *value)
+{
+	return vm_map_pop(map, value, true);
+}
+
 int vm_map_lookup(struct vm_map *map, const void *key, void *value)
 {
+	if (map->model == MODEL_STORAGE) // the host knows objects by descriptors
+		return -EOPNOTSUPP;
+	if (map->model == MODEL_QUEUE || map->model == MODEL_STACK || map->model == MODEL_SET)
+		return vm_map_pop(map, value, false);
 	const uint8_t *from = NULL;
 	if (map->model == MODEL_ARRAY) {
 		uint32_t index = array_index(key);
@@ -437,17 +546,34 @@ int vm_map_lookup(struct vm_map *map, const void *key, void *value)
 		struct vm_element *e = element_of(map, key, false);
 		from = e ? e->value : NULL;
 	}
-	if (!from)
+	if (!from || (map->is_outer && !inner_address(map, from)))
 		return -ENOENT;
 	memcpy(value, from, host_bytes(map));
 	return 0;
 }
 
+/* A map of maps takes those that are like its description. */
+static bool fits_outer(const struct vm_map *map, const void *value)
+{
+	uint32_t number;
+	memcpy(&number, value, sizeof number);
+	const struct vm_map *inner = vm_map_by_number(map->vm, number);
+	const struct program_map *like = map->inner;
+	return inner && inner != map &&
+	       (!like ||
+		(inner->info.type == like->type && inner->info.key_size == like->key_size &&
+		 inner->info.value_size == like->value_size));
+}
+
 int vm_map_update(struct vm_map *map, const void *key, const void *value, uint64_t flags)
 {
 	int err;
-	if (map->model == MODEL_QUEUE || map->model == MODEL_STACK)
+	if (map->model == MODEL_QUEUE || map->model == MODEL_STACK || map->model == MODEL_SET)
 		return vm_map_push(map, value, flags);
+	if (map->model == MODEL_STORAGE)
+		return -EOPNOTSUPP;
+	if (map->is_outer && !fits_outer(map, value))
+		return -EINVAL;
 	uint8_t *to = prepare_update(map, key, flags, &err);
 	if (!to)
 		return err;
@@ -457,6 +583,8 @@ int vm_map_update(struct vm_map *map, const void *key, const void *value, uint64
 
 int vm_map_delete(struct vm_map *map, const void *key)
 {
+	if (map->model == MODEL_STORAGE)
+		return -EOPNOTSUPP;
 	return vm_map_remove(map, key);
 }
 
@@ -470,7 +598,7 @@ int vm_map_next_key(struct vm_map *map, const void *key, void *next)
 		memcpy(next, &index, 4);
 		return 0;
 	}
-	if (!is_hash(map) && map->model != MODEL_PREFIX)
+	if ((!is_hash(map) && map->model != MODEL_PREFIX) || map->model == MODEL_STORAGE)
 		return -EINVAL;
 	struct vm_element *e = key ? element_of(map, key, true) : NULL;
 	e = e ? e->newer : map->oldest;
@@ -501,6 +629,28 @@ const uint8_t *vm_map_record(const struct vm_map *map, uint32_t index, uint32_t 
 		return NULL;
 	*size = map->records.data[index].size;
 	return map->records.data[index].data;
+}
+
+void vm_map_drop_first_record(struct vm_map *map)
+{
+	if (!map->records.len)
+		return;
+	struct vm_record first = map->records.data[0];
+	memmove(map->records.data, map->records.data + 1, (map->records.len - 1) * sizeof first);
+	map->records.len--;
+	vm_map_end_record(map, first.data, first.size, false);
+}
+
+int vm_map_send(struct vm_map *map, const void *record, uint32_t size)
+{
+	uint8_t *copy = map->model == MODEL_USER_RECORDS ? vm_map_new_record(map, size) : NULL;
+	if (map->model != MODEL_USER_RECORDS)
+		return -EINVAL;
+	if (!copy)
+		return -ENOSPC;
+	memcpy(copy, record, size);
+	vm_map_end_record(map, copy, size, true);
+	return 0;
 }
 
 void vm_map_drop_records(struct vm_map *map)

@@ -62,6 +62,8 @@ bool vm_slow_load(struct vm *vm, uint64_t address, uint32_t width, uint64_t *val
 {
 	if (address >> 32 == VM_REGION_CONTEXT)
 		return vm_load_context(vm, (uint32_t)address, width, value);
+	if (address >> 32 == VM_REGION_TASK)
+		return vm_load_task(vm, (uint32_t)address, width, value);
 	char where[160];
 	vm_describe_address(vm, address, where, sizeof where);
 	vm_raise(vm, VM_FAULT_ACCESS, "reads %u byte%s at %s", width, width == 1 ? "" : "s", where);
@@ -120,6 +122,18 @@ void vm_describe_address(struct vm *vm, uint64_t address, char *out, size_t size
 		snprintf(out, size, "offset %lld of a record of `%s`, which has %u bytes",
 			 (long long)offset, region->map->info.name, region->name_bytes);
 		return;
+	case REGION_OBJECT:
+		snprintf(out, size, "offset %lld of an allocated object, which has %u bytes",
+			 (long long)offset, region->name_bytes);
+		return;
+	case REGION_LENT:
+		snprintf(out, size,
+			 "offset %lld of memory outside of the program, which has %u bytes",
+			 (long long)offset, region->name_bytes);
+		return;
+	case REGION_TASK:
+		snprintf(out, size, "the current task");
+		return;
 	case REGION_MAP:
 		snprintf(out, size, "the map `%s` itself", region->map->info.name);
 		return;
@@ -133,4 +147,14 @@ void vm_describe_address(struct vm *vm, uint64_t address, char *out, size_t size
 		snprintf(out, size, "the null pointer plus %llu", (unsigned long long)address);
 	else
 		snprintf(out, size, "%#llx, which is no address", (unsigned long long)address);
+}
+
+uint64_t vm_lend(struct vm *vm, const void *bytes, uint32_t size)
+{
+	uint8_t *copy = arena_alloc(&vm->object.arena, size + 1u);
+	uint32_t region = vm_add_regions(vm, 1);
+	if (size)
+		memcpy(copy, bytes, size);
+	vm_set_region(vm, region, REGION_LENT, copy, size, false, NULL);
+	return vm_address(region, 0);
 }

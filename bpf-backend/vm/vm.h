@@ -9,7 +9,7 @@
  * Everything is deterministic: time, random numbers, the current task and the CPU come from struct
  * vm_options and struct vm_input. A helper, map type or instruction without a model is a fault that
  * names it when the program gets there, never a guess. Relocations against kernel types (CO-RE) are
- * left as the object has them.
+ * left as the object has them unless the types are given.
  *
  * A machine belongs to one thread. Errors are negative errno values as the kernel gives them.
  */
@@ -34,6 +34,9 @@ struct vm_options {
 	uint64_t seed;    // of bpf_get_prandom_u32 [1]
 	uint64_t pid_tgid, uid_gid;
 	const char *comm; // name of the current task ["vm"]
+	/* Types of the kernel that the programs are for, kept by the caller [none], and its release. */
+	const struct btf *kernel;
+	uint32_t release;
 	/* Called before each instruction with all registers; vm_where() tells which it is. NULL: none. */
 	void (*watch)(void *watcher, struct vm *vm, const uint64_t *registers);
 	void *watcher;
@@ -71,6 +74,7 @@ struct vm_input {
 	const void *context; // UAPI struct whose scalar fields are taken over; or the plain memory
 	uint32_t context_len;
 	uint32_t cpu;
+	uint64_t pid_tgid; // 0: that of the options
 };
 
 enum vm_fault_kind {
@@ -112,11 +116,37 @@ void vm_print_fault(struct buf *out, const struct vm_fault *fault);
 /* What the programs printed since the machine was opened; the caller may empty it. */
 struct buf *vm_printed(struct vm *vm);
 
+/* Bytes that programs may read at the address that this gives; they are copied. 0 without memory. */
+uint64_t vm_lend(struct vm *vm, const void *bytes, uint32_t size);
+
+/* ---- time ---- */
+
+/* The clock that programs see. */
+uint64_t vm_now(const struct vm *vm);
+/* Moves it on and runs the timers that become due, in order. What they did is added to `result`: instructions and
+ * the first fault. */
+int vm_pass_time(struct vm *vm, uint64_t ns, struct vm_result *result);
+
+/* ---- counting ---- */
+
+/* All programs' instructions are numbered from 0 to vm_code_count() - 1. From now on the number of times that
+ * each runs is added up in `counts`, which the caller keeps; NULL: no longer. */
+uint32_t vm_code_count(const struct vm *vm);
+void vm_count_into(struct vm *vm, uint64_t *counts);
+/* Source of a numbered instruction; false when it is none or the object has no line for it. */
+struct vm_line {
+	const char *file, *text;
+	uint32_t line;
+	const struct vm_program *program;
+};
+bool vm_find_line_of(const struct vm *vm, uint32_t number, struct vm_line *line);
+
 /* Where a watched instruction stands. */
 struct vm_place {
-	uint32_t section; // ELF
-	uint32_t record;  // in the section
-	uint32_t depth;   // frames below this one
+	const struct vm_program *program;
+	uint32_t
+		record; // of the program with the functions it calls behind it, as program.h has it
+	uint32_t depth; // frames below this one
 };
 struct vm_place vm_where(const struct vm *vm);
 
@@ -133,16 +163,26 @@ struct vm_map *vm_map_at(const struct vm *vm, uint32_t index); // NULL past the 
 struct vm_map *vm_find_map(const struct vm *vm, const char *name);
 const struct vm_map_info *vm_map_get_info(const struct vm_map *map);
 /* As bpf(2): the value of a per-CPU map is all copies, each rounded up to 8 bytes; an entry of a
- * prog_array is set with vm_map_set_program(). key NULL asks for the first key. */
+ * prog_array is set with vm_map_set_program(). key NULL asks for the first key. Queues, stacks and sets are
+ * updated with a value and looked up without a key; vm_map_take() gives and removes. */
+int vm_map_take(struct vm_map *map, void *value);
 int vm_map_lookup(struct vm_map *map, const void *key, void *value);
 int vm_map_update(struct vm_map *map, const void *key, const void *value, uint64_t flags);
 int vm_map_delete(struct vm_map *map, const void *key);
 int vm_map_next_key(struct vm_map *map, const void *key, void *next);
 /* Address of global data of a map with is_data, value_size bytes. */
 void *vm_map_data(struct vm_map *map);
+/* Maps in a map of maps have numbers, which are the values that the calls above take and give. */
+struct vm_map *vm_map_by_number(const struct vm *vm, uint32_t number); // NULL: none
+uint32_t vm_map_number(const struct vm_map *map);
+/* A new map like those in `outer`; NULL without memory for it. */
+struct vm_map *vm_map_create_inner(struct vm_map *outer);
 int vm_map_set_program(struct vm_map *map, uint32_t index, const struct vm_program *program);
 /* Records of a ringbuf or perf_event_array in order; NULL past the end. */
+/* Puts a record into a user_ringbuf, from where programs take it. */
+int vm_map_send(struct vm_map *map, const void *record, uint32_t size);
 const uint8_t *vm_map_record(const struct vm_map *map, uint32_t index, uint32_t *size);
+void vm_map_drop_first_record(struct vm_map *map);
 void vm_map_drop_records(struct vm_map *map);
 
 #endif

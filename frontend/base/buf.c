@@ -91,28 +91,28 @@ void buf_pad(struct buf *buf, size_t align)
 	buf_add_zeros(buf, -buf->len & (align - 1));
 }
 
-static void add_little_endian(struct buf *buf, uint64_t v, unsigned bytes)
+static void add_integer(struct buf *buf, uint64_t v, unsigned bytes)
 {
 	unsigned char b[8];
 
 	for (unsigned i = 0; i < bytes; i++)
-		b[i] = (unsigned char)(v >> (8 * i));
+		b[buf->is_big_endian ? bytes - 1 - i : i] = (unsigned char)(v >> (8 * i));
 	buf_add(buf, b, bytes);
 }
 
 void buf_add_u16(struct buf *buf, uint16_t v)
 {
-	add_little_endian(buf, v, 2);
+	add_integer(buf, v, 2);
 }
 
 void buf_add_u32(struct buf *buf, uint32_t v)
 {
-	add_little_endian(buf, v, 4);
+	add_integer(buf, v, 4);
 }
 
 void buf_add_u64(struct buf *buf, uint64_t v)
 {
-	add_little_endian(buf, v, 8);
+	add_integer(buf, v, 8);
 }
 
 /* Path of the temporary being written, for buf_remove_temporary(); "" when there is none. The one

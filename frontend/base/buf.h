@@ -6,12 +6,14 @@
 #ifndef KS_BASE_BUF_H
 #define KS_BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct buf {
 	char *data; // len bytes and, after any buf_ text call, a NUL
 	size_t len, cap;
+	bool is_big_endian; // order of the integers that are added; buf_init() says no
 };
 
 void buf_init(struct buf *buf);
@@ -24,7 +26,7 @@ void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(
 void buf_pad(struct buf *buf, size_t align);
 /* Adds `len` zero bytes and returns their offset. */
 size_t buf_add_zeros(struct buf *buf, size_t len);
-/* Little-endian integers. */
+/* Integers in the order of the buffer. */
 void buf_add_u16(struct buf *buf, uint16_t v);
 void buf_add_u32(struct buf *buf, uint32_t v);
 void buf_add_u64(struct buf *buf, uint64_t v);

@@ -61,7 +61,9 @@ struct arch_info {
 	uint16_t args[8]; // of function calls
 	uint16_t result;
 	uint16_t syscall_args[6]; // as the entry of a system call finds them
+	bool is_big_endian;
 	const char *syscalls; // what stands before the name of the function of one: "__x64_sys_"
+	bool wants_aligned;   // a kernel for it may refuse accesses that are not aligned
 };
 
 /* A kind of eBPF program, chosen by an attribute. */
@@ -82,6 +84,7 @@ struct program_kind {
 	uint8_t names;    // enum attribute_names
 	uint8_t params;   // enum program_params
 	bool has_result;  // it runs when a function returns: a further last parameter is the result
+	bool may_sleep;   // always
 	/* Name of the kind that is taken where the kernel cannot attach this one; NULL: none. */
 	const char *fallback;
 };
@@ -112,6 +115,8 @@ struct map_kind {
 	const char *types;   // type arguments: K key, V value, k key that may be left out
 	const char *methods; // families of methods, separated by spaces: "percpu map"
 	uint32_t flags;      // BPF_F_* bits that every map of the kind has
+	uint32_t
+		sleeping; // first release whose programs that may sleep can use it; UINT32_MAX: none
 };
 
 /* A BPF helper callable by name. Argument letters: i integer, p pointer to memory, l to a lock, t to a timer, f function, s pointer to a

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "frontend/driver/debug/debug.h"
 #include "frontend/driver/dump.h"
 #include "frontend/driver/explain.h"
 #include "frontend/driver/format.h"
@@ -15,7 +16,9 @@
 #include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
+#include "frontend/driver/page.h"
 #include "frontend/driver/pipeline.h"
+#include "frontend/driver/test.h"
 #include "frontend/driver/verify.h"
 #include "frontend/lsp/lsp.h"
 #include "ks/loader.h"
@@ -98,14 +101,18 @@ static int run_command(struct compile *compile, const struct options *o)
 		return format_run(o);
 	if (o->command == COMMAND_LSP)
 		return serve(compile, o);
+	if (o->command == COMMAND_TEST)
+		return test_run(o);
 	if (o->command == COMMAND_DETACH)
 		return o->list ? ks_list_projects() : ks_detach_project(o->input);
 	if (o->command == COMMAND_DUMP)
 		status = dump_run(compile, o);
 	else if (o->command == COMMAND_LIST)
 		status = list_run(compile, o);
+	else if (o->command == COMMAND_DEBUG)
+		status = debug_run(compile, o);
 	else if (o->command == COMMAND_VERIFY)
-		status = verify_run(compile, o);
+		status = o->html ? page_run(compile, o) : verify_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

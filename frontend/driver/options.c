@@ -151,7 +151,7 @@ static const struct option_row *find_row(enum command c, const char *arg, const 
 		*value = NULL;
 		if (!arg[len])
 			return &option_rows[i];
-		bool is_long = option_rows[i].spelling[1] == '-';
+		bool is_long = len > 2; // than one letter
 		if ((is_long && arg[len] == '=') || (!is_long && option_rows[i].form != OPT_FLAG)) {
 			*value = arg + len + is_long;
 			return &option_rows[i];

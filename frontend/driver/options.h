@@ -46,16 +46,20 @@ struct options {
 	VEC(const char *) warnings;
 	const char *kernel;            // NULL: running
 	const char *target;            // NULL: this machine
+	int mcpu;                      // 1 to 4; 0: what the kernel has
 	VEC(const char *) btf;         // empty: of the running kernel
 	const char *kernels, *program; // verify
 	bool log, json;                // verify
 	const char *explain_log;       // verify
 	bool no_verify;                // build, run
+	const char *html;              // verify: file for the page; NULL: none
 	const char *start_at, *stop_after;
-	int error_format, colour; // enums
-	bool write, check;        // fmt
-	bool list;                // detach
-	bool stdio;               // lsp
+	int error_format, colour;              // enums
+	bool write, check;                     // fmt
+	bool interp, in_kernel, tap, coverage; // test
+	const char *filter, *timeout, *junit, *lcov;
+	bool list;  // detach
+	bool stdio; // lsp
 	bool help;
 	char **program_args; // after `--`; NULL-terminated
 	int program_arg_count;

@@ -24,6 +24,7 @@ const int option_row_count = sizeof option_rows / sizeof *option_rows;
 const char *const option_examples[] = {
 	"ks build quota.ks && sudo ./quota --limit 1000",
 	"sudo ks run quota.ks -- --limit 1000",
+	"ks test --coverage quota_test.ks",
 	"ks build --emit=bpf --kernel 6.1 quota.ks && ks dump quota.o",
 	NULL,
 };

@@ -80,7 +80,8 @@ static bool is_for_this_machine(const struct options *options)
 	struct utsname machine;
 
 	return !options->target ||
-	       (uname(&machine) == 0 && !strcmp(machine.machine, options->target));
+	       (uname(&machine) == 0 &&
+		kernel_find_arch(options->target) == kernel_find_arch(machine.machine));
 }
 
 int pipeline_read_kernel(const struct options *options, uint32_t *kernel)
@@ -191,6 +192,51 @@ static bool open_modules(void *owner, const struct btf *btf)
 	return !s->options->btf.len && kernel_btf_add_modules(s->compile, (struct btf *)btf);
 }
 
+static bool wants_native(const struct options *o)
+{
+	if (o->command == COMMAND_RUN || o->command == COMMAND_TEST)
+		return true;
+	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
+					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
+}
+
+static int check_target(const struct session *s)
+{
+	const struct options *o = s->options;
+	char names[256] = "";
+
+	if (!o->target)
+		return STATUS_OK;
+	if (kernel_find_arch(o->target))
+		return !wants_native(o) || is_for_this_machine(o)
+			       ? STATUS_OK
+			       : options_wrong(o,
+					       "the userspace half can be made for this machine "
+					       "only, not for "
+					       "%s; `--emit=bpf` makes the BPF object",
+					       o->target);
+	for (uint32_t i = 0; kernel_arch_at(i); i++)
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
+			 kernel_arch_at(i)->name);
+	return options_wrong(o, "`--target`: there is no machine `%s`; ks knows %s", o->target,
+			     names);
+}
+
+/* What is accepted must load: the kernel has to know the instruction set. */
+static int check_mcpu(const struct session *s)
+{
+	char kernel[16], since[16];
+
+	if (s->options->mcpu <= kernel_isa(s->target.kernel))
+		return STATUS_OK;
+	kernel_format_version(s->target.kernel, kernel);
+	kernel_format_version(kernel_isa_since(s->options->mcpu), since);
+	return options_wrong(s->options,
+			     "`--mcpu v%d` needs Linux %s or later; this build is for Linux %s%s",
+			     s->options->mcpu, since, kernel,
+			     s->options->kernel ? "" : " (choose one with --kernel)");
+}
+
 static int read_options(struct session *s)
 {
 	int status = pipeline_read_kernel(s->options, &s->target.kernel);
@@ -198,9 +244,10 @@ static int read_options(struct session *s)
 	s->passes.kernel = s->target.kernel;
 	if (!status)
 		status = read_passes(s);
-	if (!status && s->options->target && !kernel_find_arch(s->options->target))
-		status = options_wrong(s->options, "`--target`: there is no machine `%s`",
-				       s->options->target);
+	if (!status)
+		status = check_target(s);
+	if (!status)
+		status = check_mcpu(s);
 	for (uint32_t i = 0; !status && i < s->options->warnings.len; i++)
 		status = read_warning(s, s->options->warnings.data[i]);
 	s->target.prelude = ks_find_shipped_text("prelude.kh");
@@ -210,6 +257,8 @@ static int read_options(struct session *s)
 	s->target.find_helper = kernel_find_helper;
 	s->target.find_kfunc = kernel_find_kfunc;
 	s->target.arch = pipeline_arch(s->options);
+	s->passes.keeps_widths =
+		!s->target.arch || s->target.arch->wants_aligned || s->target.arch->is_big_endian;
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
 	s->target.open_modules = open_modules;
@@ -272,13 +321,42 @@ static bool check_source(struct session *s)
 	return is_clean(s);
 }
 
+/* In the order in which lowering numbers them. */
+static void list_tests(struct session *s)
+{
+	const decl_list *functions = &s->checked.functions;
+
+	s->checked.wants_tests = true;
+	s->product->kernel = s->target.kernel;
+	for (uint32_t i = 0; i < functions->len; i++) {
+		const struct decl *d = functions->data[i];
+		if (d->func.role != ROLE_TEST)
+			continue;
+		struct source_pos pos = source_locate(&s->compile->sources, d->name_where.begin);
+		struct product_test test = {.name = intern_text(&s->compile->names, d->name),
+					    .file = pos.file ? pos.file->path : "?",
+					    .line = pos.line};
+		vec_push(&s->compile->session, &s->product->tests, test);
+	}
+}
+
 static bool make_module(struct session *s)
 {
+	bool is_big_endian = s->target.arch && s->target.arch->is_big_endian;
 	ir_module_init(&s->module, s->compile, &s->compile->module);
-	if (is_ir_text(s->options->input))
-		return read_ir(s);
-	return check_source(s) && lower_program(s->compile, &s->checked, &s->target, &s->module) &&
-	       is_clean(s);
+	s->module.is_big_endian = is_big_endian;
+	if (is_ir_text(s->options->input)) {
+		if (!read_ir(s))
+			return false;
+		if (is_big_endian)
+			ir_set_big_endian(&s->module);
+		return true;
+	}
+	if (!check_source(s))
+		return false;
+	if (s->options->command == COMMAND_TEST)
+		list_tests(s);
+	return lower_program(s->compile, &s->checked, &s->target, &s->module) && is_clean(s);
 }
 
 static bool optimise(struct session *s)
@@ -294,7 +372,7 @@ static bool optimise(struct session *s)
 
 static bool generate_bpf(struct session *s)
 {
-	struct bpf_gen_options options = {.kernel = s->target.kernel};
+	struct bpf_gen_options options = {.kernel = s->target.kernel, .isa = s->options->mcpu};
 
 	return bpf_generate(&s->module, &options, &s->object) && is_clean(s);
 }
@@ -337,14 +415,6 @@ static void *open_plugin(void *data)
 	}
 	p->function = generate.function;
 	return NULL;
-}
-
-static bool wants_native(const struct options *o)
-{
-	if (o->command == COMMAND_RUN)
-		return true;
-	return o->command == COMMAND_BUILD && (o->emit == EMIT_PROGRAM || o->emit == EMIT_OBJ ||
-					       o->emit == EMIT_NATIVE_ASM || o->emit == EMIT_LLVM);
 }
 
 static void begin_plugin(struct session *s)
@@ -392,7 +462,7 @@ static bool make_payloads(struct session *s)
 	struct buf object;
 	const char *why = NULL;
 
-	if (!has_main(s) || !generate_bpf(s))
+	if ((s->options->command != COMMAND_TEST && !has_main(s)) || !generate_bpf(s))
 		return false;
 	object_write(s->compile, &s->object, &p->bpf);
 	if (!passes_verifier(s, &p->bpf))
@@ -446,6 +516,28 @@ static bool print_assembly(struct session *s, struct buf *out)
 	return ok;
 }
 
+/* The names outlive the module. */
+static void keep_names(struct session *s)
+{
+	struct arena *arena = &s->compile->session;
+
+	for (uint32_t f = 0; f < s->object.funcs.len; f++) {
+		const struct bpf_func *func = s->object.funcs.data[f];
+		for (uint32_t i = 0; i < func->names.len; i++) {
+			const struct bpf_name *n = &func->names.data[i];
+			struct product_name name = {
+				.function = intern_text(&s->compile->names, func->name),
+				.name = intern_text(&s->compile->names, n->name),
+				.insn = n->insn,
+				.is_param = n->is_param,
+				.reg = n->reg,
+				.offset = n->offset,
+				.size = n->size};
+			vec_push(arena, &s->product->names, name);
+		}
+	}
+}
+
 static bool make_output(struct session *s)
 {
 	struct buf *out = &s->product->out;
@@ -461,8 +553,10 @@ static bool make_output(struct session *s)
 		ir_print_module(&s->module, out);
 		return true;
 	case EMIT_BPF:
-		if (generate_bpf(s))
+		if (generate_bpf(s)) {
 			object_write(s->compile, &s->object, out);
+			keep_names(s);
+		}
 		return passes_verifier(s, out);
 	case EMIT_ASM:
 		return print_assembly(s, out);
@@ -493,7 +587,7 @@ int pipeline_run(struct compile *compile, const struct options *options, struct 
 		begin_plugin(s);
 	if (options->command == COMMAND_BUILD)
 		ok = make_output(s);
-	else if (options->command == COMMAND_RUN)
+	else if (options->command == COMMAND_RUN || options->command == COMMAND_TEST)
 		ok = make_module(s) && optimise(s) && make_payloads(s);
 	else // eBPF code too: some limits are known only then
 		ok = make_module(s) && optimise(s) && generate_bpf(s);

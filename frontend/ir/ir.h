@@ -124,6 +124,14 @@ enum ir_likely {
 	IR_LIKELY_FALSE,
 };
 
+/* The same of the opposite condition. */
+static inline enum ir_likely ir_unlikely(enum ir_likely likely)
+{
+	return likely == IR_LIKELY_TRUE    ? IR_LIKELY_FALSE
+	       : likely == IR_LIKELY_FALSE ? IR_LIKELY_TRUE
+					   : IR_LIKELY_UNKNOWN;
+}
+
 /* ---- debug types: what BTF and DWARF are made from; lowering translates the checker's types ----
  */
 
@@ -307,6 +315,10 @@ struct ir_fn {
 	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
 	symbol ops;        // of a member of a struct_ops: name of the impl
 	bool is_sleepable; // a program that may sleep
+	/* Of a program that is run by probes that programs declare: where in .bss its table of
+	 * struct ks_note_value (ks/rt.h) is, and how many values a row has; 0: it has no table. */
+	uint32_t notes, note_params;
+	uint32_t context_size;   // of a program whose context is a struct of the module
 	bool is_packet_constant; // a program that must not write to the packet
 	bool is_tcx;             // a classifier whose results mean the same at a tcx hook
 	bool is_exported;        // main, programs: kept although nobody calls them
@@ -317,6 +329,7 @@ struct ir_fn {
 	VEC(ir_ref) prev;
 	VEC(uint32_t) block_of;
 	VEC(span) spans;
+	VEC(symbol) names;           // of the variable that a value is of, as far as known; 0: none
 	VEC(struct ir_block) blocks; // [0] is the entry; removed ones have first == 0
 	VEC(struct ir_slot) slots;
 	VEC(struct ir_const) consts;
@@ -362,11 +375,17 @@ struct ir_module {
 	uint32_t options_size; // bytes of S; 0 when main takes nothing
 	uint32_t section_size[IR_SECTION_COUNT];
 	uint32_t main_fn; // index of main, UINT32_MAX when there is none
+	/* Byte order of the machine that the eBPF code is for. No IR_BE16 to IR_BE64 is left when it is
+	 * big-endian. A pass that makes narrower or wider accesses of others has to ask. */
+	bool is_big_endian;
 };
 
 /* ---- construction (ir_build.c) ---- */
 
 void ir_module_init(struct ir_module *m, struct compile *compile, struct arena *arena);
+/* Makes the module one for a big-endian machine: changes between host order and big-endian change nothing
+ * there. Lowering does not make any; this is for modules that were read. */
+void ir_set_big_endian(struct ir_module *m);
 uint32_t ir_add_fn(struct ir_module *m, symbol name, enum ir_target target); // index into m->fns
 uint32_t ir_add_extern(struct ir_module *m, enum ir_extern_kind kind, const char *name,
 		       enum ir_type result,

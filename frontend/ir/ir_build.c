@@ -18,6 +18,39 @@ void ir_module_init(struct ir_module *m, struct compile *compile, struct arena *
 	vec_push(arena, &m->dtypes, (struct ir_dtype){.kind = IR_DTYPE_VOID});
 }
 
+/* An operation that leaves the value as it is, or cuts it as the swap does. */
+static void drop_swap(struct ir_fn *fn, struct ir_insn *in)
+{
+	enum ir_op swap = (enum ir_op)in->op;
+	enum ir_type type = (enum ir_type)in->type;
+	if (swap == IR_BE16)
+		*in = (struct ir_insn){.op = IR_EXT16U, .type = in->type, .a = in->a};
+	else if (swap == IR_BE32 && type == IR_I64)
+		*in = (struct ir_insn){.op = IR_AND,
+				       .type = in->type,
+				       .a = in->a,
+				       .b = ir_const(fn, type, UINT32_MAX)};
+	else
+		*in = (struct ir_insn){
+			.op = IR_OR, .type = in->type, .a = in->a, .b = ir_const(fn, type, 0)};
+}
+
+void ir_set_big_endian(struct ir_module *m)
+{
+	m->is_big_endian = true;
+	for (uint32_t f = 0; f < m->fns.len; f++) {
+		struct ir_fn *fn = m->fns.data[f];
+		for (uint32_t b = 0; b < fn->blocks.len; b++)
+			for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r]) {
+				struct ir_insn in = *ir_get(fn, r);
+				if (in.op != IR_BE16 && in.op != IR_BE32 && in.op != IR_BE64)
+					continue;
+				drop_swap(fn, &in);
+				*ir_get(fn, r) = in;
+			}
+	}
+}
+
 uint32_t ir_add_fn(struct ir_module *m, symbol name, enum ir_target target)
 {
 	struct ir_fn *fn = ARENA_NEW(m->arena, struct ir_fn);
@@ -55,6 +88,7 @@ void ir_settle(struct ir_fn *fn, struct arena *home)
 	SETTLE(&fn->prev, slack);
 	SETTLE(&fn->block_of, slack);
 	SETTLE(&fn->spans, slack);
+	SETTLE(&fn->names, slack);
 	SETTLE(&fn->blocks, 2);
 	for (uint32_t b = 0; b < fn->blocks.len; b++) {
 		struct ir_block *block = &fn->blocks.data[b];
@@ -174,6 +208,7 @@ ir_ref ir_new_insn(struct ir_fn *fn, struct ir_insn insn, span where)
 	vec_push(fn->arena, &fn->prev, IR_REF_NONE);
 	vec_push(fn->arena, &fn->block_of, UINT32_MAX);
 	vec_push(fn->arena, &fn->spans, where);
+	vec_push(fn->arena, &fn->names, 0);
 	return fn->insns.len - 1;
 }
 

@@ -354,6 +354,9 @@ static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 						 {"inline", NULL, &fn->is_inline},
 						 {"exported", NULL, &fn->is_exported},
 						 {"dtype", &fn->dtype, NULL},
+						 {"notes", &fn->notes, NULL},
+						 {"note_params", &fn->note_params, NULL},
+						 {"context_size", &fn->context_size, NULL},
 						 {0}});
 	return ir_lex_need_punct(p, '{');
 }
@@ -387,6 +390,9 @@ static void declare_fns(struct ir_parser *p)
 		fn->is_inline = head.is_inline;
 		fn->is_exported = head.is_exported;
 		fn->dtype = head.dtype;
+		fn->notes = head.notes;
+		fn->note_params = head.note_params;
+		fn->context_size = head.context_size;
 		if (is_good && fn->name)
 			name_first(&p->fns, (uint64_t)fn->target << 32 | fn->name, index);
 	}

@@ -358,6 +358,11 @@ static void print_fn_head(struct printer *p, uint32_t index)
 		buf_add_text(p->out, " exported");
 	if (fn->dtype)
 		buf_printf(p->out, " dtype %" PRIu32, fn->dtype);
+	if (fn->note_params)
+		buf_printf(p->out, " notes %" PRIu32 " note_params %" PRIu32, fn->notes,
+			   fn->note_params);
+	if (fn->context_size)
+		buf_printf(p->out, " context_size %" PRIu32, fn->context_size);
 	buf_add_text(p->out, " {\n");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bit-fields: some bits of a storage unit of the field's type, lowest first. A unit that is aligned and
+ * Bit-fields: some bits of a storage unit of the field's type, lowest first, or, on a big-endian machine,
+ * highest first; in both a field's bit offset counts from where the first field is. A unit that is aligned and
  * holds the whole field is read and written at once; otherwise (packed structs) the bytes that the field
  * touches are, one by one, so that nothing outside of the struct is touched.
  */
@@ -37,6 +38,13 @@ static ir_ref op(struct body *f, enum ir_op code, ir_ref a, uint64_t b)
 	return emit_folded(f, code, type, a, ir_const(f->fn, type, b));
 }
 
+/* By how much the byte `at` of the struct is shifted left when the field's lowest bit is bit 0. */
+static int32_t byte_shift(const struct body *f, const struct place *place, uint32_t at)
+{
+	int32_t begin = place->bit_offset, end = begin + place->bit_width;
+	return f->m->is_big_endian ? end - ((int32_t)at * 8 + 8) : (int32_t)at * 8 - begin;
+}
+
 /* The field's bits of I64, from the bytes that hold them. */
 static ir_ref load_bytes(struct body *f, const struct place *place)
 {
@@ -44,21 +52,27 @@ static ir_ref load_bytes(struct body *f, const struct place *place)
 	ir_ref value = const64(f, 0);
 	for (uint32_t at = place->bit_offset / 8; at * 8 < end; at++) {
 		ir_ref byte = to_register(f, load_unit(f, place, at, 1), IR_I64, false);
-		byte = at * 8 >= place->bit_offset
-			       ? op(f, IR_SHL, byte, at * 8 - place->bit_offset)
-			       : op(f, IR_LSHR, byte, place->bit_offset - at * 8);
+		int32_t shift = byte_shift(f, place, at);
+		byte = shift >= 0 ? op(f, IR_SHL, byte, (uint32_t)shift)
+				  : op(f, IR_LSHR, byte, (uint32_t)-shift);
 		value = emit_folded(f, IR_OR, IR_I64, value, byte);
 	}
 	return value;
 }
 
+/* Bits of the unit below the field. */
+static uint32_t bits_below(const struct body *f, const struct place *place, uint32_t width)
+{
+	return f->m->is_big_endian ? width * 8 - place->bit_offset - place->bit_width
+				   : place->bit_offset;
+}
+
 ir_ref load_bits(struct body *f, const struct place *place, const struct type *type)
 {
-	uint32_t width = place->bit_width;
+	uint32_t width = place->bit_width, unit = value_width(type);
 	ir_ref value;
 	if (is_in_unit(place, type))
-		value = op(f, IR_LSHR, load_unit(f, place, 0, value_width(type)),
-			   place->bit_offset);
+		value = op(f, IR_LSHR, load_unit(f, place, 0, unit), bits_below(f, place, unit));
 	else
 		value = to_register(f, load_bytes(f, place), value_type(type), false);
 	uint32_t size = value_type(type) == IR_I64 ? 64 : 32;
@@ -73,11 +87,13 @@ static void store_bytes(struct body *f, const struct place *place, ir_ref value)
 	uint32_t begin = place->bit_offset, end = begin + place->bit_width;
 	value = to_register(f, value, IR_I64, false);
 	for (uint32_t at = begin / 8; at * 8 < end; at++) {
-		uint32_t low = at * 8 < begin ? begin - at * 8 : 0;
-		uint32_t high = at * 8 + 8 > end ? end - at * 8 : 8;
-		uint64_t mask = low_bits(high) & ~low_bits(low);
-		ir_ref part = at * 8 >= begin ? op(f, IR_LSHR, value, at * 8 - begin)
-					      : op(f, IR_SHL, value, begin - at * 8);
+		uint32_t first = at * 8 < begin ? begin - at * 8 : 0;
+		uint32_t last = at * 8 + 8 > end ? end - at * 8 : 8;
+		uint64_t mask = f->m->is_big_endian ? low_bits(8 - first) & ~low_bits(8 - last)
+						    : low_bits(last) & ~low_bits(first);
+		int32_t shift = byte_shift(f, place, at);
+		ir_ref part = shift >= 0 ? op(f, IR_LSHR, value, (uint32_t)shift)
+					 : op(f, IR_SHL, value, (uint32_t)-shift);
 		part = op(f, IR_AND, to_register(f, part, IR_I32, false), mask);
 		if (mask != 0xff) {
 			ir_ref old = op(f, IR_AND, load_unit(f, place, at, 1), ~mask & 0xff);
@@ -95,21 +111,24 @@ void store_bits(struct body *f, const struct place *place, const struct type *ty
 	}
 	uint32_t width = value_width(type);
 	enum ir_type reg = value_type(type);
-	uint64_t mask = low_bits(place->bit_width) << place->bit_offset;
+	uint32_t below = bits_below(f, place, width);
+	uint64_t mask = low_bits(place->bit_width) << below;
 	if (mask != low_bits(width * 8)) {
 		ir_ref old =
 			op(f, IR_AND, load_unit(f, place, 0, width), ~mask & low_bits(width * 8));
-		value = op(f, IR_AND, op(f, IR_SHL, value, place->bit_offset), mask);
+		value = op(f, IR_AND, op(f, IR_SHL, value, below), mask);
 		value = emit_folded(f, IR_OR, reg, old, value);
 	}
 	store_unit(f, place, 0, width, value);
 }
 
-void put_bits(uint8_t *out, const struct decl *field, uint64_t value)
+void put_bits(const struct lower *lw, uint8_t *out, const struct decl *field, uint64_t value)
 {
-	for (uint32_t i = 0; i < field->field.bit_width; i++) {
-		uint32_t bit = field->field.bit_offset + i;
-		uint8_t mask = (uint8_t)(1u << bit % 8);
+	uint32_t width = field->field.bit_width;
+	bool is_big = lw->m->is_big_endian;
+	for (uint32_t i = 0; i < width; i++) {
+		uint32_t bit = field->field.bit_offset + (is_big ? width - 1 - i : i);
+		uint8_t mask = (uint8_t)(is_big ? 0x80u >> bit % 8 : 1u << bit % 8);
 		out[bit / 8] = (uint8_t)((out[bit / 8] & ~mask) | (value >> i & 1 ? mask : 0));
 	}
 }

@@ -195,6 +195,8 @@ static ir_ref swap_bytes(struct body *f, struct expr *call, enum ir_op op)
 {
 	ir_ref value = lower_value(f, call->call.args.data[0]);
 	f->b.where = call->where;
+	if (f->m->is_big_endian)
+		return value;
 	return ir_emit(&f->b, op, value_type(call->type), value, IR_REF_NONE);
 }
 
@@ -208,6 +210,19 @@ static ir_ref lower_attach(struct body *f, struct expr *call)
 	args[2] = to_register(f, lower_value(f, call->call.args.data[2]), IR_I64, false);
 	f->b.where = call->where;
 	return call_runtime(f, "ks_attach", IR_I32, IR_EFFECT_OTHER, args, 3);
+}
+
+static ir_ref lower_run(struct body *f, struct expr *call)
+{
+	struct expr *context = call->call.args.len > 1 ? call->call.args.data[1] : NULL;
+	const struct type *record =
+		context && context->type->kind == TYPE_POINTER ? context->type->element : NULL;
+	ir_ref handle = lower_value(f, call->call.args.data[0]);
+	ir_ref args[] = {handle, context ? lower_value(f, context) : null_ptr(f),
+			 const64(f, record ? record->size : 0)};
+	f->b.where = call->where;
+	uint32_t effects = IR_EFFECT_READS | IR_EFFECT_WRITES | IR_EFFECT_OTHER;
+	return call_runtime(f, "ks_run", IR_I32, effects, args, 3);
 }
 
 static ir_ref lower_attach_counter(struct body *f, struct expr *call)
@@ -254,6 +269,9 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 		return lower_attach(f, call);
 	case BUILTIN_DETACH:
 		return call_with_value(f, call, "ks_detach", IR_VOID);
+	case BUILTIN_RUN:
+	case BUILTIN_RUN_ALONE:
+		return lower_run(f, call);
 	case BUILTIN_REDIRECT:
 		return lower_redirect(f, call);
 	case BUILTIN_REGISTER:
@@ -327,8 +345,9 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 	case BUILTIN_KERNEL_CONSTANT:
 	case BUILTIN_KERNEL_SIZEOF:
 		return lower_kernel_question(f, call);
-	case BUILTIN_TEST: // none of these is reached: their functions are not lowered
-	case BUILTIN_EXEC:
+	case BUILTIN_TEST:
+		return lower_test(f, call);
+	case BUILTIN_EXEC: // none of these is reached: their functions are not lowered
 	case BUILTIN_DAEMON:
 	case BUILTIN_COUNT:
 		break;

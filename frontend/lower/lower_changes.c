@@ -94,8 +94,8 @@ static void find_in_stmt(void *data, struct stmt *stmt)
 static void search_block(struct lower *lw, const struct block *block, struct change_set *set)
 {
 	struct change_search search = {lw, set};
-	struct walk walk = {.expr = find_in_expr, .stmt = find_in_stmt, .data = &search};
-	walk_block(&walk, block);
+	struct ast_walk walk = {.expr = find_in_expr, .stmt = find_in_stmt, .data = &search};
+	ast_walk_block(&walk, block);
 }
 
 /* eBPF functions do not call themselves, so the search ends. */

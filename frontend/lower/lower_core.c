@@ -207,7 +207,11 @@ static ir_ref load_unit(struct body *f, const struct place *place, const struct 
 	store_word(f, slot, IR_I64, to_register(f, unit, IR_I64, false));
 	jump_to(f, done);
 	start_block(f, differs);
-	probe(f, "bpf_probe_read_kernel", slot_addr(f, slot), size, from);
+	ir_ref to = slot_addr(f, slot);
+	if (f->m->is_big_endian) // the unit is the low end of the word
+		to = ir_emit(&f->b, IR_PTRADD, IR_PTR, to,
+			     ir_emit(&f->b, IR_SUB, IR_I64, const64(f, 8), size));
+	probe(f, "bpf_probe_read_kernel", to, size, from);
 	jump_to(f, done);
 	start_block(f, done);
 	return load_word(f, slot, IR_I64);
@@ -216,7 +220,9 @@ static ir_ref load_unit(struct body *f, const struct place *place, const struct 
 ir_ref core_load_bits(struct body *f, const struct place *place, const struct type *type)
 {
 	const struct decl *field = place->bits;
-	uint32_t above = 64u - field->field.bit_offset - field->field.bit_width;
+	uint32_t above = f->m->is_big_endian
+				 ? 64u - type->size * 8 + field->field.bit_offset
+				 : 64u - field->field.bit_offset - field->field.bit_width;
 	ir_ref unit = load_unit(f, place, type);
 	ir_ref left = core_number(f, IR_CORE_FIELD_LSHIFT, NULL, place->core, above);
 	ir_ref right = core_number(f, IR_CORE_FIELD_RSHIFT, NULL, place->core,

@@ -210,15 +210,63 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 	if (is_aggregate || (is_context(type) && !param->variable.is_address_taken &&
 			     !param->variable.is_assigned)) {
 		local->value = value;
+		if (!ir_is_const(value))
+			f->b.fn->names.data[value] = param->name;
 		return;
 	}
 	local->slot = new_slot(f, type, param->name, param->name_where);
 	store_slot(f, local->slot, type, value);
 }
 
+/* From the context to the copy, or back. */
+static void copy_own_context(struct body *f, bool is_back)
+{
+	const struct type *record = f->decl->func.params.data[0]->type->element;
+	struct place copy = slot_place(f, f->own_context), context = pointer_place(f->context, 8);
+	copy_object(f, is_back ? &context : &copy, is_back ? &copy : &context, record->size);
+}
+
+void emit_return(struct body *f, ir_ref value)
+{
+	if (f->has_own_context)
+		copy_own_context(f, true);
+	ir_emit_return(&f->b, value);
+}
+
+/*
+ * A context that is a struct of the program's own is copied to a local object and back: only so any part of it can be
+ * used as that of any other object, since the verifier takes no address in a context and no variable index.
+ */
+static void enter_own_context(struct body *f)
+{
+	if (!f->decl->func.params.len)
+		return;
+	struct decl *param = f->decl->func.params.data[0];
+	const struct type *record = param->type->element;
+	struct local *local = new_local(f, param);
+	f->b.where = param->name_where;
+	f->context = ir_emit_index(&f->b, IR_PARAM, IR_PTR, 0);
+	f->own_context = new_slot(f, record, param->name, param->name_where);
+	f->has_own_context = true;
+	f->fn->context_size = record->size;
+	copy_own_context(f, false);
+	ir_ref address = slot_addr(f, f->own_context);
+	if (!param->variable.is_assigned && !param->variable.is_address_taken) {
+		local->value = address;
+		return;
+	}
+	local->slot = new_slot(f, param->type, param->name, param->name_where);
+	store_slot(f, local->slot, param->type, address);
+}
+
 static void enter_params(struct body *f)
 {
 	uint32_t index = 0;
+	if (f->kind && !is_tracer(f->kind) && !*f->kind->context &&
+	    f->kind->params == PARAMS_CONTEXT && f->decl->func.program) {
+		enter_own_context(f);
+		return;
+	}
 	if (f->kind && is_tracer(f->kind)) {
 		enter_tracer_params(f);
 		return;
@@ -264,27 +312,51 @@ static ir_ref keep_in_range(struct body *f, ir_ref value)
 	return ir_emit_select(&f->b, IR_I32, inside, value, otherwise);
 }
 
+/* The result of a function with a named result and a `defer`, which can still change it: all of it goes
+ * through the variable. */
+static void return_through_variable(struct body *f, struct expr *expr)
+{
+	uint32_t slot = local_of(f->decl->func.result_var.data[0])->slot;
+	if (expr && type_is_aggregate(f->result)) {
+		struct place to = slot_place(f, slot);
+		assign_aggregate(f, &to, expr, f->result);
+	} else if (expr) {
+		store_slot(f, slot, f->result, lower_value(f, expr));
+	}
+	leave_with(f, IR_REF_NONE);
+}
+
+ir_ref take_named_result(struct body *f)
+{
+	uint32_t slot = local_of(f->decl->func.result_var.data[0])->slot;
+	if (!type_is_aggregate(f->result))
+		return keep_in_range(f, load_slot(f, slot, f->result));
+	struct place to = pointer_place(f->result_addr, f->result->align);
+	struct place from = slot_place(f, slot);
+	copy_object(f, &to, &from, f->result->size);
+	return IR_REF_NONE;
+}
+
 void return_result(struct body *f, struct expr *expr)
 {
 	const decl_list *named = &f->decl->func.result_var;
 	ir_ref value = IR_REF_NONE;
+	if (named->len && f->has_defer) {
+		return_through_variable(f, expr);
+		return;
+	}
+	if (named->len && !expr) {
+		leave_with(f, take_named_result(f));
+		return;
+	}
 	if (type_is_aggregate(f->result)) {
 		struct place to = pointer_place(f->result_addr, f->result->align);
-		if (expr) {
-			lower_into(f, &to, expr, f->result);
-		} else if (named->len) {
-			struct place from = slot_place(f, local_of(named->data[0])->slot);
-			copy_object(f, &to, &from, f->result->size);
-		} else {
-			zero_object(f, &to, f->result->size);
-		}
-	} else if (f->result->kind != TYPE_VOID) {
 		if (expr)
-			value = lower_value(f, expr);
-		else if (named->len)
-			value = load_slot(f, local_of(named->data[0])->slot, f->result);
+			lower_into(f, &to, expr, f->result);
 		else
-			value = zero_of(f, value_type(f->result));
+			zero_object(f, &to, f->result->size);
+	} else if (f->result->kind != TYPE_VOID) {
+		value = expr ? lower_value(f, expr) : zero_of(f, value_type(f->result));
 		value = keep_in_range(f, value);
 	}
 	leave_with(f, value);
@@ -307,12 +379,15 @@ void lower_function(struct lower *lw, const struct pending_fn *pending)
 	f.b.block = new_block(&f);
 	begin_unwind(&f);
 	enter_params(&f);
-	if (f.kind && !is_tracer(f.kind))
+	if (f.kind && !is_tracer(f.kind) && *f.kind->context)
 		pull_headers(&f);
-	if (decl == lw->program->main)
+	if (decl == lw->program->main || decl->func.role == ROLE_TEST)
 		register_callbacks(&f);
-	if (decl->func.result_var.len)
+	if (decl->func.result_var.len) {
 		lower_local(&f, decl->func.result_var.data[0]);
+		if (f.has_defer)
+			f.result_slot = local_of(decl->func.result_var.data[0])->slot;
+	}
 	lower_block(&f, decl->func.body);
 	finish_body(&f);
 	finish_exit(&f);

@@ -14,6 +14,7 @@
 #define KS_LOWER_INTERNAL_H
 
 #include "frontend/lower/lower.h"
+#include "frontend/syntax/ast_walk.h"
 
 /* Functions that the kernel calls and that call one of the program. */
 enum callback_kind {
@@ -27,6 +28,7 @@ struct pending_fn { // a function asked for and not lowered yet
 	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
+	uint32_t next_alike; // with `bound`: index into the queue + 1 of one with the same hash
 	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
 
@@ -45,7 +47,11 @@ struct lower {
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
 	struct map callbacks;  // handler and kind -> index of the function + 1
 	struct map drops;      // DECL_MAP -> global that counts its lost records + 1
-	struct map tails;      // attribute of programs -> index of their program array + 1
+	struct map bound; // hash of a function and what it is bound to -> the last in the queue + 1
+	struct map bindings; // declaration -> how many functions were made of it by binding
+	struct map names; // of functions of the program and of the first `named` of the module -> 1
+	uint32_t named;
+	struct map tails;             // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
 	uint32_t error_count;         // of the diagnostics at the beginning
 };
@@ -109,6 +115,7 @@ struct local {
 	uint32_t key_slot;   // copy of the key: in userspace, and in eBPF if it is looked up again
 	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
 	uint32_t flag_slot;  // with key_slot: whether copy_slot is in use
+	uint32_t bound_slot; // eBPF: with may_go_stale, the address of the value that was bound
 	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 	bool may_go_stale; // eBPF: is looked up again, and may then be absent
@@ -125,11 +132,24 @@ struct try_scope {
 };
 
 struct deferred {
-	uint32_t count_slot; // how often control has passed the defer statement
-	struct block *block;
+	uint32_t count_slot; // how often control has passed the defer statement; not with a log
+	struct stmt *stmt;
 	const struct block *outer; // of the defer that it stands in, NULL for none
+	const struct stmt *loop;   // outermost loop around it within `outer`, NULL for none
+	uint64_t rounds;           // of the loops around it, together; 0: not known
+	uint32_t log;              // index into the logs + 1; 0: a count is enough
 	bool is_reached;           // control can come there
-	bool is_repeated;          // it stands in a loop
+};
+
+/* What was deferred in the rounds of a loop, one record each time: which defer it was, and what it
+ * captured. In userspace they are on the heap, chained, in eBPF in an array on the stack. */
+struct defer_log {
+	const struct stmt *loop;
+	uint32_t slot;   // userspace: address of the last record; eBPF: number of records
+	uint32_t array;  // eBPF: slot of the records
+	uint32_t most;   // eBPF: of them
+	uint32_t size;   // of a record
+	uint32_t header; // bytes in front of what was captured
 };
 
 /* Known of a variable while a part of the program is lowered. */
@@ -149,23 +169,28 @@ struct body {
 	struct decl **bound; // functions that the parameters stand for, NULL where there are none
 	const struct program_kind *kind; // of a program; NULL for other functions
 	ir_ref context;                  // of a program that has other parameters
+	uint32_t own_context;            // slot with a copy of a context of the program's own
+	bool has_own_context;
+	ir_ref note_row;    // of a program of PARAMS_NOTE: PTR to its struct ks_note_value
+	uint32_t note_slot; // what helpers read goes through it
 	struct type *result;
 	ir_ref result_addr; // hidden parameter of a function that returns an aggregate
 	struct loop *loop;
 	VEC(struct fact) facts;     // in order of assumption
 	VEC(struct decl *) entries; // variables in view that are looked up again after changes
 	const struct block *scope;  // of the binding that is being lowered
+	bool wants_bound; // the address of an entry is taken: it stays that of the value that was bound
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
-	VEC(struct deferred) defers;  // in source order
-	const struct block *in_defer; // the deferred block that is being lowered
-	bool has_defer;               // returns go through exit_block
-	bool may_throw;               // has the hidden error parameter
-	bool has_code_slot;           // code_slot was made
-	ir_ref error_param;           // address of the caller's error word
-	uint32_t exit_block;          // runs the defers and returns
-	uint32_t result_slot;         // value on its way to exit_block
-	uint32_t code_slot;           // I64: 0, or the error word of a throw on its way
+	VEC(struct deferred) defers; // in source order
+	VEC(struct defer_log) logs;
+	bool has_defer;       // returns go through exit_block
+	bool may_throw;       // has the hidden error parameter
+	bool has_code_slot;   // code_slot was made
+	ir_ref error_param;   // address of the caller's error word
+	uint32_t exit_block;  // runs the defers and returns
+	uint32_t result_slot; // value on its way to exit_block
+	uint32_t code_slot;   // I64: 0, or the error word of a throw on its way
 };
 
 /* ---- lower_type.c ---- */
@@ -222,8 +247,12 @@ ir_ref to_register(struct body *f, ir_ref value, enum ir_type type, bool is_sign
 ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint32_t effects,
 		    const ir_ref *args, uint32_t count);
 
+/* Out of the function; what has to be done at its very end is done. */
+void emit_return(struct body *f, ir_ref value);
 /* Returns the value of `expr`, or the named result when it is NULL. */
 void return_result(struct body *f, struct expr *expr);
+/* The named result, at the end of the function. */
+ir_ref take_named_result(struct body *f);
 
 /* ---- lower_stmt.c ---- */
 
@@ -348,7 +377,7 @@ ir_ref lower_kernel_question(struct body *f, struct expr *call);
 ir_ref load_bits(struct body *f, const struct place *place, const struct type *type);
 void store_bits(struct body *f, const struct place *place, const struct type *type, ir_ref value);
 /* Puts a constant into the bytes of the storage unit of a bit-field. */
-void put_bits(uint8_t *out, const struct decl *field, uint64_t value);
+void put_bits(const struct lower *lw, uint8_t *out, const struct decl *field, uint64_t value);
 
 /* ---- lower_trace.c ---- */
 
@@ -360,6 +389,13 @@ bool has_kernel_context(const struct program_kind *kind);
 void enter_tracer_params(struct body *f);
 /* Bytes that an access to a field of the context really has; 0: as its type says. */
 uint32_t context_field_width(const struct body *f, const struct place *place);
+
+/* ---- lower_note.c ---- */
+
+/* Parameters of a program that is run by the probes that another program declares. */
+void enter_note_params(struct body *f);
+/* The value of such a parameter: I64. */
+ir_ref note_value(struct body *f, uint32_t param);
 
 /* ---- lower_aggregate.c ---- */
 
@@ -447,6 +483,9 @@ bool helper_changes_map(const struct body *f, const struct decl *helper);
 /* ---- lower_packet.c ---- */
 
 ir_ref lower_redirect(struct body *f, struct expr *call); // lower_redirect.c
+/* Tests. lower_test.c */
+ir_ref lower_test(struct body *f, struct expr *call);
+void lower_tests(struct lower *lw); // asks for them, and makes the function that runs one
 /* struct_ops (lower_ops.c): after the programs, whose numbers come first. */
 void lower_impls(struct lower *lw);
 ir_ref lower_register(struct body *f, struct expr *call, const char *runtime);
@@ -489,6 +528,8 @@ void lower_panic(struct body *f, struct expr *call);
 void lower_assert(struct body *f, struct expr *call);
 /* Userspace: ends the process when the function value is null. */
 void guard_function(struct body *f, ir_ref callee, span where);
+/* Ends the process when there was no memory for a record of a log of defers. */
+void guard_memory(struct body *f, ir_ref object, span where);
 bool is_panic(const struct expr *expr);
 
 /* ---- lower_call.c ---- */
@@ -518,17 +559,13 @@ uint64_t static_upper_bound(const struct expr *expr);
 void assume(struct body *f, const struct expr *condition, bool holds);
 void forget_facts(struct body *f, const struct decl *decl); // NULL: of every assigned variable
 
-/* ---- lower_walk.c ---- */
+/* ---- lower_defer.c ---- */
 
-typedef void expr_visitor(void *data, struct expr *expr);
-typedef void stmt_visitor(void *data, struct stmt *stmt);
-struct walk {
-	expr_visitor *expr; // NULL: not wanted
-	stmt_visitor *stmt;
-	void *data;
-	bool skip_caught; // leave out what a `catch _` stands guard over
-};
-void walk_block(const struct walk *walk, const struct block *block);
+/* Finds the defers of the function and makes room for what is to be known of them at its end. */
+void find_defers(struct body *f);
+/* Runs those that stand in one block of a defer, or in none (NULL); the last one first. */
+void run_defers(struct body *f, const struct block *outer);
+void lower_defer(struct body *f, struct stmt *stmt);
 
 /* ---- lower_unwind.c ---- */
 
@@ -540,7 +577,6 @@ bool type_may_throw(const struct lower *lw, const struct type *type);
 void leave_in_panic(struct body *f); // eBPF: out of the program, past every catch
 void lower_throw(struct body *f, struct stmt *stmt);
 void lower_try(struct body *f, struct stmt *stmt);
-void lower_defer(struct body *f, struct stmt *stmt);
 void leave_with(struct body *f, ir_ref value); // return, through the defers if there are any
 void begin_unwind(struct body *f);
 void finish_exit(struct body *f);

@@ -11,10 +11,10 @@
 
 /* ---- constants ---- */
 
-static void put_little_endian(uint8_t *out, uint64_t value, uint32_t width)
+static void put_number(const struct lower *lw, uint8_t *out, uint64_t value, uint32_t width)
 {
 	for (uint32_t i = 0; i < width; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
+		out[lw->m->is_big_endian ? width - 1 - i : i] = (uint8_t)(value >> (8 * i));
 }
 
 /* Copies what fits; a str keeps room for its NUL. */
@@ -40,7 +40,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 		    uint8_t *out)
 {
 	if (expr->is_const) {
-		put_little_endian(out, expr->value, value_width(type));
+		put_number(lw, out, expr->value, value_width(type));
 		return true;
 	}
 	switch ((int)expr->kind) {
@@ -56,7 +56,7 @@ bool constant_bytes(struct lower *lw, const struct expr *expr, const struct type
 		for (uint32_t i = 0; i < expr->literal.fields.len; i++) {
 			const struct field_init *init = &expr->literal.fields.data[i];
 			if (init->field->field.bit_width && init->value->is_const) {
-				put_bits(out + init->field->field.offset, init->field,
+				put_bits(lw, out + init->field->field.offset, init->field,
 					 init->value->value);
 				continue;
 			}
@@ -331,33 +331,46 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	return (uint32_t)*map_find(&lw->fns, MAP_PTR(decl) << 2 | target) - 1;
 }
 
+/* Names that are taken: those of the program, and those that were made. */
+static void collect_names(struct lower *lw)
+{
+	const decl_list *functions = &lw->program->functions;
+	if (!lw->named)
+		for (uint32_t i = 0; i < functions->len; i++)
+			*map_insert(&lw->names, functions->data[i]->link_name) = 1;
+	for (; lw->named < lw->m->fns.len; lw->named++)
+		*map_insert(&lw->names, lw->m->fns.data[lw->named]->name) = 1;
+}
+
 /* A name that no function of the module has. */
 static symbol bound_name(struct lower *lw, const struct decl *decl)
 {
-	for (uint32_t n = 1;; n++) {
-		const char *text =
-			arena_printf(lw->m->arena, "%s__%u",
-				     intern_text(&lw->compile->names, decl->link_name), n);
+	const char *own = intern_text(&lw->compile->names, decl->link_name);
+	collect_names(lw);
+	for (;;) {
+		uint64_t number = ++*map_insert(&lw->bindings, MAP_PTR(decl));
+		const char *text = arena_printf(lw->m->arena, "%s__%u", own, (uint32_t)number);
 		symbol name = intern_string(&lw->compile->names, text);
-		bool is_free = true;
-		for (uint32_t i = 0; i < lw->program->functions.len; i++)
-			is_free = is_free && lw->program->functions.data[i]->link_name != name;
-		for (uint32_t i = 0; i < lw->m->fns.len; i++)
-			is_free = is_free && lw->m->fns.data[i]->name != name;
-		if (is_free)
+		if (!map_find(&lw->names, name))
 			return name;
 	}
 }
 
 uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
 {
-	uint32_t count = decl->type->func.param_count;
-	for (uint32_t i = 0; i < lw->queue.len; i++) {
-		const struct pending_fn *p = &lw->queue.data[i];
-		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
+	size_t size = decl->type->func.param_count * sizeof *bound;
+	uint64_t hash = (hash_bytes(bound, size) ^ hash_u64(MAP_PTR(decl))) >> 1;
+	uint64_t *last = map_insert(&lw->bound, hash);
+	for (uint64_t i = *last; i; i = lw->queue.data[i - 1].next_alike) {
+		const struct pending_fn *p = &lw->queue.data[i - 1];
+		if (p->decl == decl && !memcmp(p->bound, bound, size))
 			return p->index;
 	}
-	return add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
+	uint64_t before = *last;
+	uint32_t index = add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
+	vec_last(&lw->queue).next_alike = (uint32_t)before;
+	*map_insert(&lw->bound, hash) = lw->queue.len;
+	return index;
 }
 
 static const struct program_kind *find_kind(const struct lower *lw, const char *name)
@@ -394,9 +407,12 @@ static void request_roots(struct lower *lw)
 		    !functions->data[i]->func.is_unavailable)
 			request_fallback(lw, functions->data[i]);
 	lower_impls(lw);
-	if (lw->program->main && !lw->program->main->func.is_unavailable)
+	if (lw->program->wants_tests)
+		lower_tests(lw);
+	else if (lw->program->main && !lw->program->main->func.is_unavailable)
 		lw->m->main_fn = request_fn(lw, lw->program->main, IR_TARGET_HOST);
-	for (uint32_t i = 0; !lw->program->main && i < functions->len; i++) {
+	bool is_library = !lw->program->main && !lw->program->wants_tests;
+	for (uint32_t i = 0; is_library && i < functions->len; i++) {
 		struct decl *decl = functions->data[i];
 		if (decl->func.target != TARGET_USER || decl->func.role == ROLE_TEST ||
 		    decl->func.is_unavailable)
@@ -409,7 +425,7 @@ static void request_roots(struct lower *lw)
 static void add_options(struct lower *lw)
 {
 	const struct decl *main = lw->program->main;
-	if (!main || !main->type->func.param_count)
+	if (!main || !main->type->func.param_count || lw->program->wants_tests)
 		return;
 	const struct type *type = main->type->func.params[0];
 	lw->m->options_size = type->size;
@@ -439,6 +455,9 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.panics, out->arena);
 	map_init(&lw.changes, out->arena);
 	map_init(&lw.tails, out->arena);
+	map_init(&lw.bound, out->arena);
+	map_init(&lw.bindings, out->arena);
+	map_init(&lw.names, out->arena);
 	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);

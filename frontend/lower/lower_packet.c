@@ -226,8 +226,8 @@ static void search_reach(struct reach_search *search, struct decl *decl)
 	if (*known)
 		return;
 	*known = 1;
-	struct walk walk = {.expr = reach_of_call, .data = search};
-	walk_block(&walk, decl->func.body);
+	struct ast_walk walk = {.expr = reach_of_call, .data = search};
+	ast_walk_block(&walk, decl->func.body);
 }
 
 void pull_headers(struct body *f)

@@ -54,18 +54,29 @@ void lower_assert(struct body *f, struct expr *call)
 	start_block(f, good);
 }
 
-void guard_function(struct body *f, ir_ref callee, span where)
+/* Userspace: ends the process with the text and the place when the pointer is null. */
+static void guard_pointer(struct body *f, ir_ref pointer, const char *what, span where)
 {
 	uint32_t null = new_block(f), good = new_block(f);
 	expr_list none = {0};
-	branch(f, ir_emit(&f->b, IR_NE, IR_I32, callee, null_ptr(f)), good, null, IR_LIKELY_TRUE);
+	branch(f, ir_emit(&f->b, IR_NE, IR_I32, pointer, null_ptr(f)), good, null, IR_LIKELY_TRUE);
 	start_block(f, null);
-	const char *text = arena_printf(&f->lw->compile->module, "call of a null function at %s",
-					place_of(f, where));
+	const char *text =
+		arena_printf(&f->lw->compile->module, "%s at %s", what, place_of(f, where));
 	lower_message(f, text, &none, where);
 	call_runtime(f, "ks_panic", IR_VOID, IR_EFFECT_OTHER, NULL, 0);
 	ir_emit_unreachable(&f->b);
 	start_block(f, good);
+}
+
+void guard_function(struct body *f, ir_ref callee, span where)
+{
+	guard_pointer(f, callee, "call of a null function", where);
+}
+
+void guard_memory(struct body *f, ir_ref object, span where)
+{
+	guard_pointer(f, object, "no memory for what is deferred", where);
 }
 
 bool is_panic(const struct expr *expr)

@@ -203,7 +203,7 @@ static ir_ref print_number(struct body *f, struct expr *expr, uint32_t spec)
 	const struct type *type = expr->type;
 	ir_ref value = lower_value(f, expr);
 	bool is_signed = value_is_signed(type) && (spec & KS_PRINT_BASE_MASK) == KS_PRINT_SIGNED;
-	if (type->kind == TYPE_BE) {
+	if (type->kind == TYPE_BE && !f->m->is_big_endian) {
 		enum ir_op op = type->size == 2 ? IR_BE16 : type->size == 4 ? IR_BE32 : IR_BE64;
 		value = ir_emit(&f->b, op, value_type(type), value, IR_REF_NONE);
 	} else if (value_is_signed(type) && !is_signed && type->size < 4) {

@@ -63,11 +63,13 @@ static ir_ref load_char(struct body *f, struct place place, ir_ref index)
 
 /* ---- comparison ---- */
 
-static uint64_t bytes_at(const char *data, uint32_t width)
+/* The number that a load of those bytes gives. */
+static uint64_t bytes_at(const struct body *f, const char *data, uint32_t width)
 {
 	uint64_t value = 0;
 	for (uint32_t i = 0; i < width; i++)
-		value |= (uint64_t)(uint8_t)data[i] << (8 * i);
+		value |= (uint64_t)(uint8_t)data[i]
+			 << 8 * (f->m->is_big_endian ? width - 1 - i : i);
 	return value;
 }
 
@@ -82,7 +84,7 @@ static ir_ref difference(struct body *f, const struct place *place, const char *
 		while (width > count - at)
 			width /= 2;
 		ir_ref value = to_register(f, load_bytes(f, &piece, width), IR_I64, false);
-		ir_ref expected = const64(f, bytes_at(data + at, width));
+		ir_ref expected = const64(f, bytes_at(f, data + at, width));
 		value = ir_emit(&f->b, IR_XOR, IR_I64, value, expected);
 		all = all ? ir_emit(&f->b, IR_OR, IR_I64, all, value) : value;
 		at += width;
@@ -154,7 +156,7 @@ static void store_bytes(struct body *f, const struct place *to, const char *data
 		while (width > count - at)
 			width /= 2;
 		enum ir_type type = width == 8 ? IR_I64 : IR_I32;
-		ir_ref value = ir_const(f->fn, type, bytes_at(data + at, width));
+		ir_ref value = ir_const(f->fn, type, bytes_at(f, data + at, width));
 		ir_emit_store(&f->b, piece.base, piece.offset, value,
 			      ir_mem_aux(width, false, piece.space));
 		at += width;

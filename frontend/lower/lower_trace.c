@@ -63,18 +63,26 @@ static bool is_object_pointer(const struct type *t)
 	return t->kind == TYPE_POINTER && type_is_kernel(t->element) && t->element->size;
 }
 
+/* Of the word that holds a parameter, what the type has room for. */
+static ir_ref cut_word(struct body *f, ir_ref word, const struct type *type)
+{
+	if (type->kind == TYPE_BOOL)
+		return ir_emit(&f->b, IR_NE, IR_I32, emit_folded(f, IR_EXT8U, IR_I64, word, 0),
+			       const64(f, 0));
+	return narrow(f, to_register(f, word, value_type(type), false), type);
+}
+
 static ir_ref read_param(struct body *f, const struct decl *param)
 {
 	const struct type *type = param->type;
-	enum ir_type want = value_type(type);
 	bool is_argument = param->variable.source == SOURCE_ARGUMENT;
 	if (is_argument && f->decl->func.is_syscall)
-		return narrow(f, to_register(f, load_syscall_argument(f, param), want, false),
-			      type);
-	if (want == IR_PTR)
+		return cut_word(f, load_syscall_argument(f, param), type);
+	if (is_argument && f->kind->params == PARAMS_NOTE)
+		return cut_word(f, note_value(f, param->variable.source_index), type);
+	if (value_type(type) == IR_PTR)
 		return load_word_of(f, param, IR_PTR, is_object_pointer(type));
-	ir_ref word = load_word_of(f, param, IR_I64, false);
-	return narrow(f, to_register(f, word, want, false), type);
+	return cut_word(f, load_word_of(f, param, IR_I64, false), type);
 }
 
 static void enter_tracer_param(struct body *f, struct decl *param)
@@ -95,6 +103,8 @@ void enter_tracer_params(struct body *f)
 {
 	const decl_list *params = &f->decl->func.params;
 	f->context = ir_emit_index(&f->b, IR_PARAM, IR_PTR, 0);
+	if (f->kind->params == PARAMS_NOTE)
+		enter_note_params(f);
 	for (uint32_t i = 0; i < params->len; i++)
 		enter_tracer_param(f, params->data[i]);
 	if (f->decl->func.context)

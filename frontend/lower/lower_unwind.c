@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * try, throw and defer: leaving a function or a block in another way than by its end.
+ * try and throw: leaving a function or a block in another way than by its end.
  *
  * A throw whose try stands in the same function is a jump: the error word goes to a slot of the
  * function, and the handler of the try compares its code with the catches in order; when none matches
@@ -13,8 +13,8 @@
  *
  * In eBPF a panic is an error word that handlers pass on; in userspace it ends the process at once.
  *
- * A function with a defer leaves through one block at its end, which runs the deferred blocks that
- * control has passed, last first, and then returns or passes the throw on.
+ * A function with a defer leaves through one block at its end, which runs the deferred blocks
+ * (lower_defer.c) and then returns or passes the throw on.
  */
 #include "frontend/base/buf.h"
 #include "frontend/lower/lower_internal.h"
@@ -50,11 +50,11 @@ static void find_throw(void *data, struct stmt *stmt)
 static bool lets_throw_pass(struct lower *lw, const struct decl *decl)
 {
 	struct throw_search search = {.lw = lw};
-	struct walk walk = {.expr = find_throwing_call,
-			    .stmt = find_throw,
-			    .data = &search,
-			    .skip_caught = true};
-	walk_block(&walk, decl->func.body);
+	struct ast_walk walk = {.expr = find_throwing_call,
+				.stmt = find_throw,
+				.data = &search,
+				.skip_caught = true};
+	ast_walk_block(&walk, decl->func.body);
 	return search.found;
 }
 
@@ -93,8 +93,8 @@ static void find_panic(void *data, struct expr *expr)
 static bool lets_panic_pass(struct lower *lw, const struct decl *decl)
 {
 	struct throw_search search = {.lw = lw};
-	struct walk walk = {.expr = find_panic, .data = &search};
-	walk_block(&walk, decl->func.body);
+	struct ast_walk walk = {.expr = find_panic, .data = &search};
+	ast_walk_block(&walk, decl->func.body);
 	return search.found;
 }
 
@@ -132,7 +132,8 @@ void find_throws(struct lower *lw)
 		changed = false;
 		for (uint32_t i = functions->len; i-- > 0;) {
 			const struct decl *decl = functions->data[i];
-			bool has_caller = !decl->func.program && decl != lw->program->main;
+			bool has_caller = !decl->func.program && decl != lw->program->main &&
+					  decl->func.role != ROLE_TEST;
 			if (has_caller && !fn_may_throw(lw, decl) && lets_throw_pass(lw, decl))
 				changed = mark(&lw->throws, decl);
 			if (!fn_may_panic(lw, decl) && lets_panic_pass(lw, decl)) {
@@ -147,22 +148,10 @@ void find_throws(struct lower *lw)
 
 /* ---- entry and exit of a function ---- */
 
-static void find_defer(void *data, struct stmt *stmt)
-{
-	struct body *f = data;
-	if (stmt->kind != STMT_DEFER)
-		return;
-	struct deferred deferred = {.count_slot = raw_slot(f, 4, 4), .block = stmt->block};
-	store_word(f, deferred.count_slot, IR_I32, const32(f, 0));
-	vec_push(f->m->arena, &f->defers, deferred);
-	f->has_defer = true;
-}
-
 void begin_unwind(struct body *f)
 {
 	f->may_throw = fn_may_throw(f->lw, f->decl);
-	struct walk walk = {.stmt = find_defer, .data = f};
-	walk_block(&walk, f->decl->func.body);
+	find_defers(f);
 	if (!f->has_defer)
 		return;
 	f->exit_block = new_block(f);
@@ -245,7 +234,7 @@ static void pass_on(struct body *f)
 	} else if (f->target == IR_TARGET_HOST) {
 		report_uncaught(f, word);
 	}
-	ir_emit_return(&f->b, zero_result(f));
+	emit_return(f, zero_result(f));
 }
 
 void leave_with(struct body *f, ir_ref value)
@@ -253,53 +242,12 @@ void leave_with(struct body *f, ir_ref value)
 	if (!is_live(f))
 		return;
 	if (!f->has_defer) {
-		ir_emit_return(&f->b, value);
+		emit_return(f, value);
 		return;
 	}
 	if (value)
 		store_slot(f, f->result_slot, f->result, value);
 	jump_to(f, f->exit_block);
-}
-
-static void run_defers(struct body *f, const struct block *outer);
-
-/* What the block defers itself runs at its end. */
-static void run_block(struct body *f, const struct deferred *deferred)
-{
-	const struct block *outer = f->in_defer;
-	const struct block *block = deferred->block;
-	f->in_defer = block;
-	lower_block(f, block);
-	if (is_live(f))
-		run_defers(f, block);
-	f->in_defer = outer;
-}
-
-static void run_deferred(struct body *f, uint32_t index)
-{
-	struct deferred deferred = f->defers.data[index];
-	if (!deferred.is_reached)
-		return;
-	uint32_t head = new_block(f), run = new_block(f), next = new_block(f);
-	forget_facts(f, NULL);
-	jump_to(f, head);
-	start_block(f, head);
-	ir_ref count = load_word(f, deferred.count_slot, IR_I32);
-	branch(f, count, run, next, IR_LIKELY_TRUE);
-	start_block(f, run);
-	store_word(f, deferred.count_slot, IR_I32,
-		   emit_folded(f, IR_SUB, IR_I32, count, const32(f, 1)));
-	run_block(f, &deferred);
-	jump_to(f, deferred.is_repeated ? head : next);
-	start_block(f, next);
-}
-
-/* Those that stand in one block of a defer, or in none; the last one first. */
-static void run_defers(struct body *f, const struct block *outer)
-{
-	for (uint32_t i = f->defers.len; i-- > 0;)
-		if (f->defers.data[i].outer == outer)
-			run_deferred(f, i);
 }
 
 void finish_exit(struct body *f)
@@ -316,9 +264,11 @@ void finish_exit(struct body *f)
 	       IR_LIKELY_FALSE);
 	start_block(f, normal);
 	ir_ref value = IR_REF_NONE;
-	if (value_type(f->result) != IR_VOID)
+	if (f->decl->func.result_var.len)
+		value = take_named_result(f);
+	else if (value_type(f->result) != IR_VOID)
 		value = load_slot(f, f->result_slot, f->result);
-	ir_emit_return(&f->b, value);
+	emit_return(f, value);
 	start_block(f, thrown);
 	pass_on(f);
 }
@@ -414,22 +364,6 @@ void lower_try(struct body *f, struct stmt *stmt)
 	f->b.where = stmt->where;
 	lower_catches(f, stmt, done);
 	start_block(f, done);
-}
-
-void lower_defer(struct body *f, struct stmt *stmt)
-{
-	uint32_t i = 0;
-	while (f->defers.data[i].block != stmt->block)
-		i++;
-	struct deferred *deferred = &f->defers.data[i];
-	deferred->is_reached = true;
-	deferred->is_repeated = f->loop != NULL;
-	deferred->outer = f->in_defer;
-	ir_ref count = const32(f, 1);
-	if (deferred->is_repeated)
-		count = ir_emit(&f->b, IR_ADD, IR_I32, load_word(f, deferred->count_slot, IR_I32),
-				count);
-	store_word(f, deferred->count_slot, IR_I32, count);
 }
 
 /* ---- calls ---- */

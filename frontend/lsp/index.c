@@ -267,6 +267,10 @@ static void walk_stmt(struct index *x, struct stmt *s)
 		walk_try(x, s);
 		break;
 	case STMT_DEFER:
+		for (uint32_t i = 0; i < s->deferral.captures.len; i++)
+			walk_expr(x, s->deferral.captures.data[i]->variable.init);
+		walk_block(x, s->deferral.block);
+		break;
 	case STMT_BLOCK:
 		walk_block(x, s->block);
 		break;

@@ -125,8 +125,15 @@ static ir_ref before(struct ir_fn *fn, ir_ref at, enum ir_op op, enum ir_type ty
 		fn, at, (struct ir_insn){.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b});
 }
 
+/* Bits of the value below those of the part at byte `at`. */
+static uint32_t bits_below(const struct opt_context *ctx, uint32_t width, uint32_t power,
+			   uint32_t at)
+{
+	return 8 * (ctx->module->is_big_endian ? width - power - at : at);
+}
+
 /* Parts of `power` bytes, put together; the load itself becomes the last step. */
-static void split_load(struct ir_fn *fn, ir_ref r, uint32_t power)
+static void split_load(struct opt_context *ctx, struct ir_fn *fn, ir_ref r, uint32_t power)
 {
 	struct ir_insn in = *ir_get(fn, r);
 	enum ir_type type = (enum ir_type)in.type;
@@ -143,8 +150,9 @@ static void split_load(struct ir_fn *fn, ir_ref r, uint32_t power)
 							  .aux = ir_mem_aux(power, false, space),
 							  .a = in.a,
 							  .imm = in.imm + (int32_t)done});
-		if (done)
-			part = before(fn, r, IR_SHL, type, part, ir_const(fn, type, 8 * done));
+		uint32_t below = bits_below(ctx, width, power, done);
+		if (below)
+			part = before(fn, r, IR_SHL, type, part, ir_const(fn, type, below));
 		sum = sum ? before(fn, r, IR_OR, type, sum, part) : part;
 	}
 	uint32_t spare = (type == IR_I64 ? 64 : 32) - 8 * width;
@@ -159,7 +167,7 @@ static void split_load(struct ir_fn *fn, ir_ref r, uint32_t power)
 }
 
 /* The store itself becomes that of the last part. */
-static void split_store(struct ir_fn *fn, ir_ref r, uint32_t power)
+static void split_store(struct opt_context *ctx, struct ir_fn *fn, ir_ref r, uint32_t power)
 {
 	struct ir_insn in = *ir_get(fn, r);
 	enum ir_type type = ir_type_of(fn, in.b);
@@ -167,10 +175,11 @@ static void split_store(struct ir_fn *fn, ir_ref r, uint32_t power)
 
 	for (uint32_t done = 0; done < width; done += power) {
 		ir_ref part = in.b;
+		uint32_t below = bits_below(ctx, width, power, done);
 		if (ir_is_const(part))
-			part = ir_const(fn, type, ir_get_const(fn, part)->bits >> 8 * done);
-		else if (done)
-			part = before(fn, r, IR_LSHR, type, part, ir_const(fn, type, 8 * done));
+			part = ir_const(fn, type, ir_get_const(fn, part)->bits >> below);
+		else if (below)
+			part = before(fn, r, IR_LSHR, type, part, ir_const(fn, type, below));
 		struct ir_insn store = in;
 		store.aux = (uint16_t)((in.aux & ~15u) | power);
 		store.b = part;
@@ -204,9 +213,9 @@ bool opt_frame_align(struct opt_context *ctx, struct ir_fn *fn)
 			if (power >= width)
 				continue;
 			if (is_load)
-				split_load(fn, r, power);
+				split_load(ctx, fn, r, power);
 			else
-				split_store(fn, r, power);
+				split_store(ctx, fn, r, power);
 		}
 	return true;
 }

@@ -39,7 +39,7 @@ struct throw_event {
 	span where;
 	bool is_call, is_known;        // is_known: the code is constant
 	uint32_t callee;               // index into checker.funcs
-	const struct type *value_type; // call through a function value of that type
+	const struct expr *value_call; // call through a function value
 	uint64_t code;
 };
 
@@ -54,10 +54,19 @@ struct escape {
 struct kind_use {
 	const struct ctx_field *field;    // or
 	const struct helper_info *helper; // or
-	const struct kfunc_info *kfunc;
+	const struct kfunc_info *kfunc;   // or
+	const struct decl *map;           // or
+	bool is_tail_call;
 	span where;
 	bool is_write, is_reported;
 };
+
+/* Functions that a value may be. */
+struct function_set {
+	VEC(uint32_t) numbers; // indices into checker.funcs
+	bool is_any;           // others of its type as well
+};
+struct value_sets;
 
 /* What the checker keeps about a function with a body. */
 struct func_info {
@@ -129,10 +138,11 @@ struct checker {
 	struct types *types;
 	const struct target_info *info;
 	struct checked_program *out;
-	struct scope prelude;       // built-in functions, contexts, prelude.kh
-	struct scope *top;          // the file being checked, with what it includes
-	VEC(struct space *) spaces; // the program first, then imported files
-	decl_list all;              // every top-level declaration, in order
+	VEC(const struct expr *) runs; // calls of run(), judged when all is known of variables
+	struct scope prelude;          // built-in functions, contexts, prelude.kh
+	struct scope *top;             // the file being checked, with what it includes
+	VEC(struct space *) spaces;    // the program first, then imported files
+	decl_list all;                 // every top-level declaration, in order
 	VEC(struct redeclaration) redeclarations;
 	struct kernel_names kernel;
 	struct map helpers;          // symbol to DECL_EXTERN made for a BPF helper
@@ -142,8 +152,9 @@ struct checker {
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values;   // functions whose value is taken
-	expr_list dropped; // calls whose result is not used
+	function_values;               // functions whose value is taken
+	struct value_sets *value_sets; // what variables and fields may hold of them
+	expr_list dropped;             // calls whose result is not used
 	VEC(struct dispatched) dispatched;
 	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
@@ -440,9 +451,18 @@ void note_throwing_call(struct checker *c, uint32_t callee, span where);
 /* Values of that function type are called by the runtime, which catches nothing. */
 void note_handler_type(struct checker *c, struct type *type);
 /* A call through a function value of that type. */
-void note_value_call(struct checker *c, const struct type *type, span where);
+void note_value_call(struct checker *c, const struct expr *call);
 /* After all bodies: what leaves programs, main and deferred blocks. */
 void check_throws(struct checker *c);
+
+/* ---- function_values.c ---- */
+
+/* After all bodies. */
+void find_function_values(struct checker *c);
+/* Calls a function for the number of each function that such a call may reach. */
+typedef void called_function(void *data, uint32_t number);
+void for_each_called(const struct checker *c, const struct expr *call, called_function *f,
+		     void *data);
 
 /* ---- null pointers (null_check.c) ---- */
 
@@ -473,6 +493,8 @@ void note_ctx_write(struct checker *c, const struct expr *target);
 /* A method that reads the packet of a context. */
 void note_packet_use(struct checker *c, const struct type *ctx, span where);
 void note_helper_call(struct checker *c, const struct helper_info *helper, span where);
+void note_map_use(struct checker *c, const struct decl *map, span where);
+void note_tail_call(struct checker *c, span where);
 void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span where);
 /* A result of the function being checked that the kernel refuses for its kind, when it is constant. */
 void check_program_result(struct checker *c, const struct expr *e);
@@ -517,9 +539,11 @@ void check_returned_address(struct checker *c, const struct expr *e);
 /* ---- test() (check_test.c) ---- */
 
 /* Its second argument. */
-struct expr *check_test_context(struct checker *c, struct expr *e);
+struct expr *check_test_context(struct checker *c, const struct expr *tested, struct expr *e);
 /* False after a diagnostic outside of @test functions. */
 bool check_test_place(struct checker *c, const struct expr *e);
+/* Calls of run(): the program that is run takes what is given. */
+void check_runs(struct checker *c);
 
 /* ---- redirect() (check_redirect.c) ---- */
 

@@ -151,11 +151,9 @@ static struct expr *check_helper_call(struct checker *c, struct expr *e, struct 
 /* A name given where a type is wanted was parsed as an expression. */
 static struct expr *check_type_arg(struct checker *c, struct expr *arg)
 {
-	if (arg->kind == EXPR_NAME) {
-		struct type_node *node = ARENA_NEW(c->arena, struct type_node);
-		node->kind = TYPE_NODE_NAME;
-		node->where = arg->where;
-		node->named.name = arg->name.name;
+	struct type_node *node = ast_type_of_expr(c->arena, arg);
+
+	if (node) {
 		arg->kind = EXPR_TYPE;
 		arg->type_arg.node = node;
 	}
@@ -314,10 +312,12 @@ static const struct type *type_ahead(struct checker *c, const struct expr *e)
 	return d && d->check_state == 2 ? d->type : NULL;
 }
 
-/* attach() and detach() of performance counters are functions of their own. */
+/* attach() and detach() of performance counters, and run() without a context, are functions of their own. */
 static struct decl *choose_overload(struct checker *c, const struct expr *e, struct decl *d)
 {
 	int id = d->builtin.id;
+	if (id == BUILTIN_RUN && e->call.args.len == 1)
+		return scope_find(&c->prelude, intern_string(&c->compile->names, "run alone"));
 	uint32_t at = id == BUILTIN_ATTACH;
 	const struct type *t =
 		(id == BUILTIN_ATTACH || id == BUILTIN_DETACH) && at < e->call.args.len
@@ -386,7 +386,7 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	case 'P':
 		return check_pointer_arg(c, arg);
 	case 'X':
-		return check_test_context(c, arg);
+		return check_test_context(c, call->call.args.data[0], arg);
 	case 'c':
 		return check_condition(c, arg);
 	case 'i':
@@ -423,8 +423,11 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 	}
 }
 
-static uint64_t swap_bytes(uint64_t value, uint32_t size)
+/* Between the order of the machine that the code is for and network order. */
+static uint64_t swap_bytes(const struct checker *c, uint64_t value, uint32_t size)
 {
+	if (c->info->arch && c->info->arch->is_big_endian)
+		return value;
 	return __builtin_bswap64(value) >> (64 - size * 8);
 }
 
@@ -517,8 +520,10 @@ static struct expr *check_builtin_call(struct checker *c, struct expr *e, struct
 		e->type = map_result(c, e, row->result);
 	else if (!set_builtin_type(c, e, row, hint))
 		return fail(c, e);
+	if (d->builtin.id == BUILTIN_RUN || d->builtin.id == BUILTIN_RUN_ALONE)
+		vec_push(c->arena, &c->runs, e);
 	if (is_byte_order(d->builtin.id) && e->call.args.data[0]->is_const)
-		set_const(e, e->type, swap_bytes(e->call.args.data[0]->value, e->type->size));
+		set_const(e, e->type, swap_bytes(c, e->call.args.data[0]->value, e->type->size));
 	return e;
 }
 
@@ -588,7 +593,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	for (uint32_t i = 0; i < e->call.args.len; i++)
 		e->call.args.data[i] = check_as(c, e->call.args.data[i], t->func.params[i]);
 	e->type = t->func.result;
-	note_value_call(c, t, e->where);
+	note_value_call(c, e);
 	return e;
 }
 

@@ -76,6 +76,8 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 	case DECL_CONFIG:
 		if (!check_shared_use(c, e->where, d))
 			return fail(c, e);
+		if (d->kind == DECL_MAP)
+			note_map_use(c, d, e->where);
 		/* fall through */
 	case DECL_FUNC:
 	case DECL_EXTERN:

@@ -65,7 +65,41 @@ void note_kfunc_call(struct checker *c, const struct kfunc_info *kfunc, span whe
 	note(c, (struct kind_use){.kfunc = kfunc, .where = where});
 }
 
+void note_map_use(struct checker *c, const struct decl *map, span where)
+{
+	note(c, (struct kind_use){.map = map, .where = where});
+}
+
+void note_tail_call(struct checker *c, span where)
+{
+	note(c, (struct kind_use){.is_tail_call = true, .where = where});
+}
+
 /* ---- judging ---- */
+
+/* What a program that may sleep cannot use; NULL when there is nothing. */
+static const char *find_sleepless(struct checker *c, const struct kind_use *use)
+{
+	const struct type *t = use->map ? use->map->type : NULL;
+	const uint32_t any_hash = 6 << 16 | 1 << 8; // also one without memory of its own
+
+	if (use->is_tail_call)
+		return "tail calls";
+	if (!t || t->kind != TYPE_MAP)
+		return NULL;
+	const struct map_kind *kind = t->map.kind;
+	const char *what = arena_printf(c->arena, "a map of kind `%s`", kind->name);
+	if (kind->sleeping == UINT32_MAX)
+		return what;
+	if (kind->sleeping > c->info->kernel)
+		return arena_printf(c->arena, "%s before Linux %s", what,
+				    release_text(c, kind->sleeping));
+	bool is_lazy = kind->shape == MAP_SHAPE_HASH && use->map->map.flag_bits & 1;
+	if (is_lazy && any_hash > c->info->kernel)
+		return arena_printf(c->arena, "maps with the flag `no_prealloc` before Linux %s",
+				    release_text(c, any_hash));
+	return NULL;
+}
 
 /* Fields of another struct than the kind's own context belong to an object it has a pointer to. */
 static bool may_access(struct checker *c, const struct program_kind *kind,
@@ -116,7 +150,12 @@ static void judge(struct checker *c, struct decl *program, const struct decl *fu
 
 	if (use->is_reported)
 		return;
-	if (use->kfunc) {
+	if (use->map || use->is_tail_call) {
+		const char *what = kind->may_sleep ? find_sleepless(c, use) : NULL;
+		if (!what)
+			return;
+		d = diag_report(c->diags, D_SLEEPING_PROGRAM, use->where, kind_text(c, kind), what);
+	} else if (use->kfunc) {
 		if (use->kfunc->callers & kind->helpers)
 			return;
 		d = diag_report(c->diags, D_HELPER_KIND, use->where, kind_text(c, kind),

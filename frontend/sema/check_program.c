@@ -155,6 +155,25 @@ static bool check_attributes(struct checker *c, struct decl *d)
 
 /* ---- signatures ---- */
 
+/* The context of some programs is a struct of the author's, or there is none. */
+static void check_own_context(struct checker *c, const struct decl *d)
+{
+	const struct type *t = d->type;
+	uint32_t count = t->func.param_count;
+	const struct type *ctx = count ? t->func.params[0] : NULL;
+	struct type *record = ctx && ctx->kind == TYPE_POINTER ? ctx->element : NULL;
+
+	if ((ctx && ctx->kind == TYPE_ERROR) || t->func.result->kind == TYPE_ERROR)
+		return;
+	bool is_good = record && record->kind == TYPE_STRUCT && !record->record.is_ctx &&
+		       !type_is_kernel(record) &&
+		       complete_type(c, record, d->func.params.data[0]->where) && record->size;
+	if (count > 1 || (count && !is_good) || t->func.result != c->types->i32)
+		diag_report(c->diags, D_PROGRAM_SIGNATURE, d->name_where,
+			    d->func.program->attribute, NAME(c, d->name), "*S",
+			    "i32`, S a struct of your own, or without a parameter, as `-> i32");
+}
+
 static void check_program_signature(struct checker *c, struct decl *d)
 {
 	const struct program_kind *k = d->func.program;
@@ -223,6 +242,8 @@ void check_function_signature(struct checker *c, struct decl *d)
 	check_role_signature(c, d);
 	if (d->func.program && d->func.program->names != NAMES_NOTHING)
 		check_tracer(c, d);
+	else if (d->func.program && !*d->func.program->context)
+		check_own_context(c, d);
 	else if (d->func.program)
 		check_program_signature(c, d);
 	else if (d->func.role == ROLE_PLAIN && !strcmp(NAME(c, d->name), "main"))

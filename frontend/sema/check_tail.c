@@ -94,6 +94,7 @@ bool check_tail_call(struct checker *c, const struct expr *call, const struct de
 		d = diag_report(c->diags, D_TAIL_CALL_CONTEXT, call->where, name,
 				NAME(c, context->name));
 	} else {
+		note_tail_call(c, call->where);
 		return true;
 	}
 	report_declared(c, d, callee);

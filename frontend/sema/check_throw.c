@@ -32,9 +32,9 @@ void note_handler_type(struct checker *c, struct type *type)
 	map_set_ptr(&c->handler_types, MAP_PTR(type), type);
 }
 
-void note_value_call(struct checker *c, const struct type *type, span where)
+void note_value_call(struct checker *c, const struct expr *call)
 {
-	note_event(c, (struct throw_event){.value_type = type, .where = where});
+	note_event(c, (struct throw_event){.value_call = call, .where = call->where});
 }
 
 bool check_throw(struct checker *c, struct stmt *s)
@@ -90,6 +90,69 @@ bool check_try(struct checker *c, struct stmt *s)
 	return falls;
 }
 
+/* An argument, or a function value that is called, whose value is taken when the `defer` runs. */
+static bool is_captured(const struct expr *e)
+{
+	const struct decl *d = e->kind == EXPR_NAME ? e->name.decl : NULL;
+
+	if (e->is_const || e->type->kind == TYPE_ERROR || e->type->kind == TYPE_VOID ||
+	    e->type->kind == TYPE_MAP || e->type->kind == TYPE_ENTRY ||
+	    e->type->kind == TYPE_PROGRAM_REF)
+		return false;
+	for (const struct expr *x = e; x; x = x->kind == EXPR_CONVERT ? x->convert.operand : NULL)
+		if (type_is_ctx_pointer(x->type) ||
+		    (x->kind == EXPR_CONVERT && x->convert.conversion == CONV_FUNC))
+			return false;
+	if (d && d->kind != DECL_LOCAL && d->kind != DECL_PARAM && d->kind != DECL_GLOBAL)
+		return false;
+	return e->kind != EXPR_STRING && e->kind != EXPR_TYPE;
+}
+
+/* The name of a hidden local that holds the value. */
+static struct expr *capture(struct checker *c, struct stmt *s, struct expr *e)
+{
+	struct decl *d = ARENA_NEW(c->arena, struct decl);
+	struct expr *name = ARENA_NEW(c->arena, struct expr);
+
+	d->kind = DECL_LOCAL;
+	d->where = d->name_where = e->where;
+	d->name = intern_string(&c->compile->names, "deferred");
+	d->type = e->type;
+	d->use_count = 1;
+	d->check_state = 2;
+	d->variable.init = e;
+	vec_push(c->arena, &s->deferral.captures, d);
+	*name = (struct expr){.kind = EXPR_NAME, .where = e->where, .height = 1};
+	name->type = e->type;
+	name->is_lvalue = true;
+	name->name.name = d->name;
+	name->name.decl = d;
+	return name;
+}
+
+/* `defer f(x)`: x has the value that it has now. What is thrown meanwhile is thrown here. */
+static void capture_arguments(struct checker *c, struct stmt *s, uint32_t first_event)
+{
+	struct stmt *only = s->deferral.block->stmts.data[0];
+	struct expr *e = only->kind == STMT_EXPR ? only->expr : NULL;
+
+	if (!s->deferral.is_call || !e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
+		return;
+	if (!e->call.target && is_captured(e->call.callee))
+		e->call.callee = capture(c, s, e->call.callee);
+	for (uint32_t i = 0; i < e->call.args.len; i++)
+		if (is_captured(e->call.args.data[i]))
+			e->call.args.data[i] = capture(c, s, e->call.args.data[i]);
+	for (uint32_t i = 0; i < s->deferral.captures.len && c->fn.decl; i++) {
+		span where = s->deferral.captures.data[i]->where;
+		struct func_info *f = &c->funcs.data[c->fn.number];
+		for (uint32_t j = first_event; j < f->throws.len; j++)
+			if (f->throws.data[j].where.begin >= where.begin &&
+			    f->throws.data[j].where.end <= where.end)
+				f->throws.data[j].handlers = c->fn.handlers;
+	}
+}
+
 bool check_defer(struct checker *c, struct stmt *s)
 {
 	struct loop *loop = c->fn.loop;
@@ -104,10 +167,12 @@ bool check_defer(struct checker *c, struct stmt *s)
 	c->fn.handlers = h;
 	c->fn.loop = NULL;
 	c->fn.in_defer = true;
-	check_block(c, s->block, NULL, NULL);
+	uint32_t events = c->fn.decl ? c->funcs.data[c->fn.number].throws.len : 0;
+	check_block(c, s->deferral.block, NULL, NULL);
 	c->fn.in_defer = was_in_defer;
 	c->fn.loop = loop;
 	c->fn.handlers = outer;
+	capture_arguments(c, s, events);
 	return true;
 }
 
@@ -163,6 +228,20 @@ static bool raise_from(struct checker *c, struct func_info *f, uint32_t event, u
 	return changed;
 }
 
+struct raising {
+	struct checker *c;
+	struct func_info *f;
+	uint32_t event;
+	bool changed;
+};
+
+static void raise_called(void *data, uint32_t number)
+{
+	struct raising *r = data;
+
+	r->changed = raise_from(r->c, r->f, r->event, number) || r->changed;
+}
+
 static bool raise_all(struct checker *c, struct func_info *f)
 {
 	bool changed = false;
@@ -171,13 +250,10 @@ static bool raise_all(struct checker *c, struct func_info *f)
 		const struct throw_event *t = &f->throws.data[i];
 		if (t->is_call) {
 			changed = raise_from(c, f, i, t->callee) || changed;
-		} else if (t->value_type) {
-			/* Any function of the type of which there is a value. */
-			for (uint32_t j = 0; j < c->function_values.len; j++) {
-				uint32_t callee = c->function_values.data[j].callee;
-				if (c->funcs.data[callee].decl->type == t->value_type)
-					changed = raise_from(c, f, i, callee) || changed;
-			}
+		} else if (t->value_call) {
+			struct raising r = {c, f, i, changed};
+			for_each_called(c, t->value_call, raise_called, &r);
+			changed = r.changed;
 		} else {
 			struct escape e = {t->is_known, t->code, i};
 			changed = raise_event(c, f, i, e) || changed;
@@ -194,7 +270,7 @@ static void show_path(struct checker *c, struct diag *d, const struct func_info 
 {
 	for (uint32_t n = 0; e && n < PATH_MAX_NOTES; n++) {
 		const struct throw_event *t = &f->throws.data[e->event];
-		if (t->value_type) {
+		if (t->value_call) {
 			diag_note(c->diags, d, t->where, "by way of this call of a function value");
 			return;
 		}
@@ -256,6 +332,8 @@ void check_throws(struct checker *c)
 {
 	bool changed = true;
 
+	if (c->function_values.len)
+		find_function_values(c);
 	while (changed) { // both directions, so that chains of calls settle in a few rounds
 		changed = false;
 		for (uint32_t i = 0; i < c->funcs.len; i++)

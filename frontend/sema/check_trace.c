@@ -293,6 +293,12 @@ static bool is_number_or_pointer(const struct type *t)
 /* A parameter that only its place tells. */
 static bool take_positional(struct checker *c, struct decl *p, uint32_t index)
 {
+	enum { NOTE_PARAMS = 12 }; // no probe has more arguments
+	if (index >= NOTE_PARAMS) {
+		diag_report(c->diags, D_HOOK_REGISTER, p->where, NAME(c, p->name),
+			    "there are never so many arguments");
+		return false;
+	}
 	if (!is_number_or_pointer(p->type)) {
 		diag_report(c->diags, D_HOOK_REGISTER, p->where, NAME(c, p->name),
 			    "a register holds a number or a pointer");
@@ -391,7 +397,8 @@ static bool may_be_null(struct checker *c, const struct decl *p, const struct ho
 
 static bool take_param(struct checker *c, struct decl *p, struct hook *h, uint32_t index)
 {
-	if (h->kind->params == PARAMS_USER || (h->is_positional && !h->is_known))
+	if (h->kind->params == PARAMS_USER || h->kind->params == PARAMS_NOTE ||
+	    (h->is_positional && !h->is_known))
 		return take_positional(c, p, index);
 	return h->is_positional ? take_typed(c, p, h) : take_named(c, p, h);
 }

@@ -352,7 +352,7 @@ void owned_begin(struct nulls *n, struct flow *flow)
 		if (site >= SITES_MAX)
 			return;
 		flow_owned(&n->pool, flow, site)->states = OWNED_HELD;
-		flow->facts[*place - 1].sites = SITE(site);
+		flow_edit(&n->pool, flow, (uint32_t)*place - 1)->sites = SITE(site);
 	}
 	n->uses = ARENA_ARRAY(n->c->arena, uint8_t, d->func.params.len);
 }
@@ -449,15 +449,33 @@ void owned_throw(struct nulls *n, const struct stmt *s, struct flow *flow)
 		throw_code(n, s->where, s->expr->is_const, s->expr->value, flow);
 }
 
+/* What is thrown by a function that a call may reach. */
+struct throwing {
+	struct nulls *n;
+	const struct expr *call;
+	struct flow *flow;
+};
+
+static void throw_from(void *data, uint32_t number)
+{
+	struct throwing *t = data;
+	const struct func_info *f = &t->n->c->funcs.data[number];
+
+	for (uint32_t i = 0; i < f->escapes.len; i++)
+		throw_code(t->n, t->call->where, f->escapes.data[i].is_known,
+			   f->escapes.data[i].code, t->flow);
+}
+
 void owned_throwing_call(struct nulls *n, const struct expr *call, struct flow *flow)
 {
 	const struct decl *d = call->call.target;
 	const uint64_t *place = d ? map_find(&n->c->func_index, MAP_PTR(d)) : NULL;
+	struct throwing throwing = {n, call, flow};
 
-	if (!place || !(flow->owned_count || n->attempt))
+	if (!(flow->owned_count || n->attempt))
 		return;
-	const struct func_info *f = &n->c->funcs.data[*place - 1];
-	for (uint32_t i = 0; i < f->escapes.len; i++)
-		throw_code(n, call->where, f->escapes.data[i].is_known, f->escapes.data[i].code,
-			   flow);
+	if (place)
+		throw_from(&throwing, (uint32_t)*place - 1);
+	else if (!d && call->call.callee->type && call->call.callee->type->kind == TYPE_FUNC)
+		for_each_called(n->c, call, throw_from, &throwing);
 }

@@ -95,6 +95,7 @@ bool sema_check_program(struct compile *compile, const struct program *program,
 	check_call_graph(&c);
 	check_unused(&c);
 	check_program_kinds(&c);
+	check_runs(&c);
 	check_throws(&c);
 	check_nulls(&c);
 	spread_unavailable(&c);

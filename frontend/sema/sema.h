@@ -45,7 +45,8 @@
  *   - operand of STMT_DELETE (always the EXPR_INDEX form).
  *   `e == null` and `m[k] != null` are BINARY_EQ / BINARY_NE over two bools: CONV_ENTRY_PRESENT and the
  *   constant false. EXPR_IN is `left` of the key type, `right` EXPR_NAME of the map, result bool.
- *   &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present.
+ *   &e, &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present. It is the address
+ *   of the value that was bound, also after the map was changed.
  *
  * Expressions
  *   INT CHAR BOOL NULL  constants. NULL has type types.null (*u8) and is normally under CONV_POINTER.
@@ -193,6 +194,7 @@ struct checked_program {
 		impls; // DECL_IMPL; its type is the kernel's struct, its functions are in `functions` too
 	decl_list function_values; // DECL_FUNC whose value is taken, perhaps several times
 	struct decl *main;         // userspace main(), NULL in a module without one
+	bool wants_tests;          // set by the caller: @test functions are lowered, not main()
 	/* In order of the checks. func.is_unavailable marks the functions that use such a form, also
 	 * through another function: they are never lowered. */
 	VEC(struct unavailable_use) unavailable;
@@ -201,6 +203,22 @@ struct checked_program {
 /* True when neither parsing nor checking reported an error. `info` must outlive the result. */
 bool sema_check_program(struct compile *compile, const struct program *program,
 			const struct target_info *info, struct checked_program *out);
+
+/* What a field of the second argument of test() means for a program. */
+struct test_field_use {
+	uint32_t id;            // enum ks_test_id
+	uint32_t offset, width; // of the member of the context, or of a word of registers
+	uint32_t outer;         // offset in the context of the pointer to those registers
+	bool is_bytes;          // an array of bytes is wanted
+	bool is_pointer;   // a number or an array of bytes, of which the program sees the address
+	struct type *type; // that the member has; NULL for the rows of test_fields.def
+};
+/* `program` may be NULL: then only the rows of test_fields.def are known. False when it means nothing. */
+bool sema_find_test_field(struct compile *compile, const struct target_info *info,
+			  const struct decl *program, symbol name, struct test_field_use *use);
+
+/* The program that the first argument of test() names; NULL when it is a variable. */
+const struct decl *test_program(const struct expr *program);
 
 /* Reports each of checked->unavailable as an error. Asked for by whoever builds an output; a check
  * alone accepts what is right in the language. */

@@ -264,6 +264,11 @@ struct stmt {
 			struct block *body;
 			VEC(struct catch_arm) catches;
 		} attempt;
+		struct {
+			struct block *block;
+			bool is_call;       // `defer f(x)`
+			decl_list captures; // sema: locals that hold what the call is given
+		} deferral;
 		struct block *block;
 	};
 };
@@ -429,5 +434,9 @@ const char *unary_spelling(enum unary_op op);
 const char *binary_spelling(enum binary_op op);
 const char *decl_kind_name(enum decl_kind kind);
 const char *expr_kind_name(enum expr_kind kind);
+
+/* What an expression means where a type is wanted: `T`, `m.T`, `T[9]` and `*T` of a T that is no keyword
+ * are parsed as expressions. NULL when it can be no type. */
+struct type_node *ast_type_of_expr(struct arena *a, struct expr *e);
 
 #endif

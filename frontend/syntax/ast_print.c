@@ -563,7 +563,7 @@ static void print_stmt(struct printer *p, const struct stmt *s)
 		break;
 	case STMT_DEFER:
 		text(p, "defer ");
-		print_block(p, s->block);
+		print_block(p, s->deferral.block);
 		break;
 	case STMT_BLOCK:
 		print_block(p, s->block);

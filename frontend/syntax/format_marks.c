@@ -368,6 +368,8 @@ static void mark_stmt(struct format *f, const struct stmt *s)
 		mark_try(f, s);
 		break;
 	case STMT_DEFER:
+		mark_block(f, s->deferral.block, new_group(f, s->where));
+		break;
 	case STMT_BLOCK:
 		mark_block(f, s->block, new_group(f, s->where));
 		break;

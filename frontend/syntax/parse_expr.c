@@ -193,18 +193,43 @@ static void parse_list(struct parser *p, struct expr *e, enum token_kind close,
 	end_parts(p, e, tall);
 }
 
-static bool parse_element(struct parser *p, struct expr *e)
+/* The number of elements, when what seemed to be the first one of an array is the element type of
+ * `[T; N]` or `[T N]`. */
+static bool parse_prefix_count(struct parser *p, struct expr *e)
 {
-	vec_push(p->arena, &e->array.items, parse_expr(p));
+	struct expr *first = e->array.items.data[0];
+	bool is_type = first->kind == EXPR_TYPE && parser_at(p, TOK_ID);
+
+	if (e->array.items.len > 1 ||
+	    (!is_type && !parser_at(p, TOK_SEMICOLON) && !parser_at(p, TOK_INT)))
+		return false;
+	struct type_node *element = ast_type_of_expr(p->arena, first);
+	if (!element)
+		return false;
+	struct type_node *t = ARENA_NEW(p->arena, struct type_node);
+	t->kind = TYPE_NODE_ARRAY;
+	t->array.element = element;
+	parser_accept(p, TOK_SEMICOLON);
+	t->array.count = parse_expr(p);
+	e->kind = EXPR_TYPE;
+	e->type_arg.node = t;
 	return true;
 }
 
-/* array = "[" [ expr { "," expr } [","] ] "]" */
+static bool parse_element(struct parser *p, struct expr *e)
+{
+	vec_push(p->arena, &e->array.items, parse_expr(p));
+	return p->panic || !parse_prefix_count(p, e);
+}
+
+/* array = "[" [ expr { "," expr } [","] ] "]"; perhaps it turns out to be a type with the length behind it */
 static struct expr *parse_array(struct parser *p)
 {
 	struct expr *e = parser_new_expr(p, EXPR_ARRAY, parser_peek(p, 0)->where);
 
 	parse_list(p, e, TOK_RBRACKET, parse_element);
+	if (e->kind == EXPR_TYPE)
+		e->type_arg.node->where = e->where;
 	return e;
 }
 

@@ -325,13 +325,14 @@ static void parse_defer(struct parser *p, struct stmt *s)
 {
 	parser_advance(p);
 	if (parser_at(p, TOK_LBRACE)) {
-		s->block = parse_block(p);
+		s->deferral.block = parse_block(p);
 		return;
 	}
 	struct stmt *call = parser_new_stmt(p, STMT_EXPR, parser_peek(p, 0)->where);
 	call->expr = parse_expr(p);
 	call->where = call->expr->where;
-	s->block = parser_wrap(p, call);
+	s->deferral.block = parser_wrap(p, call);
+	s->deferral.is_call = true;
 }
 
 /* return = "return" [ expr ]; the end of the line ends it */

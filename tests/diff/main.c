@@ -5,6 +5,8 @@
  *	difftest userspace SEED COUNT FILE        compares what the built program printed with the model
  *	difftest bpf SEED COUNT OBJECT            runs the object's programs in the kernel and compares
  *	difftest vm SEED COUNT OBJECT             the same in the interpreter
+ *	difftest isa N PROGRAMS OBJECT            the object has that many programs at least, and no instruction
+ *	                                          that is newer than instruction set N
  * Prints the first few differences with their arguments; exit status 1 when there are any.
  */
 #include <bpf/bpf.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf-backend/isa/insn.h"
 #include "bpf-backend/vm/vm.h"
 #include "diff.h"
 
@@ -166,12 +169,51 @@ static int check_vm(const struct suite *suite, const char *path)
 	return result;
 }
 
+/* Prints the first instruction of a program that the set lacks. */
+static bool is_of_set(struct bpf_program *prog, int isa)
+{
+	const struct bpf_insn *insns = bpf_program__insns(prog);
+	for (size_t i = 0; i < bpf_program__insn_cnt(prog); i++) {
+		struct bpf_record record;
+		memcpy(&record, &insns[i], sizeof record);
+		enum bpf_op op = insn_find(&record);
+		if (op == BPF_OP_COUNT || insn_table[op].isa > isa) {
+			printf("%s: instruction %zu is %s\n", bpf_program__name(prog), i,
+			       op == BPF_OP_COUNT ? "none" : insn_table[op].name);
+			return false;
+		}
+		i += insn_records(&record) - 1;
+	}
+	return true;
+}
+
+static int check_set(int isa, unsigned wanted, const char *path)
+{
+	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	struct bpf_program *prog;
+	unsigned count = 0;
+	bool ok = object;
+	if (!ok)
+		printf("cannot open %s\n", path);
+	else
+		bpf_object__for_each_program(prog, object)
+		{
+			ok &= is_of_set(prog, isa);
+			count++;
+		}
+	bpf_object__close(object);
+	return !ok || count < wanted;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 4) {
-		fprintf(stderr, "usage: difftest generate|userspace|bpf|vm SEED COUNT [FILE]\n");
+		fprintf(stderr,
+			"usage: difftest generate|userspace|bpf|vm|isa SEED COUNT [FILE]\n");
 		return 2;
 	}
+	if (!strcmp(argv[1], "isa") && argc == 5)
+		return check_set(atoi(argv[2]), (unsigned)atoi(argv[3]), argv[4]);
 	struct suite suite = generate((uint32_t)atoi(argv[2]), (unsigned)atoi(argv[3]));
 	int result = 0;
 	if (!strcmp(argv[1], "generate")) {

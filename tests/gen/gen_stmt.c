@@ -182,6 +182,14 @@ static bool form_assign(struct gen *g)
 	return true;
 }
 
+/* Shared variables and entries change by atomic operations, of which Linux before 5.12 has `+=` alone. */
+static const char *changed_by(const struct gen *g, const char *op)
+{
+	bool is_young = !strcmp(op, "&") || !strcmp(op, "|") || !strcmp(op, "^");
+	bool is_old = g->options.kernel < (5 << 16 | 12 << 8) && g->body.where != IN_USER;
+	return is_young && is_old ? "+" : op;
+}
+
 static bool form_compound(struct gen *g)
 {
 	static const char *const ops[] = {"+", "-", "*", "&", "|", "^", "/", "%", "<<", ">>"};
@@ -191,7 +199,7 @@ static bool form_compound(struct gen *g)
 	if (!t)
 		return false;
 	line(g);
-	put(g, "%s %s= ", place.data, ops[below(g, 10)]);
+	put(g, "%s %s= ", place.data, changed_by(g, ops[below(g, 10)]));
 	buf_fini(&place);
 	if (chance(g, 40))
 		put(g, "%u", 1 + below(g, 7));
@@ -437,7 +445,7 @@ static bool form_map_count(struct gen *g)
 	line(g);
 	put(g, "%s[", m->name);
 	put_key(g, m, 1);
-	put(g, "] %s= ", ops[chance(g, 50) ? 0 : below(g, 8)]);
+	put(g, "] %s= ", changed_by(g, ops[chance(g, 50) ? 0 : below(g, 8)]));
 	if (chance(g, 60))
 		put(g, "%u", 1 + below(g, 5));
 	else

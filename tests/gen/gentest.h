@@ -7,6 +7,8 @@
 
 /* Counts a failure; the first few are shown. */
 void gentest_fail(uint64_t seed, const char *what, const char *text);
+/* So far, of this process. */
+unsigned gentest_failures(void);
 /* Processor time of this process. */
 double gentest_seconds(void);
 /* Compiles a generated program; compilation_fini() in any case. A refusal is a failure. */
@@ -15,7 +17,9 @@ bool gentest_compile(struct compilation *c, uint64_t seed, const struct compilat
 
 /* Writes a C file that asserts the layouts of generated structs, and the bytes of its section `probe`. */
 bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const char *bytes_path);
-/* Loads and runs generated eBPF programs; prints totals. */
-void gentest_load(uint64_t first, unsigned count, uint32_t kernel);
+/* Loads and runs generated eBPF programs; prints totals and gives the number of failures. With types of the
+ * running kernel the simulated verifier judges them as well. `isa`: 1 to 4, 0 for what the kernel has. */
+unsigned gentest_load(uint64_t first, unsigned count, uint32_t kernel, int isa,
+		      const struct btf *types);
 
 #endif

@@ -9,6 +9,8 @@
  *	gentest edit FIRST COUNT      programs with random edits: a message or none, within a second
  *	gentest load FIRST COUNT      eBPF programs into the running kernel, which takes all of them, and run there and
  *	                              in the interpreter with the same result
+ *	gentest verify FIRST COUNT    the same, and the simulated verifier takes all of them too
+ *	gentest objects FIRST COUNT KERNEL FOLDER   such objects for another kernel
  *	gentest structs FIRST COUNT C BYTES   layouts of structs for a C compiler to check, see structs.c
  *	gentest bpf SEED              prints such a program
  * The first few failures are shown (GENTEST_SHOWN: how many); the exit status is 1 when there are any.
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #include "bpf-backend/kernel/kernel.h"
+#include "bpf-backend/object/object.h"
 #include "tests/gen/gen.h"
 #include "tests/gen/gentest.h"
 #include "tests/lib/small_btf.h"
@@ -36,6 +39,11 @@ void gentest_fail(uint64_t seed, const char *what, const char *text)
 
 	if (++failures <= (shown ? (unsigned)atoi(shown) : MAX_SHOWN))
 		printf("program %" PRIu64 ": %s\n%.2000s\n", seed, what, text);
+}
+
+unsigned gentest_failures(void)
+{
+	return failures;
 }
 
 double gentest_seconds(void)
@@ -199,6 +207,20 @@ static int edit(uint64_t first, unsigned count)
 	return failures != 0;
 }
 
+static bool read_file(const char *path, struct buf *out)
+{
+	char some[1 << 16];
+	size_t len;
+	FILE *in = fopen(path, "rb");
+
+	if (!in)
+		return false;
+	while ((len = fread(some, 1, sizeof some, in)) > 0)
+		buf_add(out, some, len);
+	fclose(in);
+	return out->len > 0;
+}
+
 static uint32_t running_kernel(void)
 {
 	uint32_t kernel = 0;
@@ -207,9 +229,86 @@ static uint32_t running_kernel(void)
 	return kernel;
 }
 
-static int load(uint64_t first, unsigned count)
+static int load(uint64_t first, unsigned count, int isa)
 {
-	gentest_load(first, count, running_kernel());
+	return gentest_load(first, count, running_kernel(), isa, NULL) != 0;
+}
+
+/* The same with the simulated verifier beside the kernel's. */
+static int verify(uint64_t first, unsigned count)
+{
+	struct btf btf;
+	struct arena arena;
+	const char *reason = "not there";
+	const void *section;
+	size_t section_len;
+	struct buf file;
+	unsigned failed = 1;
+
+	arena_init(&arena);
+	buf_init(&file);
+	if (read_file("/sys/kernel/btf/vmlinux", &file) &&
+	    btf_find_section(file.data, file.len, &section, &section_len) &&
+	    !btf_open(&btf, section, section_len, &arena, &reason))
+		failed = gentest_load(first, count, running_kernel(), 0, &btf);
+	else
+		fprintf(stderr, "types of the kernel: %s\n", reason);
+	buf_fini(&file);
+	arena_fini(&arena);
+	return failed != 0;
+}
+
+/* What is said names a release of Linux, which has what the program wants. */
+static bool names_release(const struct compilation *c)
+{
+	struct buf said;
+
+	buf_init(&said);
+	compilation_print(c, &said);
+	bool names = said.len && strstr(said.data, "Linux ");
+	buf_fini(&said);
+	return names;
+}
+
+/* Objects for a kernel, to be loaded there. What it cannot have must be refused by naming a kernel that can. */
+static int objects(uint64_t first, unsigned count, const char *release, const char *folder)
+{
+	struct gen_options gen = {
+		.only_bpf = true, .is_repeatable = true, .kernel = 6 << 16 | 18 << 8};
+	unsigned refused = 0;
+	uint32_t kernel;
+
+	if (!kernel_parse_version(release, &kernel))
+		return 2;
+	for (uint64_t seed = first; seed < first + count; seed++) {
+		struct compilation_options o = {.depth = COMPILE_CODE,
+						.path = "generated.ks",
+						.kernel = kernel,
+						.level = seed % 4 != 0};
+		struct compilation c;
+		struct buf text, object;
+		char path[4096];
+		buf_init(&text);
+		buf_init(&object);
+		gen_program(seed, &gen, &text);
+		compilation_run(&c, &o, text.data, text.len);
+		snprintf(path, sizeof path, "%s/generated%" PRIu64 ".o", folder, seed);
+		if (c.is_complete) {
+			object_write(&c.compile, &c.object, &object);
+			if (buf_write_file(&object, path, 0644))
+				gentest_fail(seed, "cannot be written", path);
+		} else if (names_release(&c)) {
+			refused++;
+		} else {
+			compilation_fini(&c);
+			gentest_compile(&c, seed, &o, &text);
+		}
+		compilation_fini(&c);
+		buf_fini(&object);
+		buf_fini(&text);
+	}
+	printf("%u programs for Linux %s: %u made, %u ask for a later one, %u failures\n", count,
+	       release, count - refused - failures, refused, failures);
 	return failures != 0;
 }
 
@@ -244,12 +343,17 @@ int main(int argc, char **argv)
 	if (!strcmp(command, "structs") && argc == 6)
 		return !gentest_structs(first, count, argv[4], argv[5]);
 	if (!strcmp(command, "load"))
-		return load(first, count);
+		return load(first, count, argc > 4 ? atoi(argv[4]) : 0);
+	if (!strcmp(command, "verify"))
+		return verify(first, count);
+	if (!strcmp(command, "objects") && argc == 6)
+		return objects(first, count, argv[4], argv[5]);
 	if (!strcmp(command, "check"))
 		return check(first, count);
 	if (!strcmp(command, "edit"))
 		return edit(first, count);
-	fprintf(stderr,
-		"usage: gentest print|rough|bpf SEED | gentest check|edit|load FIRST COUNT\n");
+	fprintf(stderr, "usage: gentest print|rough|bpf SEED | gentest check|edit|load|verify "
+			"FIRST COUNT |\n"
+			"       gentest objects FIRST COUNT KERNEL FOLDER\n");
 	return 2;
 }

@@ -20,6 +20,11 @@ test_programs_load_and_do_the_same_in_kernel_and_interpreter() {
 	"$TOOLS/gentest" load "$FIRST" "$LOADED" >&2
 }
 
+test_programs_of_older_instruction_sets_load_and_do_the_same() {
+	need_root
+	for isa in 1 2 3; do "$TOOLS/gentest" load "$((FIRST + (isa - 1) * LOADED / 5))" $((LOADED / 5)) $isa >&2; done
+}
+
 # same_layout COMPILER…
 same_layout() {
 	need_command "$1"

@@ -12,6 +12,7 @@ CACHE=${KS_KERNELS:-$HOME/.cache/ks-kernels}
 LEVELS=(-O1 -O0)
 SCHEDULED_SECONDS=${SCHEDULED_SECONDS:-20} # how long a guest is run by the scheduler of the examples
 DIFF_SEEDS=(1 2) DIFF_COUNT=60
+ONLY=${ONLY:-.}             # only the sources whose paths match
 GENERATED=${GENERATED:-300} # programs of tests/gen, made for each kernel and loaded there
 # Ethernet, IPv4 from 10.0.0.1 to 10.0.0.2, UDP to port 53, 64 bytes
 PACKET=001122334455aabbccddeeff08004500002e000000004011f96e0a0000010a000002c0000035001a0000$(printf '00%.0s' {1..22})
@@ -35,7 +36,8 @@ find_obstacle() {
 
 sources() {
 	ls "$ROOT"/examples/*.ks "$ROOT"/tests/lower/*.ks "$ROOT"/tests/exec/*.ks "$ROOT"/tests/guest/*.ks |
-		grep -v '/watch\.ks$' # which needs the guest's own types
+		grep -v '/watch\.ks$' | # which needs the guest's own types
+		{ grep -E "$ONLY" || true; }
 	local seed
 	for seed in "${DIFF_SEEDS[@]}"; do ls "$work/difference$seed.ks"; done
 	[ "$GENERATED" = 0 ] || ls "$work"/generated*.ks

@@ -582,3 +582,58 @@ test_packets_are_redirected_through_maps() {
 		[ $way = 0 ] && expect_line counts log '^90 90 0$' || expect_line counts log '^0 0 90$'
 	done
 }
+
+test_syscall_programs_are_run_by_userspace() {
+	need_root
+	build_source calls <<-'END'
+		struct Item { id: u32, weight: u16, name: str(16) }
+		struct Order { a: u32, b: u64, out: i64, list: u8[10], at: u32, item: Item, text: str(24) }
+		struct Short { a: u8, b: u16 }
+		var items: hash<u32, Item>(16)
+		var total: u64 = 0
+		@helper fn fill(order: *Order, factor: u64) -> u64 {
+		    order->out = (order->a as u64 * factor + order->b) as i64
+		    return order->out as u64
+		}
+		@syscall fn compute(ctx: *Order) -> i32 {
+		    defer { ctx->b = 77 }
+		    total += fill(ctx, 3)
+		    ctx->list[ctx->at & 7] = 200
+		    items[ctx->item.id] = ctx->item
+		    ctx->text = ctx->item.name + "!"
+		    var sum: u32 = 0
+		    for (i in 0..10) { sum += ctx->list[i] as u32 }
+		    if (sum > 1000) { return -5 }
+		    return sum as i32
+		}
+		@syscall fn tick() -> i32 { total += 1 return 7 }
+		@syscall fn small(s: *Short) -> i32 { s->b = s->a as u16 * 2 return -1 }
+		@syscall fn open() -> i32 {
+		    var task = bpf_get_current_task_btf()
+		    return task->tgid
+		}
+		fn main() -> i32 {
+		    var c = load(compute)
+		    var order = Order { a: 5, b: 10, at: 4, list: [1, 2, 3], item: Item { id: 9, weight: 3, name: "nine" } }
+		    print("run", run(c, &order), order.out, order.b, order.list[4], order.text)
+		    print("tick", run(load(tick)), total)
+		    print("item", items[9].weight, items[9].name)
+		    order.list = [200]
+		    print("again", run(c, &order))
+		    var s = Short { a: 9 }
+		    print("small", run(load(small), &s), s.a, s.b)
+		    var self = run(load(open))
+		    print("self", self > 1)
+		    var none = load(open)
+		    for (i in 0..3) { if (run(none) != self) { return 1 } }
+		    return 0
+		}
+	END
+	./calls >log
+	expect_line counts log '^run 206 25 77 200 nine!$'
+	expect_line counts log '^tick 7 26$'
+	expect_line counts log '^item 3 nine$'
+	expect_line counts log '^again -5$'
+	expect_line counts log '^small -1 9 18$'
+	expect_line counts log '^self true$'
+}

@@ -126,6 +126,68 @@ test_user_probes_see_arguments_and_results() {
 	expect_line why errors 'no_such_symbol'
 }
 
+test_declared_probes_see_arguments_wherever_they_are() {
+	watch notes <<-END
+		var calls: u64 = 0
+		var numbers: u64 = 0
+		var negative: i64 = 0
+		var texts: u64 = 0
+		var bytes: u64 = 0
+		var short: i64 = 0
+		var counts: i64 = 0
+		var bigs: u64 = 0
+		var plain: u64 = 0
+		@usdt("$TOOLS/events:events:mixed") fn mixed(number: u32, same: i64, text: *u8, byte: u8, small: i8) -> i32 {
+		    calls += 1
+		    numbers += number as u64
+		    negative += same
+		    var t: str(8) = read_user_str(text)
+		    if (t == "note") { texts += 1 }
+		    if (byte == 200 && small == -3) { bytes += 1 }
+		    return 0
+		}
+		@usdt("$TOOLS/events:events:memory") fn memory(entry: i16, count: i32, big: u64) -> i32 {
+		    short += entry as i64
+		    counts += count as i64
+		    bigs += big - 0x10000000000
+		    return 0
+		}
+		@usdt("$TOOLS/events:events:memory") fn where(ctx: *pt_regs) -> i32 {
+		    if (ctx->ip != 0) { plain += 1 }
+		    return 0
+		}
+		@usdt("$TOOLS/events:events:memory") fn many(a: u64, b: u64, c: u64, d: u64) -> i32 { return (a + b + c + d) as i32 }
+		fn main() -> i32 {
+		    var m = load(mixed)
+		    if (attach(m, "", 0) != 0 || attach(load(memory), "", 0) != 0) { return 1 }
+		    if (attach(load(where), "", 0) != 0) { return 1 }
+		    var h = load(many)
+		    print("many", attach(h, "", 0), attach(h, "$TOOLS/events:events:none", 0), attach(h, "/nowhere:a:b", 0))
+		    print("ready")
+		    sleep(1500)
+		    print("calls", calls, "sums", numbers, negative, "texts", texts, bytes)
+		    print("memory", short, counts, bigs, plain)
+		    detach(m)
+		    print("detached")
+		    sleep(1000)
+		    print("later", calls)
+		    return 0
+		}
+	END
+	happen 100
+	grep -q '^watched$' happened || fail "the counter of watchers stayed 0"
+	wait_for log detached
+	"$TOOLS/events" 20 >again
+	! grep -q '^watched$' again || fail "the counter of watchers is not 0 at the end"
+	watched
+	expect_line refused log '^many -22 -2 -2$'
+	expect_line counter log "^calls 200 sums $((2 * 4950)) 0 texts 200 200\$"
+	expect_line counter log "^memory -250 4950 4950 100\$"
+	expect_line counter log '^later 200$'
+	expect_line why errors 'events:memory has 3 arguments, the program takes 4'
+	expect_line why errors 'no probe events:none'
+}
+
 test_iterator_sees_every_process_and_writes() {
 	watch tasks <<-END
 		var seen: u64 = 0

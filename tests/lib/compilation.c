@@ -48,7 +48,7 @@ static bool run(struct compilation *c, const struct compilation_options *o,
 				     .level = o->level,
 				     .only_bpf = !o->with_userspace,
 				     .check_each = true};
-	struct bpf_gen_options code = {.kernel = o->kernel};
+	struct bpf_gen_options code = {.kernel = o->kernel, .isa = o->isa};
 
 	if (!parse_program_file(compile, &parse, file, &c->program) || c->program.is_damaged ||
 	    compile->diags.too_many)

@@ -25,6 +25,7 @@ struct compilation_options {
 	const char *path;      // what the text is called; includes are searched beside it
 	uint32_t kernel;       // major << 16 | minor << 8
 	int level;             // of optimisation, 0 or 1
+	int isa;               // instruction set, 1 to 4; 0: what the kernel has
 	bool with_userspace;   // the passes run over all functions
 	const struct btf *btf; // types of the kernel, or NULL
 };

@@ -42,6 +42,7 @@ expect_result_for() {
 
 test_function_values() { expect_both function_values 1754; }
 test_defers_in_loops_and_defers() { expect_both defers_in_loops_and_defers 33321211; }
+test_defers_take_arguments() { expect_both defers_take_arguments 70463; }
 test_entries_of_every_shape() { expect_both entries_of_every_shape 0; }
 test_globals_and_constants() { expect_both globals_and_constants 48; }
 test_text_appended() { expect_both text_appended 7; }
@@ -52,6 +53,11 @@ test_loops() { expect_result_for loops loops 0; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
 test_packet_by_offset() { expect_result packets by_offset 53; }
+test_definition_of_arithmetic() { expect_both definition_04_arithmetic 0; }
+test_definition_of_strings() { expect_both definition_11_strings 0; }
+test_named_results() { expect_both named_results 1108; }
+test_locks() { expect_result locks locks 25; }
+test_packet_types() { expect_result types_in_packets types 362093; }
 test_packet_by_pointer() { expect_result packets by_pointer 17; }
 test_packet_in_a_classifier() { expect_result packets in_classifier 70; }
 test_packet_at_an_unbounded_offset() { expect_result packets unbounded_offset 69; }

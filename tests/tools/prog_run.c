@@ -101,11 +101,15 @@ static int run_program(const struct options *o, const struct bpf_program *prog)
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = o->packet,
 		    .data_size_in = (__u32)o->packet_len, .data_out = out,
 		    .data_size_out = sizeof(out), .repeat = o->repeat);
+	enum { CONTEXT_SIZE = 256 };
+	unsigned char context[CONTEXT_SIZE] = {0}; // of a program that userspace runs
+	bool is_call = bpf_program__type(prog) == BPF_PROG_TYPE_SYSCALL;
+	LIBBPF_OPTS(bpf_test_run_opts, call, .ctx_in = context, .ctx_size_in = sizeof context);
 	if (is_watcher(prog)) {
 		printf("load %s\n", bpf_program__name(prog));
 		return 0;
 	}
-	if (bpf_prog_test_run_opts(bpf_program__fd(prog), &run)) {
+	if (bpf_prog_test_run_opts(bpf_program__fd(prog), is_call ? &call : &run)) {
 		if (errno == KERNEL_ENOTSUPP || errno == EOPNOTSUPP ||
 		    bpf_program__type(prog) == BPF_PROG_TYPE_SK_LOOKUP) {
 			printf("load %s\n", bpf_program__name(prog));
@@ -114,7 +118,8 @@ static int run_program(const struct options *o, const struct bpf_program *prog)
 		fprintf(stderr, "%s: cannot run: %s\n", bpf_program__name(prog), strerror(errno));
 		return 1;
 	}
-	printf("run %s retval=%d ns=%u\n", bpf_program__name(prog), (int)run.retval, run.duration);
+	printf("run %s retval=%d ns=%u\n", bpf_program__name(prog),
+	       (int)(is_call ? call.retval : run.retval), run.duration);
 	return 0;
 }
 

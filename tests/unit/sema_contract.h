@@ -306,9 +306,15 @@ static void contract_stmt(struct contract *k, const struct stmt *s)
 		contract_block(k, s->range.body, NULL);
 	} else if (s->kind == STMT_FOR_MAP)
 		contract_block(k, s->each.body, NULL);
-	else if (s->kind == STMT_BLOCK || s->kind == STMT_DEFER)
+	else if (s->kind == STMT_BLOCK)
 		contract_block(k, s->block, NULL);
-	else if (s->kind == STMT_TRY) {
+	else if (s->kind == STMT_DEFER) {
+		for (uint32_t i = 0; i < s->deferral.captures.len; i++) {
+			const struct decl *d = s->deferral.captures.data[i];
+			contract_value(k, d->variable.init, d->type);
+		}
+		contract_block(k, s->deferral.block, NULL);
+	} else if (s->kind == STMT_TRY) {
 		contract_block(k, s->attempt.body, NULL);
 		for (uint32_t i = 0; i < s->attempt.catches.len; i++)
 			contract_block(k, s->attempt.catches.data[i].body, NULL);

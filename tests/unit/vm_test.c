@@ -116,7 +116,7 @@ Test(vm, faults_say_what_happened)
 		{VM_FAULT_INSTRUCTION, "this is no instruction", {{.opcode = 0xff}, EXIT}},
 		{VM_FAULT_INSTRUCTION, "must not be written", {I(MOV64_IMM, R10, 0, 0, 1), EXIT}},
 		{VM_FAULT_INSTRUCTION,
-		 "kernel functions have no model",
+		 "the kernel function has no model",
 		 {I(CALL_KFUNC, 0, 0, 0, 1), EXIT}},
 	};
 	for (size_t i = 0; i < COUNT(faults); i++)

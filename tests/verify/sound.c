@@ -61,26 +61,14 @@ static bool holds(const struct verify_value *known, uint64_t value, uint64_t fra
 	return scalar_within(&known->number, &exact);
 }
 
-static int64_t find_insn(const struct program_code *code, const struct vm_place *place)
-{
-	for (uint32_t i = 0; i < code->function_count; i++) {
-		const struct program_function *f = &code->functions[i];
-		uint32_t end =
-			i + 1 < code->function_count ? code->functions[i + 1].start : code->count;
-		if (f->elf_section == place->section && place->record >= f->first_record &&
-		    place->record - f->first_record < end - f->start)
-			return (int64_t)f->start + place->record - f->first_record;
-	}
-	return -1;
-}
-
 static void watch(void *owner, struct vm *vm, const uint64_t *r)
 {
 	struct check *c = owner;
 	struct vm_place place = vm_where(vm);
-	int64_t insn = find_insn(c->code, &place);
-	if (insn < 0) {
-		c->unknown++;
+	uint32_t insn = place.record;
+	if (!place.program || strcmp(place.program->name, c->code->name) ||
+	    insn >= c->code->count) {
+		c->unknown++; // a tail call
 		return;
 	}
 	c->steps++;
@@ -93,7 +81,7 @@ static void watch(void *owner, struct vm *vm, const uint64_t *r)
 	}
 	if (c->failures++ > 3)
 		return;
-	printf("%s %s: instruction %lld: no state holds", c->path, c->code->name, (long long)insn);
+	printf("%s %s: instruction %u: no state holds", c->path, c->code->name, insn);
 	for (unsigned i = 0; i < BPF_REG_COUNT; i++)
 		printf(" r%u=0x%llx", i, (unsigned long long)r[i]);
 	printf("\n");

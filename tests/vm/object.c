@@ -2,7 +2,7 @@
 /*
  * One object in the kernel and in the interpreter at once: each program sees the same packets in the
  * same order; result and packet are compared after each run, all maps at the end. Hash maps get a few
- * entries first. Both sides have as many CPUs, and run on the first.
+ * entries first. Both sides have as many CPUs, and run on the same one.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -19,7 +19,7 @@ enum { SHORT_FRAME = 54, ETHERNET = 14 };
 struct pair {
 	struct bpf_object *kernel;
 	struct vm *vm;
-	unsigned cpus;
+	unsigned cpus, cpu;
 	int differences;
 };
 
@@ -152,7 +152,7 @@ static void compare_run(struct pair *pair, const struct vm_program *program, con
 	uint8_t out[MAX_PACKET * 2];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = len,
 		    .data_out = out, .data_size_out = sizeof out, .repeat = 1);
-	struct vm_input input = {.packet = packet, .packet_len = len};
+	struct vm_input input = {.packet = packet, .packet_len = len, .cpu = pair->cpu};
 	struct vm_result result;
 	int kernel_err = other ? bpf_prog_test_run_opts(bpf_program__fd(other), &opts) : -ENOENT;
 	// Frames without a whole network header are not taken for programs on sk_buffs.
@@ -230,21 +230,37 @@ static int keep_message(enum libbpf_print_level level, const char *format, va_li
 	return len;
 }
 
+static void tell_processed(const struct pair *pair, const struct object_test *test)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, pair->kernel)
+	{
+		struct bpf_prog_info info = {0};
+		uint32_t len = sizeof info;
+		int fd = bpf_program__fd(program);
+		if (test->on_load && fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+			test->on_load(test->owner, bpf_program__name(program), info.verified_insns);
+	}
+}
+
 static int open_pair(struct pair *pair, const struct object_test *test)
 {
 	struct buf why;
-	cpu_set_t first;
+	cpu_set_t own;
 
 	buf_init(&why);
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	sched_setaffinity(0, sizeof first, &first);
+	CPU_ZERO(&own);
+	CPU_SET(test->cpu, &own);
+	sched_setaffinity(0, sizeof own, &own);
 	messages = test->refusal;
 	libbpf_set_print(keep_message);
+	pair->cpu = test->cpu;
 	pair->cpus = (unsigned)libbpf_num_possible_cpus();
 	pair->kernel = bpf_object__open_mem(test->bytes, test->len, NULL);
 	if (!pair->kernel || bpf_object__load(pair->kernel))
 		return -1;
+	tell_processed(pair, test);
 	int err = vm_open(&pair->vm, test->bytes, test->len,
 			  &(struct vm_options){.cpus = pair->cpus}, &why);
 	if (err)

@@ -27,8 +27,12 @@ struct object_test {
 	size_t len;
 	unsigned packets;
 	const char *const *skipped_maps; // up to a NULL
-	unsigned runs, maps;             // compared
-	struct buf *refusal;             // what the kernel says when it refuses the object
+	unsigned cpu;                    // both run there
+	/* Called for every program that the kernel took: instructions that its verifier processed. NULL: nobody asks. */
+	void (*on_load)(void *owner, const char *program, uint32_t processed);
+	void *owner;
+	unsigned runs, maps; // compared
+	struct buf *refusal; // what the kernel says when it refuses the object
 };
 
 /* The same for an object in memory: -1 when the kernel does not take it, -2 when the interpreter does not. */

@@ -7,6 +7,7 @@
 #define KS_LOADER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct ks_payload {
 	const void *data;
@@ -17,8 +18,35 @@ struct ks_program_options {
 	size_t size;      // of this struct, for later additions
 	const char *name; // project name: base name of the binary; names pins
 	struct ks_payload bpf, image, meta;
-	int image_fd;        // file to map the image from, or -1 to copy it from memory
-	size_t image_offset; // where it lies in that file
+	int image_fd;                   // file to map the image from, or -1 to copy it from memory
+	size_t image_offset;            // where it lies in that file
+	const struct ks_test_run *test; // NULL: the program itself is run
+};
+
+/* What a program cost in a test: the sums of all runs. */
+struct ks_test_cost {
+	uint32_t runs;        // in the kernel
+	uint32_t interpreted; // runs in the interpreter
+	uint32_t verified;    // instructions that the kernel's verifier went through; 0: not known
+	uint32_t reserved;
+	uint64_t instructions; // executed, in the interpreter
+	uint64_t ns;           // in the kernel
+};
+
+enum { KS_TEST_REASON = 160 };
+
+/* What a test tells the process that started it, in memory that both see. */
+struct ks_test_report {
+	char needs_interpreter[KS_TEST_REASON]; // why the kernel cannot run it; "" when it can
+	struct ks_test_cost costs[];            // of the programs, in the order of the metadata
+};
+
+struct ks_machine;
+
+struct ks_test_run {
+	uint32_t number; // of the test
+	struct ks_test_report *report;
+	const struct ks_machine *machine; // that takes the kernel's place; NULL: the kernel
 };
 
 /* Parses argv (argv[0] is skipped), creates maps and globals, runs main(). Gives the exit status:

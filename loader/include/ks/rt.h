@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define KS_RT_VERSION 6u
+#define KS_RT_VERSION 8u
 #define KS_SECTION_BPF ".ks.bpf"
 #define KS_SECTION_IMAGE ".ks.image"
 #define KS_SECTION_META ".ks.meta"
@@ -26,6 +26,30 @@ enum ks_rt_call {
 #include "ks/rt_calls.def"
 #undef RT_CALL
 	KS_CALL_COUNT
+};
+
+/* Fields of the context of a test run. */
+enum ks_test_id {
+#define TEST_FIELD(name, type, what) KS_TEST_##name,
+#include "ks/test_fields.def"
+#undef TEST_FIELD
+	KS_TEST_CONTEXT,   // a member of the program's context
+	KS_TEST_REGISTERS, // a word of the registers that a member of the context points to
+};
+
+enum ks_test_form {
+	KS_TEST_NUMBER,
+	KS_TEST_BYTES,   // `value` is the address of `size` bytes
+	KS_TEST_POINTER, // the same, of which the program is to see the address
+};
+
+struct ks_test_field {
+	uint32_t id;            // enum ks_test_id
+	uint32_t form;          // enum ks_test_form
+	uint32_t offset, width; // of the member or word
+	uint32_t outer;         // KS_TEST_REGISTERS: offset in the context of the pointer to them
+	uint32_t size;
+	uint64_t value;
 };
 
 /* How ks_print_int and ks_print_str show their value: bits of `spec`. */
@@ -103,6 +127,28 @@ struct ks_meta_header {
 	uint32_t reserved;
 };
 
+/*
+ * Where a probe that a program declares (USDT) finds one of its arguments: a sum of two registers and a number,
+ * which may be the address of the value in the memory of the program. A program that is run by such probes
+ * has in .bss a table of KS_NOTE_ROWS rows with one of these for each parameter; the loader fills a row for each
+ * way in which the arguments are passed, and gives its number to the places where they are so, as the cookie
+ * that the program asks for.
+ */
+struct ks_note_value {
+	uint64_t add;
+	uint16_t base, index; // bytes in the registers of a program (struct pt_regs)
+	uint8_t base_factor;  // 0: no register
+	uint8_t index_factor; // 0, 1, 2, 4 or 8
+	uint8_t load;         // bytes at that address, at most 8; 0: the sum is the value
+	uint8_t cut;          // upper bits that are not the value's, and KS_NOTE_*
+};
+enum {
+	KS_NOTE_ROWS = 256,
+	KS_NOTE_PARAMS = 12,
+	KS_NOTE_SIGNED = 64, // the upper bits repeat the sign
+	KS_NOTE_USED = 128,  // the row was filled
+};
+
 /* Strings are offsets of NUL-terminated text within the payload. */
 struct ks_meta_program {
 	uint32_t name;
@@ -112,6 +158,9 @@ struct ks_meta_program {
 	uint32_t
 		fallback; // program to load where the kernel cannot attach this one; UINT32_MAX: none
 	uint32_t ops;     // of a member of a struct_ops: its name; else 0
+	/* Table of struct ks_note_value in .bss and values in a row; 0 values: it has none. */
+	uint32_t notes, note_params;
+	uint32_t context_size; // of a program that run() runs: bytes of its context
 };
 
 /* A classifier whose results mean the same at a tcx hook as in a filter. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Visits the statements and expressions of a function body in source order, operands before the whole. */
-#include "frontend/lower/lower_internal.h"
+#include "frontend/syntax/ast_walk.h"
 
-static void walk_list(const struct walk *w, const expr_list *list);
+static void walk_list(const struct ast_walk *w, const expr_list *list);
 
-static void walk_match(const struct walk *w, const struct expr *expr);
+static void walk_match(const struct ast_walk *w, const struct expr *expr);
 
-static void walk_expr(const struct walk *w, struct expr *expr)
+static void walk_expr(const struct ast_walk *w, struct expr *expr)
 {
 	if (!expr)
 		return;
@@ -51,8 +51,8 @@ static void walk_expr(const struct walk *w, struct expr *expr)
 		break;
 	case EXPR_IF:
 		walk_expr(w, expr->conditional.condition);
-		walk_block(w, expr->conditional.then);
-		walk_block(w, expr->conditional.otherwise);
+		ast_walk_block(w, expr->conditional.then);
+		ast_walk_block(w, expr->conditional.otherwise);
 		break;
 	default:
 		break;
@@ -61,18 +61,18 @@ static void walk_expr(const struct walk *w, struct expr *expr)
 		w->expr(w->data, expr);
 }
 
-static void walk_list(const struct walk *w, const expr_list *list)
+static void walk_list(const struct ast_walk *w, const expr_list *list)
 {
 	for (uint32_t i = 0; i < list->len; i++)
 		walk_expr(w, list->data[i]);
 }
 
-static void walk_match(const struct walk *w, const struct expr *expr)
+static void walk_match(const struct ast_walk *w, const struct expr *expr)
 {
 	walk_expr(w, expr->match.subject);
 	for (uint32_t i = 0; i < expr->match.arms.len; i++) {
 		walk_expr(w, expr->match.arms.data[i].value);
-		walk_block(w, expr->match.arms.data[i].body);
+		ast_walk_block(w, expr->match.arms.data[i].body);
 	}
 }
 
@@ -84,7 +84,7 @@ static bool catches_all(const struct stmt *stmt)
 	return false;
 }
 
-static void walk_stmt(const struct walk *w, struct stmt *stmt)
+static void walk_stmt(const struct ast_walk *w, struct stmt *stmt)
 {
 	struct decl *binding;
 	if (w->stmt)
@@ -106,32 +106,36 @@ static void walk_stmt(const struct walk *w, struct stmt *stmt)
 	case STMT_IF:
 		binding = stmt->conditional.binding;
 		walk_expr(w, binding ? binding->variable.init : stmt->conditional.condition);
-		walk_block(w, stmt->conditional.then);
+		ast_walk_block(w, stmt->conditional.then);
 		if (stmt->conditional.otherwise)
 			walk_stmt(w, stmt->conditional.otherwise);
 		break;
 	case STMT_WHILE:
 		walk_expr(w, stmt->loop.condition);
-		walk_block(w, stmt->loop.body);
+		ast_walk_block(w, stmt->loop.body);
 		break;
 	case STMT_FOR_RANGE:
 		walk_expr(w, stmt->range.begin);
 		walk_expr(w, stmt->range.end);
 		walk_expr(w, stmt->range.step);
-		walk_block(w, stmt->range.body);
+		ast_walk_block(w, stmt->range.body);
 		break;
 	case STMT_FOR_MAP:
-		walk_block(w, stmt->each.body);
+		ast_walk_block(w, stmt->each.body);
 		break;
 	case STMT_TRY:
 		if (!w->skip_caught || !catches_all(stmt))
-			walk_block(w, stmt->attempt.body);
+			ast_walk_block(w, stmt->attempt.body);
 		for (uint32_t i = 0; i < stmt->attempt.catches.len; i++)
-			walk_block(w, stmt->attempt.catches.data[i].body);
+			ast_walk_block(w, stmt->attempt.catches.data[i].body);
 		break;
 	case STMT_DEFER:
+		for (uint32_t i = 0; i < stmt->deferral.captures.len; i++)
+			walk_expr(w, stmt->deferral.captures.data[i]->variable.init);
+		ast_walk_block(w, stmt->deferral.block);
+		break;
 	case STMT_BLOCK:
-		walk_block(w, stmt->block);
+		ast_walk_block(w, stmt->block);
 		break;
 	case STMT_ERROR:
 	case STMT_BREAK:
@@ -141,7 +145,7 @@ static void walk_stmt(const struct walk *w, struct stmt *stmt)
 	}
 }
 
-void walk_block(const struct walk *w, const struct block *block)
+void ast_walk_block(const struct ast_walk *w, const struct block *block)
 {
 	for (uint32_t i = 0; block && i < block->stmts.len; i++)
 		walk_stmt(w, block->stmts.data[i]);
