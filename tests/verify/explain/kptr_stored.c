@@ -9,7 +9,7 @@ KFUNC struct task_struct *bpf_task_acquire(struct task_struct *p);
 KFUNC struct task_struct *bpf_task_from_pid(s32 pid);
 KFUNC void bpf_task_release(struct task_struct *p);
 struct slot {
-	struct task_struct __attribute__((btf_type_tag("kptr"))) *task;
+	struct task_struct __attribute__((btf_type_tag("kptr"))) * task;
 };
 MAP(kept, ARRAY, 1, u32, struct slot);
 
