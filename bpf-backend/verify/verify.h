@@ -44,6 +44,7 @@ struct verify_options {
 	int log_level;           // 0 none; 1 instructions and states of the path; 2 all paths
 	bool keep_steps;         // verify_result.steps
 	bool strict_alignment;
+	uint32_t limit; // instructions to follow, fewer than the kernel does; 0: as many
 	bool is_exhaustive; // paths end only where every value was seen: what an observer gets holds all
 	verify_observer observe; // NULL: none
 	void *observer;
