@@ -81,6 +81,47 @@ for what in "check" "build --emit=bpf -o $out/object.o" "build --emit=ir -o $out
 	row "\`ks $shown\`, MB" "$(awk "BEGIN { print $(value kb "$small") / 1024 }")" "$(awk "BEGIN { print $(value kb "$large") / 1024 }")"
 done
 
+# tracked COUNT: one function with so many pointers and as many bools that say something of them
+tracked() {
+	awk -v count="$1" 'BEGIN {
+		print "struct Node { value: u32, next: *Node }"
+		print "fn find(n: *Node, x: u32) -> *Node {\n    if (x > 3) { return null }\n    return n\n}"
+		print "fn many(n: *Node) -> u32 {\n    var sum: u32 = 0"
+		for (i = 0; i < count; i++) {
+			print "    var p" i " = find(n, " i % 7 ")\n    var b" i " = p" i " != null"
+			print "    if (b" i ") { sum += p" i "->value }"
+		}
+		print "    return sum\n}"
+		print "fn main() -> i32 {\n    var n = Node { value: 1 }\n    print(many(&n))\n    return 0\n}"
+	}'
+}
+
+# bound COUNT: a helper with a function parameter that is called with so many functions
+bound() {
+	awk -v count="$1" 'BEGIN {
+		print "@helper fn apply(f: fn(u32) -> u32, x: u32) -> u32 { return f(x) * 2 }"
+		for (i = 0; i < count; i++) print "@helper fn f" i "(x: u32) -> u32 { return x + " i " }"
+		for (i = 0; i < count; i += 50) {
+			print "@helper fn g" i "(a: u32) -> u32 {\n    var x = a"
+			for (j = i; j < i + 50; j++) print "    x = apply(f" j ", x)"
+			print "    return x\n}"
+			print "@xdp fn p" i "(ctx: *xdp_md) -> xdp_action { return g" i "(ctx->rx_queue_index) as xdp_action }"
+		}
+	}'
+}
+
+echo
+echo "\`ks check\`, seconds: one function with N pointers and N bools, and one helper that is called with N functions:"
+echo
+echo "| | 1,000 | 5,000 | ratio |"
+echo "|---|---|---|---|"
+for what in tracked bound; do
+	$what 1000 >"$out/small.ks"
+	$what 5000 >"$out/large.ks"
+	small=$(measure "$KS" check "$out/small.ks") large=$(measure "$KS" check "$out/large.ks")
+	row $what "$(awk "BEGIN { print $(value ms "$small") / 1000 }")" "$(awk "BEGIN { print $(value ms "$large") / 1000 }")"
+done
+
 echo
 echo "Checking examples/packet_quota.ks, and its eBPF half in C, least of $ROUNDS:"
 echo

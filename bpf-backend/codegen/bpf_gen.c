@@ -44,6 +44,21 @@ static void choose_functions(struct generator *g)
 	}
 }
 
+/* The optimiser makes it for loops with a guard. */
+static const struct mir_zero *find_zero(const struct generator *g)
+{
+	symbol name = intern_string(&g->module->compile->names, "__ks_zero");
+	for (uint32_t i = 0; i < g->module->globals.len; i++) {
+		const struct ir_global *global = &g->module->globals.data[i];
+		if (global->name != name)
+			continue;
+		struct mir_zero *zero = ARENA_NEW(g->arena, struct mir_zero);
+		*zero = (struct mir_zero){global->section, global->offset};
+		return zero;
+	}
+	return NULL;
+}
+
 static bool generate_function(struct generator *g, uint32_t index)
 {
 	struct ir_fn *fn = g->module->fns.data[index];
@@ -73,6 +88,7 @@ static bool generate_function(struct generator *g, uint32_t index)
 	}
 	if (ok) {
 		mir_drop_frame_stores(mir);
+		mir_prepare_guarded(mir, find_zero(g), &arena);
 		mir_layout(mir, &arena);
 		ok = mir_encode(mir, out, g->arena);
 	}

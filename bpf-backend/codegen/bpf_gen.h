@@ -43,6 +43,16 @@ struct bpf_line { // source position of the records from `insn` on
 	span where;
 };
 
+/* Where a variable is, for people who look at the code. */
+struct bpf_name {
+	symbol name;
+	uint32_t insn; // a register: record behind which it has the variable's value
+	bool is_param; // … where the function begins, rather
+	uint8_t reg;
+	int32_t offset; // an object in the stack: from r10, negative; else 0
+	uint32_t size;
+};
+
 struct bpf_func {
 	symbol name;
 	const char *section; // "xdp", "tc", ".text" for subprograms
@@ -51,6 +61,7 @@ struct bpf_func {
 	VEC(struct bpf_record) code;
 	VEC(struct bpf_relo) relos;
 	VEC(struct bpf_line) lines;
+	VEC(struct bpf_name) names; // not part of the object file
 };
 
 struct bpf_object_map {

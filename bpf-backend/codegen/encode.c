@@ -220,6 +220,35 @@ static void note_relo(struct encoder *e, const struct mir_insn *in)
 	vec_push(e->arena, &e->out->relos, relo);
 }
 
+static void note_name(struct encoder *e, const struct mir_insn *in)
+{
+	if (!in->name || in->dst >= MIR_COLOURS || !(mir_roles(in->op) & MIR_DEF_DST))
+		return;
+	struct bpf_name name = {.name = in->name,
+				.insn = e->out->code.len + (in->op == MIR_FRAME_ADDR),
+				.reg = (uint8_t)in->dst};
+	vec_push(e->arena, &e->out->names, name);
+}
+
+/* What has a place from the beginning: parameters, objects in the frame. */
+static void note_fixed_names(struct encoder *e)
+{
+	const struct mir_fn *fn = e->fn;
+	for (uint8_t i = 0; i < 5; i++) {
+		struct bpf_name name = {
+			.name = fn->param_names[i], .is_param = true, .reg = (uint8_t)(i + 1)};
+		if (name.name)
+			vec_push(e->arena, &e->out->names, name);
+	}
+	for (uint32_t i = 0; i < fn->slots.len; i++) {
+		const struct mir_slot *slot = &fn->slots.data[i];
+		struct bpf_name name = {
+			.name = slot->name, .offset = slot->offset, .size = slot->size};
+		if (slot->name && slot->is_used && slot->offset < 0)
+			vec_push(e->arena, &e->out->names, name);
+	}
+}
+
 static unsigned field(mir_reg r)
 {
 	return r == MIR_NO_REG ? 0 : r;
@@ -236,6 +265,7 @@ static void encode_insn(struct encoder *e, const struct mir_insn *in)
 {
 	note_line(e, in->where);
 	note_relo(e, in);
+	note_name(e, in);
 	if (in->op == MIR_COPY) {
 		put(e, insn_make(BPF_OP_MOV64_REG, in->dst, in->src, 0, 0));
 		return;
@@ -334,6 +364,7 @@ bool mir_encode(struct mir_fn *fn, struct bpf_func *out, struct arena *object_ar
 			encode_insn(&e, &block->insns.data[k]);
 		encode_end(&e, block, (enum block_end)e.ends[fn->order[i]]);
 	}
+	note_fixed_names(&e);
 	out->stack_size = fn->stack_size;
 	if (e.failed)
 		diag_report(&fn->compile->diags, D_BPF_FUNCTION_TOO_LARGE, fn->where,

@@ -48,6 +48,7 @@ struct mir_insn {
 	mir_reg dst, src;  // MIR_NO_REG when not used
 	int32_t off;
 	uint32_t index; // slot of a frame access (base is MIR_FRAME); target of the relocation
+	symbol name;    // of the variable whose value dst becomes, 0: none
 	int64_t imm;
 	span where;
 };
@@ -79,7 +80,8 @@ struct mir_slot {    // object in the frame
 	span where;
 	int32_t offset; // from r10, negative; set by mir_layout_stack
 	bool is_used;
-	bool is_spill; // written and read by spill code only, 8 bytes at a time
+	bool is_spill;     // written and read by spill code only, 8 bytes at a time
+	bool is_temporary; // written for one call, before it
 };
 
 struct mir_fn {
@@ -97,6 +99,7 @@ struct mir_fn {
 	uint32_t *order;         // of blocks, set by mir_layout
 	uint32_t order_count;
 	uint32_t stack_size;
+	symbol param_names[5]; // of r1 to r5 at the entry
 };
 
 /* ---- mir.c ---- */
@@ -226,6 +229,12 @@ void mir_share_slots(struct mir_fn *fn, struct arena *arena);
 bool mir_layout_stack(struct mir_fn *fn);
 /* Drops stores to the frame that later ones cover; slots have offsets. frame_stores.c */
 void mir_drop_frame_stores(struct mir_fn *fn);
+/* A global of eight bytes that are zero, which the verifier does not know. */
+struct mir_zero {
+	uint32_t section, offset;
+};
+/* Fills the frame where loops with a guard begin; without a zero nothing. guard_frame.c */
+void mir_prepare_guarded(struct mir_fn *fn, const struct mir_zero *zero, struct arena *arena);
 /* Local rewrites of allocated code. peephole.c */
 void mir_peephole(struct mir_fn *fn);
 /* Orders blocks and removes empty ones. layout.c */

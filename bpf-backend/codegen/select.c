@@ -417,6 +417,8 @@ static void select_params(struct select *s)
 		if (params[i])
 			select_copy(s, select_result(s, params[i]), MIR_R1 + i);
 	for (uint32_t i = 0; i < 5; i++)
+		s->out->param_names[i] = params[i] ? fn->names.data[params[i]] : 0;
+	for (uint32_t i = 0; i < 5; i++)
 		if (params[i])
 			widen(s, params[i]);
 }
@@ -498,6 +500,27 @@ static void drop_unreachable(struct select *s)
 	}
 }
 
+/* Says of instructions which variable they give a value. */
+static void name_results(struct select *s)
+{
+	symbol *names = ARENA_ARRAY(s->arena, symbol, s->out->reg_count);
+	for (ir_ref r = 1; r < s->ir->insns.len; r++) {
+		symbol name = s->ir->names.data[r];
+		if (name && s->reg_of[r] != MIR_NO_REG)
+			names[s->reg_of[r]] = name;
+		if (name && s->phi_in[r] != MIR_NO_REG)
+			names[s->phi_in[r]] = name;
+	}
+	for (uint32_t b = 0; b < s->out->blocks.len; b++) {
+		struct mir_block *block = &s->out->blocks.data[b];
+		for (uint32_t i = 0; i < block->insns.len; i++) {
+			struct mir_insn *in = &block->insns.data[i];
+			if (mir_roles(in->op) & MIR_DEF_DST && mir_is_vreg(in->dst))
+				in->name = names[in->dst];
+		}
+	}
+}
+
 struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn,
 			  struct arena *arena)
 {
@@ -528,6 +551,7 @@ struct mir_fn *mir_select(const struct select_context *context, struct ir_fn *fn
 			select_insn(&s, r);
 	}
 	hoist_sections(&s);
+	name_results(&s);
 	drop_unreachable(&s);
 	select_turn_branches(out);
 	mir_find_preds(out);

@@ -144,8 +144,10 @@ static void store_scalar(struct select *s, uint32_t slot, unsigned size, ir_ref 
 
 static uint32_t temp_slot(struct select *s, unsigned which)
 {
-	if (s->temp_slot[which] == UINT32_MAX)
+	if (s->temp_slot[which] == UINT32_MAX) {
 		s->temp_slot[which] = mir_add_slot(s->out, 0, 8, 8, s->where);
+		s->out->slots.data[s->temp_slot[which]].is_temporary = true;
+	}
 	return s->temp_slot[which];
 }
 
@@ -186,7 +188,7 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 			return k->slot;
 	}
 	uint32_t slot;
-	if (s->keys.len < MAX_KEY_SLOTS && *key_uses(s, r) > 1) {
+	if (s->keys.len<MAX_KEY_SLOTS && * key_uses(s, r)> 1) {
 		slot = mir_add_slot(s->out, 0, 8, 8, s->where);
 		struct stored_key key = {r, size, slot, s->ir_block};
 		vec_push(s->arena, &s->keys, key);

@@ -43,8 +43,8 @@ static const struct arch_info archs[] = {
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
-#define ARCH(name, order, count, args, result, syscall_args, syscalls)                             \
-	{name, count, args, result, syscall_args, order, syscalls},
+#define ARCH(name, order, count, args, result, syscall_args, syscalls, aligned)                    \
+	{name, count, args, result, syscall_args, order, syscalls, aligned},
 #include "bpf-backend/kernel/archs.def"
 #undef ARGS
 };

@@ -209,7 +209,8 @@ static bool read_constant(const struct reg *r, int64_t off, unsigned size, bool 
 		return false;
 	*value = 0;
 	for (unsigned i = 0; i < size; i++)
-		*value |= (uint64_t)r->map->data[at + i] << 8 * i;
+		*value |= (uint64_t)r->map->data[at + i]
+			  << 8 * (r->map->is_big_endian ? size - 1 - i : i);
 	if (is_signed && size < 8 && *value >> (size * 8 - 1))
 		*value |= ~(uint64_t)0 << size * 8;
 	return true;

@@ -354,7 +354,7 @@ static bool push_later(struct verifier *v, uint32_t function, callback_setup set
 	f->function = function;
 	f->async_count = caller->async_count + 1;
 	s->first_insn = v->functions[function].start;
-	struct pending p = {s, s->first_insn, (int32_t)v->at};
+	struct pending p = {s, s->first_insn, (int32_t)v->at, verify_trace_keep(v)};
 	vec_push(&v->arena, &v->pending, p);
 	if (v->pending.len > MAX_JUMPS)
 		return verify_refuse(v, VERIFY_COMPLEX, -1,

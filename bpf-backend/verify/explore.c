@@ -16,7 +16,7 @@ struct state *verify_push_state(struct verifier *v, uint32_t insn, int32_t previ
 	struct state *s = state_new();
 	state_copy(s, v->current);
 	s->is_checkpoint = false;
-	struct pending p = {s, insn, previous};
+	struct pending p = {s, insn, previous, verify_trace_keep(v)};
 	vec_push(&v->arena, &v->pending, p);
 	if (s->parent)
 		s->parent->branches++;
@@ -37,6 +37,7 @@ static bool pop_state(struct verifier *v)
 	v->current = p.state;
 	v->at = p.insn;
 	v->before = p.previous;
+	verify_trace_resume(v, p.seen);
 	return true;
 }
 
@@ -76,7 +77,12 @@ static void note_step(struct verifier *v)
 		number = r->step_count++;
 		r->steps[number] = (struct verify_step){v->at, v->current->step};
 	}
+	uint32_t previous = v->current->step;
 	v->current->step = number;
+	if (v->tracer) {
+		v->current->step = v->options->trace->steps.len;
+		verify_trace_step(v, previous);
+	}
 }
 
 /* Marks what the instruction changed with the step. */
@@ -259,6 +265,7 @@ static bool walk(struct verifier *v)
 			continue;
 		if (outcome == REFUSED)
 			return false;
+		verify_trace_path_end(v);
 		verify_stack_live_update(v);
 		if (!end_branches(v))
 			return false;
@@ -271,8 +278,11 @@ static bool walk(struct verifier *v)
 
 void verify_drop_states(struct verifier *v)
 {
-	while (v->pending.len)
-		state_free(vec_pop(&v->pending).state);
+	while (v->pending.len) {
+		struct pending p = vec_pop(&v->pending);
+		free(p.seen);
+		state_free(p.state);
+	}
 	state_free(v->current);
 	v->current = NULL;
 	for (struct visit *visit = v->visits; visit; visit = visit->next) {
@@ -313,6 +323,7 @@ bool verify_explore(struct verifier *v, uint32_t function)
 	v->last_processed = v->processed; // the heuristics of checkpoints start anew
 	v->last_jumps = v->jumps;
 	verify_stack_live_start(v);
+	verify_trace_begin(v);
 	bool ok = verify_enter_function_arguments(v, function) && walk(v);
 	if (ok)
 		verify_drop_states(v);

@@ -102,6 +102,7 @@ struct pending { // a state to be explored
 	struct state *state;
 	uint32_t insn;
 	int32_t previous;
+	struct trace_base *seen; // what the trace recorded of it
 };
 
 struct backedge {
@@ -157,6 +158,7 @@ struct verifier {
 	struct map fields_of;         // by map or type: struct fields *
 	struct map kfuncs;            // by id: struct kfunc *
 	struct buf *log;
+	struct tracer *tracer; // NULL: no trace is wanted
 };
 
 /* ---- refusals (refuse.c) ---- */
@@ -371,5 +373,19 @@ void verify_log_instruction(struct verifier *v);
 void verify_log_state(struct verifier *v, const struct state *s, bool all);
 void verify_log_text(struct verifier *v, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* trace.c, trace_words.c: all do nothing without a tracer. */
+void verify_trace_begin(struct verifier *v); // before each function that is explored
+void verify_trace_end(struct verifier *v);
+/* Before the instruction at hand; `previous` is the step before it on its path. */
+void verify_trace_step(struct verifier *v, uint32_t previous);
+void verify_trace_path_end(struct verifier *v);
+void verify_trace_pruned(struct verifier *v, const struct state *by);
+/* What is recorded of the present state, for one that waits; to be given to resume, or freed. */
+struct trace_base *verify_trace_keep(const struct verifier *v);
+void verify_trace_resume(struct verifier *v, struct trace_base *kept);
+void verify_tell_value(struct buf *out, const struct verifier *v, const struct reg *r);
+void verify_tell_bytes(struct buf *out, const struct slot *slot);
+void verify_tell_held(struct buf *out, const struct state *s);
 
 #endif

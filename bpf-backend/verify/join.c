@@ -390,6 +390,7 @@ static enum verdict compare_open(struct verifier *v, struct state *old)
 static int end_path(struct verifier *v, struct checkpoint *c, bool is_loop)
 {
 	c->hits++;
+	verify_trace_pruned(v, &c->state);
 	if (note_at(v)->is_jump_point)
 		verify_note_history(v);
 	if (!verify_take_over_precision(v, &c->state, v->current, NULL))

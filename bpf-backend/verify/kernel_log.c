@@ -59,9 +59,9 @@ static const struct {
 	const char *name;
 	uint16_t flag;
 } prefixes[] = {
-	{"rdonly_", REG_RDONLY},       {"ringbuf_", REG_RINGBUF}, {"user_", REG_USER},
-	{"percpu_", REG_PERCPU},       {"untrusted_", REG_UNTRUSTED}, {"trusted_", REG_TRUSTED},
-	{"rcu_", REG_RCU},             {"alloc_", REG_ALLOC},     {"non_own_ref_", REG_NON_OWNING},
+	{"rdonly_", REG_RDONLY}, {"ringbuf_", REG_RINGBUF},     {"user_", REG_USER},
+	{"percpu_", REG_PERCPU}, {"untrusted_", REG_UNTRUSTED}, {"trusted_", REG_TRUSTED},
+	{"rcu_", REG_RCU},       {"alloc_", REG_ALLOC},         {"non_own_ref_", REG_NON_OWNING},
 };
 
 static const struct {
@@ -71,7 +71,10 @@ static const struct {
 #define KIND(id, text, words) {text, REG_##id},
 #include "bpf-backend/verify/kinds.def"
 #undef KIND
-	{"inv", REG_SCALAR}, {"unknown", REG_SCALAR}, {"alloc_mem", REG_MEM}, {"ringbuf_mem", REG_MEM},
+	{"inv", REG_SCALAR},
+	{"unknown", REG_SCALAR},
+	{"alloc_mem", REG_MEM},
+	{"ringbuf_mem", REG_MEM},
 };
 
 /* "rcu_ptr_or_null_task_struct" */
@@ -143,7 +146,8 @@ static void set_member(struct log_reader *l, struct told *v, struct limits *has,
 	else if (!strcmp(word, "ref_obj_id"))
 		v->ref = (uint32_t)n;
 	else if (!strcmp(word, "map"))
-		v->name = arena_copy_string(&l->path->arena, value.at, (size_t)(value.end - value.at));
+		v->name = arena_copy_string(&l->path->arena, value.at,
+					    (size_t)(value.end - value.at));
 	else if ((!strcmp(word, "vs") && v->kind != REG_MAP_KEY) || !strcmp(word, "sz") ||
 		 !strcmp(word, "mem_size") || (!strcmp(word, "ks") && v->kind == REG_MAP_KEY))
 		v->size = (uint32_t)n;
@@ -189,7 +193,8 @@ static void read_members(struct log_reader *l, struct text t, struct told *v)
 			value.at = c + 1;
 		}
 		for (unsigned i = 0; i < count; i++) {
-			has_bits |= names[i].end - names[i].at == 7 && !memcmp(names[i].at, "var_off", 7);
+			has_bits |= names[i].end - names[i].at == 7 &&
+				    !memcmp(names[i].at, "var_off", 7);
 			set_member(l, v, &has, names[i], value);
 		}
 	}
@@ -209,7 +214,8 @@ static void read_value(struct log_reader *l, struct text t, struct told *v)
 	memset(v, 0, sizeof *v);
 	if (starts(t, "P") && t.end - t.at > 1)
 		t.at++;
-	if (starts(t, "inv") && t.end - t.at > 3 && (t.at[3] == 'P' || t.at[3] == '-' || isdigit((unsigned char)t.at[3])))
+	if (starts(t, "inv") && t.end - t.at > 3 &&
+	    (t.at[3] == 'P' || t.at[3] == '-' || isdigit((unsigned char)t.at[3])))
 		t.at += 3 + (t.at[3] == 'P');
 	if (t.at < t.end && (*t.at == '-' || isdigit((unsigned char)*t.at))) {
 		char number[32];

@@ -96,6 +96,7 @@ void verify_program_capturing(const struct program_object *object, const struct 
 	v.log = options->log_level ? &result->log : NULL;
 	choose_model(&v);
 	result->is_accepted = judge(&v);
+	verify_trace_end(&v);
 	if (v.explored)
 		verify_drop_states(&v);
 	result->processed = v.processed;

@@ -9,6 +9,7 @@
 
 #include "bpf-backend/program/program.h"
 #include "bpf-backend/verify/range.h"
+#include "bpf-backend/verify/trace.h"
 
 /* Why a program is refused (reasons.def). */
 enum verify_reason {
@@ -47,6 +48,7 @@ struct verify_options {
 	bool is_exhaustive; // paths end only where every value was seen: what an observer gets holds all
 	verify_observer observe; // NULL: none
 	void *observer;
+	struct verify_trace *trace; // to be filled (trace.h); NULL: none
 };
 
 /* One processed instruction. Steps form a tree: each path is a chain of `previous`. */

@@ -63,6 +63,7 @@ struct arch_info {
 	uint16_t syscall_args[6]; // as the entry of a system call finds them
 	bool is_big_endian;
 	const char *syscalls; // what stands before the name of the function of one: "__x64_sys_"
+	bool wants_aligned;   // a kernel for it may refuse accesses that are not aligned
 };
 
 /* A kind of eBPF program, chosen by an attribute. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "frontend/driver/debug/debug.h"
 #include "frontend/driver/dump.h"
 #include "frontend/driver/explain.h"
 #include "frontend/driver/format.h"
@@ -15,6 +16,7 @@
 #include "frontend/driver/manual.h"
 #include "frontend/driver/options.h"
 #include "frontend/driver/output.h"
+#include "frontend/driver/page.h"
 #include "frontend/driver/pipeline.h"
 #include "frontend/driver/test.h"
 #include "frontend/driver/verify.h"
@@ -107,8 +109,10 @@ static int run_command(struct compile *compile, const struct options *o)
 		status = dump_run(compile, o);
 	else if (o->command == COMMAND_LIST)
 		status = list_run(compile, o);
+	else if (o->command == COMMAND_DEBUG)
+		status = debug_run(compile, o);
 	else if (o->command == COMMAND_VERIFY)
-		status = verify_run(compile, o);
+		status = o->html ? page_run(compile, o) : verify_run(compile, o);
 	else
 		status = pipeline_run(compile, o, &product);
 	if (status == STATUS_OK && o->command == COMMAND_BUILD &&

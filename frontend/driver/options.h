@@ -52,6 +52,7 @@ struct options {
 	bool log, json;                // verify
 	const char *explain_log;       // verify
 	bool no_verify;                // build, run
+	const char *html;              // verify: file for the page; NULL: none
 	const char *start_at, *stop_after;
 	int error_format, colour;              // enums
 	bool write, check;                     // fmt

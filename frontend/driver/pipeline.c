@@ -257,6 +257,8 @@ static int read_options(struct session *s)
 	s->target.find_helper = kernel_find_helper;
 	s->target.find_kfunc = kernel_find_kfunc;
 	s->target.arch = pipeline_arch(s->options);
+	s->passes.keeps_widths =
+		!s->target.arch || s->target.arch->wants_aligned || s->target.arch->is_big_endian;
 	s->target.helper_name = kernel_helper_name;
 	s->target.open_btf = open_btf;
 	s->target.open_modules = open_modules;
@@ -514,6 +516,28 @@ static bool print_assembly(struct session *s, struct buf *out)
 	return ok;
 }
 
+/* The names outlive the module. */
+static void keep_names(struct session *s)
+{
+	struct arena *arena = &s->compile->session;
+
+	for (uint32_t f = 0; f < s->object.funcs.len; f++) {
+		const struct bpf_func *func = s->object.funcs.data[f];
+		for (uint32_t i = 0; i < func->names.len; i++) {
+			const struct bpf_name *n = &func->names.data[i];
+			struct product_name name = {
+				.function = intern_text(&s->compile->names, func->name),
+				.name = intern_text(&s->compile->names, n->name),
+				.insn = n->insn,
+				.is_param = n->is_param,
+				.reg = n->reg,
+				.offset = n->offset,
+				.size = n->size};
+			vec_push(arena, &s->product->names, name);
+		}
+	}
+}
+
 static bool make_output(struct session *s)
 {
 	struct buf *out = &s->product->out;
@@ -529,8 +553,10 @@ static bool make_output(struct session *s)
 		ir_print_module(&s->module, out);
 		return true;
 	case EMIT_BPF:
-		if (generate_bpf(s))
+		if (generate_bpf(s)) {
 			object_write(s->compile, &s->object, out);
+			keep_names(s);
+		}
 		return passes_verifier(s, out);
 	case EMIT_ASM:
 		return print_assembly(s, out);

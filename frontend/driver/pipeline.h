@@ -15,6 +15,16 @@ struct product_test {
 	uint32_t line;
 };
 
+/* Where a variable is in eBPF code (struct bpf_name), for `ks debug`. */
+struct product_name {
+	const char *function, *name;
+	uint32_t insn; // in the function
+	bool is_param;
+	uint8_t reg;
+	int32_t offset;
+	uint32_t size;
+};
+
 /* What comes out of a compile. */
 struct product {
 	struct buf out;                 // the file to write, for build
@@ -22,6 +32,7 @@ struct product {
 	struct buf bpf, image, meta;    // the payloads, for run and test
 	VEC(struct product_test) tests; // for test, in the order of their numbers
 	uint32_t kernel;                // release that the eBPF code is for
+	VEC(struct product_name) names; // with EMIT_BPF; in the session's arena
 };
 
 /* Runs the stages that the options ask for. Problems are diagnostics in `compile`, except mistakes

@@ -329,6 +329,7 @@ struct ir_fn {
 	VEC(ir_ref) prev;
 	VEC(uint32_t) block_of;
 	VEC(span) spans;
+	VEC(symbol) names;           // of the variable that a value is of, as far as known; 0: none
 	VEC(struct ir_block) blocks; // [0] is the entry; removed ones have first == 0
 	VEC(struct ir_slot) slots;
 	VEC(struct ir_const) consts;

@@ -88,6 +88,7 @@ void ir_settle(struct ir_fn *fn, struct arena *home)
 	SETTLE(&fn->prev, slack);
 	SETTLE(&fn->block_of, slack);
 	SETTLE(&fn->spans, slack);
+	SETTLE(&fn->names, slack);
 	SETTLE(&fn->blocks, 2);
 	for (uint32_t b = 0; b < fn->blocks.len; b++) {
 		struct ir_block *block = &fn->blocks.data[b];
@@ -207,6 +208,7 @@ ir_ref ir_new_insn(struct ir_fn *fn, struct ir_insn insn, span where)
 	vec_push(fn->arena, &fn->prev, IR_REF_NONE);
 	vec_push(fn->arena, &fn->block_of, UINT32_MAX);
 	vec_push(fn->arena, &fn->spans, where);
+	vec_push(fn->arena, &fn->names, 0);
 	return fn->insns.len - 1;
 }
 

@@ -101,6 +101,14 @@ ir_ref ir_follow_replacements(ir_ref *replacement, ir_ref r)
 	return last;
 }
 
+/* What stands for a value stands for its variable too, unless it has one of its own. */
+static void hand_over_name(struct ir_fn *fn, ir_ref from, ir_ref to)
+{
+	if (from && to && from != to && !ir_is_const(from) && !ir_is_const(to) &&
+	    !fn->names.data[to])
+		fn->names.data[to] = fn->names.data[from];
+}
+
 void ir_replace_all(struct ir_fn *fn, ir_ref *replacement)
 {
 	for (uint32_t b = 0; b < fn->blocks.len; b++) {
@@ -108,7 +116,9 @@ void ir_replace_all(struct ir_fn *fn, ir_ref *replacement)
 			uint32_t count = ir_operand_count(fn, r);
 			for (uint32_t k = 0; k < count; k++) {
 				ir_ref *operand = ir_operand(fn, r, k);
-				*operand = ir_replacement_of(replacement, *operand);
+				ir_ref old = *operand;
+				*operand = ir_replacement_of(replacement, old);
+				hand_over_name(fn, old, *operand);
 			}
 		}
 	}

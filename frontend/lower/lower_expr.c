@@ -256,6 +256,7 @@ static ir_ref lower_unary(struct body *f, struct expr *expr)
 {
 	struct expr *operand = expr->unary.operand;
 	struct place place;
+	struct entry entry;
 	ir_ref value;
 	switch (expr->unary.op) {
 	case UNARY_NOT:
@@ -272,7 +273,14 @@ static ir_ref lower_unary(struct body *f, struct expr *expr)
 	case UNARY_DEREF:
 		break;
 	case UNARY_ADDR:
-		place = lower_place(f, operand);
+		f->wants_bound = true;
+		if (operand->type->kind == TYPE_ENTRY) {
+			entry = lower_entry(f, operand);
+			place = entry_place(f, &entry);
+		} else {
+			place = lower_place(f, operand);
+		}
+		f->wants_bound = false;
 		return lower_guarded_address(f, &place);
 	case UNARY_COUNT:
 		break;

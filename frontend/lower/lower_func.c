@@ -210,6 +210,8 @@ static void enter_param(struct body *f, struct decl *param, uint32_t index)
 	if (is_aggregate || (is_context(type) && !param->variable.is_address_taken &&
 			     !param->variable.is_assigned)) {
 		local->value = value;
+		if (!ir_is_const(value))
+			f->b.fn->names.data[value] = param->name;
 		return;
 	}
 	local->slot = new_slot(f, type, param->name, param->name_where);
@@ -310,27 +312,51 @@ static ir_ref keep_in_range(struct body *f, ir_ref value)
 	return ir_emit_select(&f->b, IR_I32, inside, value, otherwise);
 }
 
+/* The result of a function with a named result and a `defer`, which can still change it: all of it goes
+ * through the variable. */
+static void return_through_variable(struct body *f, struct expr *expr)
+{
+	uint32_t slot = local_of(f->decl->func.result_var.data[0])->slot;
+	if (expr && type_is_aggregate(f->result)) {
+		struct place to = slot_place(f, slot);
+		assign_aggregate(f, &to, expr, f->result);
+	} else if (expr) {
+		store_slot(f, slot, f->result, lower_value(f, expr));
+	}
+	leave_with(f, IR_REF_NONE);
+}
+
+ir_ref take_named_result(struct body *f)
+{
+	uint32_t slot = local_of(f->decl->func.result_var.data[0])->slot;
+	if (!type_is_aggregate(f->result))
+		return keep_in_range(f, load_slot(f, slot, f->result));
+	struct place to = pointer_place(f->result_addr, f->result->align);
+	struct place from = slot_place(f, slot);
+	copy_object(f, &to, &from, f->result->size);
+	return IR_REF_NONE;
+}
+
 void return_result(struct body *f, struct expr *expr)
 {
 	const decl_list *named = &f->decl->func.result_var;
 	ir_ref value = IR_REF_NONE;
+	if (named->len && f->has_defer) {
+		return_through_variable(f, expr);
+		return;
+	}
+	if (named->len && !expr) {
+		leave_with(f, take_named_result(f));
+		return;
+	}
 	if (type_is_aggregate(f->result)) {
 		struct place to = pointer_place(f->result_addr, f->result->align);
-		if (expr) {
-			lower_into(f, &to, expr, f->result);
-		} else if (named->len) {
-			struct place from = slot_place(f, local_of(named->data[0])->slot);
-			copy_object(f, &to, &from, f->result->size);
-		} else {
-			zero_object(f, &to, f->result->size);
-		}
-	} else if (f->result->kind != TYPE_VOID) {
 		if (expr)
-			value = lower_value(f, expr);
-		else if (named->len)
-			value = load_slot(f, local_of(named->data[0])->slot, f->result);
+			lower_into(f, &to, expr, f->result);
 		else
-			value = zero_of(f, value_type(f->result));
+			zero_object(f, &to, f->result->size);
+	} else if (f->result->kind != TYPE_VOID) {
+		value = expr ? lower_value(f, expr) : zero_of(f, value_type(f->result));
 		value = keep_in_range(f, value);
 	}
 	leave_with(f, value);
@@ -357,8 +383,11 @@ void lower_function(struct lower *lw, const struct pending_fn *pending)
 		pull_headers(&f);
 	if (decl == lw->program->main || decl->func.role == ROLE_TEST)
 		register_callbacks(&f);
-	if (decl->func.result_var.len)
+	if (decl->func.result_var.len) {
 		lower_local(&f, decl->func.result_var.data[0]);
+		if (f.has_defer)
+			f.result_slot = local_of(decl->func.result_var.data[0])->slot;
+	}
 	lower_block(&f, decl->func.body);
 	finish_body(&f);
 	finish_exit(&f);

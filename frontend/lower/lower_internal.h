@@ -28,6 +28,7 @@ struct pending_fn { // a function asked for and not lowered yet
 	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
+	uint32_t next_alike; // with `bound`: index into the queue + 1 of one with the same hash
 	enum callback_kind callback; // CALLBACK_NONE: the function itself
 };
 
@@ -46,7 +47,11 @@ struct lower {
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
 	struct map callbacks;  // handler and kind -> index of the function + 1
 	struct map drops;      // DECL_MAP -> global that counts its lost records + 1
-	struct map tails;      // attribute of programs -> index of their program array + 1
+	struct map bound; // hash of a function and what it is bound to -> the last in the queue + 1
+	struct map bindings; // declaration -> how many functions were made of it by binding
+	struct map names; // of functions of the program and of the first `named` of the module -> 1
+	uint32_t named;
+	struct map tails;             // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
 	uint32_t error_count;         // of the diagnostics at the beginning
 };
@@ -110,6 +115,7 @@ struct local {
 	uint32_t key_slot;   // copy of the key: in userspace, and in eBPF if it is looked up again
 	uint32_t copy_slot;  // local value, when a whole V is assigned somewhere
 	uint32_t flag_slot;  // with key_slot: whether copy_slot is in use
+	uint32_t bound_slot; // eBPF: with may_go_stale, the address of the value that was bound
 	uint32_t outer_slot; // userspace: the map, when that is itself an entry
 	bool has_copy;
 	bool may_go_stale; // eBPF: is looked up again, and may then be absent
@@ -173,6 +179,7 @@ struct body {
 	VEC(struct fact) facts;     // in order of assumption
 	VEC(struct decl *) entries; // variables in view that are looked up again after changes
 	const struct block *scope;  // of the binding that is being lowered
+	bool wants_bound; // the address of an entry is taken: it stays that of the value that was bound
 	/* Leaving through defers and throws; see lower_unwind.c. */
 	struct try_scope *tries;
 	VEC(struct deferred) defers; // in source order
@@ -244,6 +251,8 @@ ir_ref call_runtime(struct body *f, const char *name, enum ir_type result, uint3
 void emit_return(struct body *f, ir_ref value);
 /* Returns the value of `expr`, or the named result when it is NULL. */
 void return_result(struct body *f, struct expr *expr);
+/* The named result, at the end of the function. */
+ir_ref take_named_result(struct body *f);
 
 /* ---- lower_stmt.c ---- */
 

@@ -154,7 +154,9 @@ static struct entry local_entry(struct body *f, struct decl *decl)
 							 : IR_REF_NONE,
 			      .is_present = decl->variable.is_present && !local->may_go_stale,
 			      .has_copy = local->has_copy};
-	entry.ptr = load_word(f, local->slot, IR_PTR);
+	bool is_bound = f->wants_bound && local->bound_slot && !local->has_copy;
+	entry.ptr = load_word(f, is_bound ? local->bound_slot : local->slot, IR_PTR);
+	entry.is_present = entry.is_present || is_bound;
 	if (f->target == IR_TARGET_BPF)
 		return entry;
 	take_key(f, local, &entry);
@@ -269,8 +271,13 @@ void bind_entry(struct body *f, struct decl *decl, struct expr *init)
 	local->may_go_stale =
 		!entry.outer && entry.key &&
 		may_go_stale(f, entry.decl, decl->variable.is_present ? f->scope : NULL);
-	if (local->may_go_stale)
+	if (local->may_go_stale) {
 		vec_push(f->m->arena, &f->entries, decl);
+		if (decl->variable.is_present) {
+			local->bound_slot = raw_slot(f, 8, 8);
+			store_word(f, local->bound_slot, IR_PTR, entry.ptr);
+		}
+	}
 	if (f->target == IR_TARGET_BPF && !local->may_go_stale)
 		return;
 	if (entry.outer) {

@@ -331,33 +331,46 @@ uint32_t request_fn(struct lower *lw, struct decl *decl, enum ir_target target)
 	return (uint32_t)*map_find(&lw->fns, MAP_PTR(decl) << 2 | target) - 1;
 }
 
+/* Names that are taken: those of the program, and those that were made. */
+static void collect_names(struct lower *lw)
+{
+	const decl_list *functions = &lw->program->functions;
+	if (!lw->named)
+		for (uint32_t i = 0; i < functions->len; i++)
+			*map_insert(&lw->names, functions->data[i]->link_name) = 1;
+	for (; lw->named < lw->m->fns.len; lw->named++)
+		*map_insert(&lw->names, lw->m->fns.data[lw->named]->name) = 1;
+}
+
 /* A name that no function of the module has. */
 static symbol bound_name(struct lower *lw, const struct decl *decl)
 {
-	for (uint32_t n = 1;; n++) {
-		const char *text =
-			arena_printf(lw->m->arena, "%s__%u",
-				     intern_text(&lw->compile->names, decl->link_name), n);
+	const char *own = intern_text(&lw->compile->names, decl->link_name);
+	collect_names(lw);
+	for (;;) {
+		uint64_t number = ++*map_insert(&lw->bindings, MAP_PTR(decl));
+		const char *text = arena_printf(lw->m->arena, "%s__%u", own, (uint32_t)number);
 		symbol name = intern_string(&lw->compile->names, text);
-		bool is_free = true;
-		for (uint32_t i = 0; i < lw->program->functions.len; i++)
-			is_free = is_free && lw->program->functions.data[i]->link_name != name;
-		for (uint32_t i = 0; i < lw->m->fns.len; i++)
-			is_free = is_free && lw->m->fns.data[i]->name != name;
-		if (is_free)
+		if (!map_find(&lw->names, name))
 			return name;
 	}
 }
 
 uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
 {
-	uint32_t count = decl->type->func.param_count;
-	for (uint32_t i = 0; i < lw->queue.len; i++) {
-		const struct pending_fn *p = &lw->queue.data[i];
-		if (p->decl == decl && p->bound && !memcmp(p->bound, bound, count * sizeof *bound))
+	size_t size = decl->type->func.param_count * sizeof *bound;
+	uint64_t hash = (hash_bytes(bound, size) ^ hash_u64(MAP_PTR(decl))) >> 1;
+	uint64_t *last = map_insert(&lw->bound, hash);
+	for (uint64_t i = *last; i; i = lw->queue.data[i - 1].next_alike) {
+		const struct pending_fn *p = &lw->queue.data[i - 1];
+		if (p->decl == decl && !memcmp(p->bound, bound, size))
 			return p->index;
 	}
-	return add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
+	uint64_t before = *last;
+	uint32_t index = add_fn(lw, decl, bound_name(lw, decl), NULL, IR_TARGET_BPF, bound);
+	vec_last(&lw->queue).next_alike = (uint32_t)before;
+	*map_insert(&lw->bound, hash) = lw->queue.len;
+	return index;
 }
 
 static const struct program_kind *find_kind(const struct lower *lw, const char *name)
@@ -442,6 +455,9 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.panics, out->arena);
 	map_init(&lw.changes, out->arena);
 	map_init(&lw.tails, out->arena);
+	map_init(&lw.bound, out->arena);
+	map_init(&lw.bindings, out->arena);
+	map_init(&lw.names, out->arena);
 	map_init(&lw.core_types, out->arena);
 	for (uint32_t i = 0; i < program->maps.len; i++)
 		add_map(&lw, program->maps.data[i]);

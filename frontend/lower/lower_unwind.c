@@ -264,7 +264,9 @@ void finish_exit(struct body *f)
 	       IR_LIKELY_FALSE);
 	start_block(f, normal);
 	ir_ref value = IR_REF_NONE;
-	if (value_type(f->result) != IR_VOID)
+	if (f->decl->func.result_var.len)
+		value = take_named_result(f);
+	else if (value_type(f->result) != IR_VOID)
 		value = load_slot(f, f->result_slot, f->result);
 	emit_return(f, value);
 	start_block(f, thrown);

@@ -136,6 +136,7 @@ static void copy_blocks(struct inlining *l, const struct ir_fn *callee, ir_ref c
 				continue;
 			}
 			l->ref_map[r] = ir_new_insn(fn, *in, callee->spans.data[r]);
+			fn->names.data[l->ref_map[r]] = callee->names.data[r];
 			ir_append(fn, l->block_map[b], l->ref_map[r]);
 		}
 	}

@@ -29,7 +29,7 @@
 enum {
 	/* Instructions walked for one nest, as far as they can be foretold; the verifier's own limit is
 	 * a million. Where there is another way the lower number decides. */
-	AFFORDABLE = 50000,
+	AFFORDABLE = 500,
 	LAST_RESORT = 500000,
 	MOST_STATES = 256,   // that a forking loop is taken to leave behind
 	GUARDED_ROUNDS = 4,  // after about as many the states of a guarded loop are alike
@@ -801,10 +801,43 @@ static void hide_numbers(struct bounder *s, uint32_t loop)
 	}
 }
 
+/*
+ * At the guard of a loop around it the verifier may forget what it knows of a number that a plain loop counts up
+ * to: it is told again where that loop begins.
+ */
+static void repeat_limits(struct bounder *s)
+{
+	const struct ir_loops *loops = &s->ctx->loops;
+	struct ir_fn *fn = s->fn;
+	for (uint32_t l = 0; l < loops->count; l++) {
+		uint32_t outer = loops->loops[l].parent;
+		const struct loop_facts *facts = &s->facts[l];
+		while (outer != UINT32_MAX && !s->facts[outer].needs_guard)
+			outer = loops->loops[outer].parent;
+		if (outer == UINT32_MAX || facts->needs_guard || facts->exit.block == UINT32_MAX)
+			continue;
+		ir_ref end = fn->blocks.data[facts->exit.block].last, compare = ir_get(fn, end)->a;
+		if (ir_is_const(compare) || compare >= s->numbers.count)
+			continue;
+		for (int side = 0; side < 2; side++) {
+			const struct ir_insn *in = ir_get(fn, compare);
+			ir_ref limit = side ? in->b : in->a;
+			if ((in->op != IR_ULT && in->op != IR_ULE && in->op != IR_SLT &&
+			     in->op != IR_SLE) ||
+			    ir_is_const(limit) || is_in_loop(s, fn->block_of.data[limit], l))
+				continue;
+			uint64_t most = packet_upper_bound(&s->numbers, limit, facts->exit.block);
+			if (most <= INT32_MAX && limit < s->numbers.count)
+				loop_cut_limit(s->ctx, fn, l, compare, limit, most);
+		}
+	}
+}
+
 bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 {
 	if (!ctx->loops.count)
 		return true;
+	loop_tidy_counters(ctx, fn);
 	struct bounder s = {.ctx = ctx, .fn = fn, .good = true};
 	s.facts = ARENA_ARRAY(ctx->scratch, struct loop_facts, ctx->loops.count);
 	s.uses = ir_count_uses(fn, ctx->scratch);
@@ -819,6 +852,8 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 		if (s.facts[l].needs_guard)
 			hide_numbers(&s, l);
 	use_hidden(&s, is_outlined);
+	if (!is_outlined)
+		repeat_limits(&s);
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard && is_outlined)
 			s.facts[l].leaves_at_head = may_leave_at_head(&s, l, &s.facts[l].exit);
@@ -828,7 +863,11 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 			continue;
 		if (is_outlined)
 			guard_head(&s, l);
-		else if (s.facts[l].exit.block != UINT32_MAX)
+		else
+			zero_global(&s); // code generation prepares the frame with it
+		if (is_outlined)
+			continue;
+		if (s.facts[l].exit.block != UINT32_MAX)
 			guard_exit(&s, &s.facts[l].exit);
 		else
 			guard_header(&s, ctx->loops.loops[l].header);

@@ -214,6 +214,16 @@ static void rename_load(struct renaming *n, ir_ref r, uint32_t part)
 	in->index = 0;
 }
 
+/* A value that is stored to a whole variable is that variable's, the first time. */
+static void name_value(struct renaming *n, uint32_t part, ir_ref value)
+{
+	const struct slot_part *p = &n->split.parts[part];
+	const struct ir_slot *slot = &n->fn->slots.data[p->slot];
+
+	if (value && !ir_is_const(value) && p->width == slot->size && !n->fn->names.data[value])
+		n->fn->names.data[value] = slot->name;
+}
+
 static void rename_block(struct renaming *n, uint32_t b)
 {
 	struct ir_fn *fn = n->fn;
@@ -223,6 +233,7 @@ static void rename_block(struct renaming *n, uint32_t b)
 		const struct ir_insn *in = ir_get(fn, r);
 		if (is_new_phi(n, r)) {
 			set_value(n, n->phi_part[r - n->phi_base] - 1, r);
+			name_value(n, n->phi_part[r - n->phi_base] - 1, r);
 			continue;
 		}
 		uint32_t part = opt_part_of(&n->split, in);
@@ -232,6 +243,7 @@ static void rename_block(struct renaming *n, uint32_t b)
 			rename_load(n, r, part - 1);
 		} else {
 			set_value(n, part - 1, in->b);
+			name_value(n, part - 1, in->b);
 			ir_remove(fn, r);
 		}
 	}

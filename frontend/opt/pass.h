@@ -9,12 +9,13 @@
 #include "frontend/ir/ir.h"
 
 struct opt_options {
-	uint32_t kernel;    // version that eBPF code is made for: major << 16 | minor << 8
-	int level;          // 0: only what is needed for correctness; 1: everything
-	bool is_big_endian; // byte order of the target: a wider store puts zeros before, not behind
-	bool only_bpf;      // the others are not needed, and the passes say nothing about them
-	bool check_each;    // ir_check_fn after every pass; failing is an internal error naming the
-			    // pass
+	uint32_t kernel;   // version that eBPF code is made for: major << 16 | minor << 8
+	int level;         // 0: only what is needed for correctness; 1: everything
+	bool keeps_widths; // accesses to memory are made no wider: other byte order, or a kernel that
+			   // wants them aligned
+	bool only_bpf;     // the others are not needed, and the passes say nothing about them
+	bool check_each;   // ir_check_fn after every pass; failing is an internal error naming the
+			   // pass
 	const char *stop_after; // pass name or NULL
 	const char *start_at;   // pass name or NULL
 };

@@ -298,7 +298,7 @@ static bool learn_zeros(struct writes *w, ir_ref r)
 	bool is_kept = in->op == IR_STORE && (in->aux & IR_MEM_KEPT);
 	if (e.is_zero && is_known && !is_kept && all_set(zero, e.write.begin, e.write.size))
 		return true;
-	if (in->op == IR_STORE && is_known && !is_kept && !w->ctx->options->is_big_endian)
+	if (in->op == IR_STORE && is_known && !is_kept && !w->ctx->options->keeps_widths)
 		widen_store(w, r, &e.write);
 	if (!is_known)
 		touch(w, &e.write, false);

@@ -364,6 +364,7 @@ static void copy_insns(struct copy *c, uint32_t b)
 	struct ir_fn *fn = c->u->fn;
 	for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r]) {
 		c->map[r] = ir_new_insn(fn, *ir_get(fn, r), fn->spans.data[r]);
+		fn->names.data[c->map[r]] = fn->names.data[r];
 		ir_append(fn, c->block_map[b], c->map[r]);
 	}
 }

@@ -81,8 +81,9 @@ static struct expr *check_address(struct checker *c, struct expr *e)
 	if (o->type->kind == TYPE_ERROR)
 		return fail(c, e);
 	const struct expr *entry = place_entry(o);
-	bool is_present = entry && entry != o && entry->kind == EXPR_NAME &&
-			  entry->name.decl->variable.is_present;
+	bool is_present = entry && entry->kind == EXPR_NAME &&
+			  entry->name.decl->variable.is_present &&
+			  type_entry_value(entry->type)->kind != TYPE_MAP;
 	const struct decl *bits = place_bit_field(o);
 	bool is_copy = entry && c->fn.decl && c->fn.decl->func.target == TARGET_USER;
 	if (!is_place(o) || !o->is_lvalue || bits || (entry && !is_present) || is_copy) {
@@ -96,13 +97,13 @@ static struct expr *check_address(struct checker *c, struct expr *e)
 				"userspace holds a copy of the entry: assign to its field instead");
 		else if (entry)
 			diag_hint(c->diags, d,
-				  "bind the entry first: `if (var e = …) { … &e.field … }`");
+				  "bind the entry first: `if (var e = …) { … &e … &e.field … }`");
 		return fail(c, e);
 	}
 	struct decl *root = place_root(o);
-	if (root)
+	if (root && !entry)
 		root->variable.is_address_taken = true;
-	e->type = type_make_pointer(c->types, o->type);
+	e->type = type_make_pointer(c->types, entry == o ? type_entry_value(o->type) : o->type);
 	return e;
 }
 

@@ -559,7 +559,7 @@ void check_function_body(struct checker *c, uint32_t number)
 	}
 	bool falls = check_stmts(c, d->func.body, NULL, NULL);
 	close_block(c, mark);
-	if (falls && !c->fn.is_damaged && c->fn.result->kind != TYPE_VOID &&
+	if (falls && !result_var && !c->fn.is_damaged && c->fn.result->kind != TYPE_VOID &&
 	    c->fn.result->kind != TYPE_ERROR) {
 		span close = {d->func.body->where.end - 1, d->func.body->where.end};
 		diag_report(c->diags, D_MISSING_RETURN, close, NAME(c, d->name),

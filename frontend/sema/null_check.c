@@ -65,7 +65,7 @@ void null_report(struct nulls *n, const struct expr *e, struct fact fact, const 
 		 struct flow *flow)
 {
 	struct checker *c = n->c;
-	struct fact *known = null_find_fact(n, e, flow);
+	const struct fact *known = null_find_fact(n, e, flow);
 	const char *name = known ? null_source_text(n, e) : NULL;
 	bool is_null = fact.state == IS_NULL;
 	const char *what = name      ? arena_printf(c->arena, "`%s`, which %s", name,
@@ -80,8 +80,8 @@ void null_report(struct nulls *n, const struct expr *e, struct fact fact, const 
 	else if (!is_null)
 		diag_hint(c->diags, diag, "bind and test it first: `if (var p = …) { … }`");
 	if (known)
-		*known = (struct fact){.is_object = fact.is_object,
-				       .sites = fact.sites}; // said once
+		*null_edit_fact(n, e, flow) = (struct fact){.is_object = fact.is_object,
+							    .sites = fact.sites}; // said once
 }
 
 /* attach or detach of a handle that is null on every way. */
@@ -539,15 +539,25 @@ static void note_result(struct nulls *n, struct fact fact)
 		null_enqueue(n, s->callers.data[i]);
 }
 
-static void walk_return(struct nulls *n, struct expr *e, span where, struct flow *flow)
+static const struct fact *named_result(struct nulls *n, const struct flow *flow)
 {
 	const struct decl *f = n->c->funcs.data[n->number].decl;
 	const struct decl *named = f->func.result_var.len ? f->func.result_var.data[0] : NULL;
 	const uint64_t *place = named ? map_find(&n->places, MAP_PTR(named)) : NULL;
-	struct fact fact = place ? flow->facts[*place - 1] : (struct fact){NOT_NULL};
+
+	return place && type_holds_null(named->type) ? flow_fact(flow, (uint32_t)*place - 1) : NULL;
+}
+
+static void walk_return(struct nulls *n, struct expr *e, span where, struct flow *flow)
+{
+	const struct decl *f = n->c->funcs.data[n->number].decl;
+	const struct fact *named = named_result(n, flow);
+	struct fact fact = named ? *named : (struct fact){NOT_NULL};
 
 	if (e)
 		fact = null_walk_expr(n, e, flow);
+	if (n->deferred_result)
+		fact = fact_join(fact, no_path, *n->deferred_result, no_path);
 	if (!type_holds_null(f->type->func.result))
 		fact = (struct fact){NOT_NULL};
 	if (flow->is_live) {
@@ -576,6 +586,17 @@ static void walk_try(struct nulls *n, struct stmt *s, struct flow *flow)
 	flow_give_back(&n->pool, attempt.caught);
 }
 
+/* A deferred block may change the named result after it was returned. */
+static void note_deferred_result(struct nulls *n, struct flow *flow, struct flow *after)
+{
+	const struct fact *was = named_result(n, flow), *is = named_result(n, after);
+
+	if (!was || (was->state == is->state && was->origin == is->origin) ||
+	    is->state == NOT_NULL || !after->is_live)
+		return;
+	n->deferred_result = arena_copy(n->c->arena, is, sizeof *is);
+}
+
 static void walk_defer(struct nulls *n, struct stmt *s, struct flow *flow)
 {
 	const decl_list *captures = &s->deferral.captures;
@@ -587,6 +608,7 @@ static void walk_defer(struct nulls *n, struct stmt *s, struct flow *flow)
 	n->in_defer = true;
 	walk_block(n, s->deferral.block, way, false);
 	n->in_defer = was_in_defer;
+	note_deferred_result(n, flow, way);
 	owned_defer(n, flow, way);
 	flow_give_back(&n->pool, way);
 }
@@ -684,6 +706,7 @@ static void walk_function(struct nulls *n, uint32_t number)
 	map_clear(&n->heads);
 	map_clear(&n->places);
 	map_clear(&n->site_at);
+	n->deferred_result = NULL;
 	for (uint32_t i = 0; i < d->func.params.len; i++)
 		null_declare_fact(n, d->func.params.data[i], n->summaries[number].params[i], flow);
 	owned_begin(n, flow);

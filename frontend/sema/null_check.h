@@ -51,7 +51,6 @@ struct nulls {
 	struct map heads;       // loop statement to the flow at its head
 	struct map leaf_counts; // type to number of facts of a value of it + 1
 	uint32_t number;        // function being walked
-	uint32_t last_number;   // given to a value (struct fact)
 	struct flow_loop *loop;
 	struct flow_try *attempt;
 	/* owned_check.c */
@@ -59,8 +58,9 @@ struct nulls {
 	struct map site_at;     // call or parameter to index into sites + 1
 	uint8_t *uses;          // of the parameters, in this walk; NULL: not asked for
 	bool in_defer;
-	bool has_owned;    // something in the program must be given back
-	bool judges_owned; // every summary is known: report
+	struct fact *deferred_result; // what a deferred block may make of the named result, or NULL
+	bool has_owned;               // something in the program must be given back
+	bool judges_owned;            // every summary is known: report
 };
 
 extern const struct null_path no_path;
@@ -102,7 +102,9 @@ struct place {
 /* What an expression names, in this flow. */
 struct place null_find_place(struct nulls *n, const struct expr *e, const struct flow *flow);
 /* Its single fact, or NULL. */
-struct fact *null_find_fact(struct nulls *n, const struct expr *e, struct flow *flow);
+const struct fact *null_find_fact(struct nulls *n, const struct expr *e, const struct flow *flow);
+/* The same to be changed; there is one. */
+struct fact *null_edit_fact(struct nulls *n, const struct expr *e, struct flow *flow);
 /* Declares a local with the value of `init` (NULL: zero). */
 void null_declare(struct nulls *n, const struct decl *d, struct expr *init, struct flow *flow);
 /* Declares a local with a value of which the fact holds, when it is a pointer; else a trusted one. */

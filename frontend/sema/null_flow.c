@@ -4,14 +4,96 @@
 
 static void reserve(struct flow_pool *pool, struct flow *flow, uint32_t count)
 {
-	if (flow->cap >= count)
+	uint32_t pages = (count + PAGE_FACTS - 1) / PAGE_FACTS, have = flow->page_cap;
+
+	if (have >= pages)
 		return;
-	uint32_t cap = count < 8 ? 8 : count * 2;
-	struct fact *facts = ARENA_ARRAY(pool->arena, struct fact, cap);
-	if (flow->count)
-		memcpy(facts, flow->facts, flow->count * sizeof *facts);
-	flow->facts = facts;
-	flow->cap = cap;
+	uint32_t cap = pages < 4 ? 4 : pages * 2;
+	struct fact_page **list = ARENA_ARRAY(pool->arena, struct fact_page *, cap);
+	bool *is_own = ARENA_ARRAY(pool->arena, bool, cap);
+	if (have) {
+		memcpy(list, flow->pages, have * sizeof *list);
+		memcpy(is_own, flow->is_own, have * sizeof *is_own);
+	}
+	flow->pages = list;
+	flow->is_own = is_own;
+	flow->page_cap = cap;
+}
+
+static uint32_t pages_of(const struct flow *flow)
+{
+	return (flow->count + PAGE_FACTS - 1) / PAGE_FACTS;
+}
+
+static struct fact_page *new_page(struct flow_pool *pool)
+{
+	struct fact_page *page = pool->free_pages;
+
+	if (!page)
+		return ARENA_NEW(pool->arena, struct fact_page);
+	pool->free_pages = page->next_free;
+	return page;
+}
+
+static void drop_page(struct flow_pool *pool, struct flow *flow, uint32_t index)
+{
+	struct fact_page *page = flow->pages[index];
+
+	if (page && flow->is_own[index]) {
+		page->next_free = pool->free_pages;
+		pool->free_pages = page;
+	}
+	flow->pages[index] = NULL;
+	flow->is_own[index] = false;
+}
+
+/* Both have the page from now on. */
+static void share_page(struct flow_pool *pool, struct flow *into, struct flow *from, uint32_t index)
+{
+	if (into->pages[index] == from->pages[index])
+		return;
+	drop_page(pool, into, index);
+	into->pages[index] = from->pages[index];
+	from->is_own[index] = false;
+}
+
+struct fact *flow_edit(struct flow_pool *pool, struct flow *flow, uint32_t place)
+{
+	uint32_t index = place / PAGE_FACTS;
+
+	if (!flow->is_own[index]) {
+		struct fact_page *page = new_page(pool);
+		if (flow->pages[index])
+			*page = *flow->pages[index];
+		flow->pages[index] = page;
+		flow->is_own[index] = true;
+	}
+	return &flow->pages[index]->facts[place % PAGE_FACTS];
+}
+
+void flow_note_number(struct flow_pool *pool, uint32_t number, uint32_t place)
+{
+	const struct number_places none = {0};
+
+	while (pool->numbers.len <= number)
+		vec_push(pool->arena, &pool->numbers, none);
+	struct number_places *known = &pool->numbers.data[number];
+	for (uint32_t i = 0; i < known->places.len; i++)
+		if (known->places.data[i] == place)
+			return;
+	vec_push(pool->arena, &known->places, place);
+}
+
+uint32_t flow_number(struct flow_pool *pool, struct flow *flow, uint32_t place)
+{
+	uint32_t number = flow_fact(flow, place)->number;
+
+	if (number)
+		return number;
+	number = pool->numbers.len ? pool->numbers.len : 1;
+	flow_note_number(pool, number, place);
+	flow_edit(pool, flow, place)->number = number;
+	return number;
 }
 
 /* Makes the list of sites at least that long. */
@@ -29,9 +111,10 @@ static void extend_owned(struct flow_pool *pool, struct flow *flow, uint32_t cou
 		flow->owned[flow->owned_count++] = (struct owned){.states = OWNED_NONE};
 }
 
-struct flow *flow_copy(struct flow_pool *pool, const struct flow *from)
+struct flow *flow_copy(struct flow_pool *pool, struct flow *from)
 {
 	struct flow *flow = pool->free;
+	uint32_t pages = pages_of(from);
 
 	if (flow)
 		pool->free = flow->next_free;
@@ -39,8 +122,11 @@ struct flow *flow_copy(struct flow_pool *pool, const struct flow *from)
 		flow = ARENA_NEW(pool->arena, struct flow);
 	flow->count = flow->owned_count = 0;
 	reserve(pool, flow, from->count);
-	if (from->count)
-		memcpy(flow->facts, from->facts, from->count * sizeof *from->facts);
+	if (pages) {
+		memcpy(flow->pages, from->pages, pages * sizeof *flow->pages);
+		memset(flow->is_own, false, pages * sizeof *flow->is_own);
+		memset(from->is_own, false, pages * sizeof *from->is_own);
+	}
 	flow->count = from->count;
 	extend_owned(pool, flow, from->owned_count);
 	if (from->owned_count)
@@ -52,6 +138,8 @@ struct flow *flow_copy(struct flow_pool *pool, const struct flow *from)
 
 void flow_give_back(struct flow_pool *pool, struct flow *flow)
 {
+	for (uint32_t i = 0; i < flow->page_cap; i++)
+		drop_page(pool, flow, i);
 	flow->next_free = pool->free;
 	pool->free = flow;
 }
@@ -59,7 +147,9 @@ void flow_give_back(struct flow_pool *pool, struct flow *flow)
 void flow_push(struct flow_pool *pool, struct flow *flow, struct fact fact)
 {
 	reserve(pool, flow, flow->count + 1);
-	flow->facts[flow->count++] = fact;
+	if (fact.number)
+		flow_note_number(pool, fact.number, flow->count);
+	*flow_edit(pool, flow, flow->count++) = fact;
 }
 
 void flow_close(struct flow *flow, uint32_t count)
@@ -154,19 +244,36 @@ bool flow_join_owned(struct flow_pool *pool, struct flow *into, struct null_path
 	return changed;
 }
 
-bool flow_join(struct flow_pool *pool, struct flow *into, struct null_path into_path,
-	       const struct flow *from, struct null_path from_path)
+static bool join_fact(struct flow_pool *pool, struct flow *into, struct null_path into_path,
+		      const struct flow *from, struct null_path from_path, uint32_t place)
 {
+	struct fact a = *flow_fact(into, place), b = *flow_fact(from, place);
+	struct fact joined = into->is_live ? fact_join(a, into_path, b, from_path) : b;
+	bool changed = !is_same_knowledge(joined, a);
+
+	if (changed || a.state != b.state)
+		*flow_edit(pool, into, place) = joined;
+	return changed;
+}
+
+bool flow_join(struct flow_pool *pool, struct flow *into, struct null_path into_path,
+	       struct flow *from, struct null_path from_path)
+{
+	uint32_t count = into->count < from->count ? into->count : from->count;
 	bool changed = false;
 
 	if (!from->is_live)
 		return false;
-	for (uint32_t i = 0; i < into->count && i < from->count; i++) {
-		struct fact joined = from->facts[i];
-		if (into->is_live)
-			joined = fact_join(into->facts[i], into_path, from->facts[i], from_path);
-		changed = changed || !is_same_knowledge(joined, into->facts[i]);
-		into->facts[i] = joined;
+	for (uint32_t page = 0; page * PAGE_FACTS < count; page++) {
+		uint32_t first = page * PAGE_FACTS, end = first + PAGE_FACTS;
+		if (into->pages[page] == from->pages[page])
+			continue;
+		if (!into->is_live && (end <= count || into->count == count)) {
+			share_page(pool, into, from, page);
+			continue;
+		}
+		for (uint32_t i = first; i < end && i < count; i++)
+			changed = join_fact(pool, into, into_path, from, from_path, i) || changed;
 	}
 	into->has_no_owned = into->has_no_owned || !into->is_live;
 	changed = flow_join_owned(pool, into, into_path, from, from_path) || changed;

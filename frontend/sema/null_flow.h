@@ -65,9 +65,19 @@ struct owned {
 	struct null_path held, gone; // the way on which it is so, when there is another
 };
 
+/* Facts are kept in pages, which flows share until one of them changes a fact: a branch costs what it
+ * changes, not what is known. */
+enum { PAGE_FACTS = 16 };
+
+struct fact_page {
+	struct fact facts[PAGE_FACTS];
+	struct fact_page *next_free;
+};
+
 struct flow {
-	struct fact *facts;
-	uint32_t count, cap;
+	struct fact_page **pages;
+	bool *is_own; // of each page: no other flow has it
+	uint32_t count, page_cap;
 	struct owned *owned; // by site; sites past the end are OWNED_NONE
 	uint32_t owned_count, owned_cap;
 	bool has_no_owned; // nothing was joined yet of what is owned: the way is not taken
@@ -75,21 +85,39 @@ struct flow {
 	struct flow *next_free;
 };
 
+/* Where facts with a number have been. */
+struct number_places {
+	VEC(uint32_t) places;
+};
+
 /* Flows that are not in use, for the next that is wanted. */
 struct flow_pool {
 	struct arena *arena;
 	struct flow *free;
+	struct fact_page *free_pages;
+	VEC(struct number_places) numbers; // by number; [0] is not used
 };
 
-struct flow *flow_copy(struct flow_pool *pool, const struct flow *from);
+/* The copy and the original share their pages. */
+struct flow *flow_copy(struct flow_pool *pool, struct flow *from);
 void flow_give_back(struct flow_pool *pool, struct flow *flow);
 void flow_push(struct flow_pool *pool, struct flow *flow, struct fact fact);
+static inline const struct fact *flow_fact(const struct flow *flow, uint32_t place)
+{
+	return &flow->pages[place / PAGE_FACTS]->facts[place % PAGE_FACTS];
+}
+/* The same to be changed. */
+struct fact *flow_edit(struct flow_pool *pool, struct flow *flow, uint32_t place);
+/* Gives the fact a number of its own when it has none. */
+uint32_t flow_number(struct flow_pool *pool, struct flow *flow, uint32_t place);
+/* A fact with that number is at the place in some flow. */
+void flow_note_number(struct flow_pool *pool, uint32_t number, uint32_t place);
 /* Forgets the variables declared after the first `count`. */
 void flow_close(struct flow *flow, uint32_t count);
 /* What holds in `into` or in `from`, for the variables of `into`; the paths say how control came by
  * each. True when a state changed or `into` came to life. */
 bool flow_join(struct flow_pool *pool, struct flow *into, struct null_path into_path,
-	       const struct flow *from, struct null_path from_path);
+	       struct flow *from, struct null_path from_path);
 /* The same for what is owned alone. */
 bool flow_join_owned(struct flow_pool *pool, struct flow *into, struct null_path into_path,
 		     const struct flow *from, struct null_path from_path);

@@ -143,11 +143,16 @@ struct place null_find_place(struct nulls *n, const struct expr *e, const struct
 	return base.decl && base.is_exact ? part_of_array(n, e, base) : base;
 }
 
-struct fact *null_find_fact(struct nulls *n, const struct expr *e, struct flow *flow)
+const struct fact *null_find_fact(struct nulls *n, const struct expr *e, const struct flow *flow)
 {
 	struct place p = null_find_place(n, e, flow);
 
-	return p.decl && p.is_exact && p.count == 1 ? &flow->facts[p.first] : NULL;
+	return p.decl && p.is_exact && p.count == 1 ? flow_fact(flow, p.first) : NULL;
+}
+
+struct fact *null_edit_fact(struct nulls *n, const struct expr *e, struct flow *flow)
+{
+	return flow_edit(&n->pool, flow, null_find_place(n, e, flow).first);
 }
 
 /* ---- values ---- */
@@ -196,6 +201,47 @@ static bool is_telling(const struct expr *e)
 	       is_telling(e->binary.right);
 }
 
+/* Gives numbers to the values that a condition may test. */
+static void number_leaves(struct nulls *n, const struct expr *e, struct flow *flow)
+{
+	struct place p = null_find_place(n, e, flow);
+
+	for (uint32_t i = 0; p.decl && i < p.count; i++)
+		flow_number(&n->pool, flow, p.first + i);
+	if (p.decl)
+		return;
+	switch ((int)e->kind) {
+	case EXPR_UNARY:
+		number_leaves(n, e->unary.operand, flow);
+		return;
+	case EXPR_BINARY:
+		number_leaves(n, e->binary.left, flow);
+		number_leaves(n, e->binary.right, flow);
+		return;
+	case EXPR_CONVERT:
+		number_leaves(n, e->convert.operand, flow);
+		return;
+	case EXPR_CAST:
+		number_leaves(n, e->cast.operand, flow);
+		return;
+	case EXPR_IF:
+	case EXPR_MATCH: // blocks
+		for (uint32_t i = 0; i < flow->count; i++)
+			flow_number(&n->pool, flow, i);
+		return;
+	default:
+		return;
+	}
+}
+
+/* The first place from `i` on, the first one of a page, in a page that differs. */
+static uint32_t skip_equal_pages(const struct flow *a, const struct flow *b, uint32_t i)
+{
+	while (i < a->count && i < b->count && a->pages[i / PAGE_FACTS] == b->pages[i / PAGE_FACTS])
+		i += PAGE_FACTS;
+	return i;
+}
+
 /* A bool: what its truth says of the values in the flow. */
 static struct fact walk_bool(struct nulls *n, struct expr *e, struct flow *flow)
 {
@@ -206,15 +252,17 @@ static struct fact walk_bool(struct nulls *n, struct expr *e, struct flow *flow)
 
 	if (copied)
 		return (struct fact){NOT_NULL, .implies = copied->implies};
-	for (uint32_t i = 0; i < flow->count; i++)
-		if (!flow->facts[i].number)
-			flow->facts[i].number = ++n->last_number;
+	number_leaves(n, e, flow);
 	null_walk_condition(n, e, flow, &no);
 	list = ARENA_NEW(n->c->arena, struct implications);
 	for (int pass = 0; pass < 2; pass++) {
 		list->count = 0;
 		for (uint32_t i = 0; i < flow->count && i < no->count; i++) {
-			const struct fact *a = &flow->facts[i], *b = &no->facts[i];
+			if (i % PAGE_FACTS == 0)
+				i = skip_equal_pages(flow, no, i);
+			if (i >= flow->count || i >= no->count)
+				break;
+			const struct fact *a = flow_fact(flow, i), *b = flow_fact(no, i);
 			if (a->state == b->state || a->number != b->number || !a->number)
 				continue;
 			if (pass)
@@ -242,16 +290,17 @@ static void walk_into(struct nulls *n, struct expr *e, struct flow *flow, struct
 		out[i] = (struct fact){NOT_NULL};
 	if (!count || (is_leaf(e->type) && e->type->kind != TYPE_BOOL)) {
 		struct fact fact = null_walk_expr(n, e, flow);
-		struct fact *known = null_find_fact(n, e, flow);
+		const struct fact *known = null_find_fact(n, e, flow);
 		if (known && !known->number)
-			fact.number = known->number = ++n->last_number;
+			fact.number = flow_number(&n->pool, flow, p.first);
 		if (count)
 			*out = fact;
 	} else if (e->type->kind == TYPE_BOOL && is_telling(e)) {
 		*out = walk_bool(n, e, flow);
 	} else if (p.decl && p.is_exact) {
 		null_walk_expr(n, e, flow);
-		memcpy(out, &flow->facts[p.first], count * sizeof *out);
+		for (uint32_t i = 0; i < count; i++)
+			out[i] = *flow_fact(flow, p.first + i);
 	} else if (e->kind == EXPR_STRUCT) {
 		fill_zero(n, e->type, e->where, "fields that are left out here are null", out);
 		for (uint32_t i = 0; i < e->literal.fields.len; i++) {
@@ -311,11 +360,13 @@ void null_declare_fact(struct nulls *n, const struct decl *d, struct fact fact, 
 /* A throw may show what is assigned to a catch arm any time later. */
 static void store(struct nulls *n, uint32_t place, struct fact fact, struct flow *flow)
 {
-	flow->facts[place] = fact;
+	if (fact.number)
+		flow_note_number(&n->pool, fact.number, place);
+	*flow_edit(&n->pool, flow, place) = fact;
 	for (struct flow_try *t = n->attempt; t; t = t->outer)
 		if (place < t->caught->count)
-			t->caught->facts[place] =
-				fact_join(t->caught->facts[place], no_path, fact, no_path);
+			*flow_edit(&n->pool, t->caught, place) =
+				fact_join(*flow_fact(t->caught, place), no_path, fact, no_path);
 }
 
 void null_assign(struct nulls *n, struct expr *target, struct expr *value, struct flow *flow)
@@ -337,10 +388,11 @@ void null_assign(struct nulls *n, struct expr *target, struct expr *value, struc
 static void set_state(struct nulls *n, struct flow *flow, uint32_t place, enum null_state state,
 		      const struct expr *e)
 {
-	struct fact *fact = &flow->facts[place];
+	struct fact *fact;
 
 	if (state == MAY_BE_NULL)
 		return;
+	fact = flow_edit(&n->pool, flow, place);
 	if (fact->state == IS_NULL && state == NOT_NULL)
 		flow->is_live = false;
 	if (fact->sites)
@@ -355,16 +407,26 @@ static void set_state(struct nulls *n, struct flow *flow, uint32_t place, enum n
 				.origin;
 }
 
+/* Every place but one that holds the value with that number. */
+static void set_numbered(struct nulls *n, struct flow *flow, uint32_t number, uint32_t but,
+			 enum null_state state, const struct expr *e)
+{
+	for (uint32_t i = 0; i < n->pool.numbers.data[number].places.len; i++) {
+		uint32_t place = n->pool.numbers.data[number].places.data[i];
+		if (place != but && place < flow->count && flow_fact(flow, place)->number == number)
+			set_state(n, flow, place, state, e);
+	}
+}
+
 /* Every place that holds the value with that number, and this one. */
 static void set_states(struct nulls *n, struct flow *flow, uint32_t place, enum null_state state,
 		       const struct expr *e)
 {
-	uint32_t number = flow->facts[place].number;
+	uint32_t number = flow_fact(flow, place)->number;
 
 	set_state(n, flow, place, state, e);
-	for (uint32_t i = 0; number && i < flow->count; i++)
-		if (i != place && flow->facts[i].number == number)
-			set_state(n, flow, i, state, e);
+	if (number)
+		set_numbered(n, flow, number, place, state, e);
 }
 
 void null_narrow(struct nulls *n, const struct expr *e, struct flow *not_null, struct flow *null)
@@ -381,14 +443,13 @@ static void apply(struct nulls *n, const struct implications *list, bool is_true
 		  const struct expr *e, struct flow *flow)
 {
 	for (uint32_t j = 0; j < list->count; j++)
-		for (uint32_t i = 0; i < flow->count; i++)
-			if (flow->facts[i].number == list->items[j].number)
-				set_state(n, flow, i, list->items[j].states[is_true], e);
+		set_numbered(n, flow, list->items[j].number, UINT32_MAX,
+			     list->items[j].states[is_true], e);
 }
 
 void null_narrow_bool(struct nulls *n, const struct expr *e, struct flow *yes, struct flow *no)
 {
-	struct fact *fact = null_find_fact(n, e, yes);
+	const struct fact *fact = null_find_fact(n, e, yes);
 
 	if (!fact || !fact->implies)
 		return;

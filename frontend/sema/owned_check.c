@@ -352,7 +352,7 @@ void owned_begin(struct nulls *n, struct flow *flow)
 		if (site >= SITES_MAX)
 			return;
 		flow_owned(&n->pool, flow, site)->states = OWNED_HELD;
-		flow->facts[*place - 1].sites = SITE(site);
+		flow_edit(&n->pool, flow, (uint32_t)*place - 1)->sites = SITE(site);
 	}
 	n->uses = ARENA_ARRAY(n->c->arena, uint8_t, d->func.params.len);
 }

@@ -63,6 +63,10 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 		diag_hint(c->diags, d, "load the program first: `load(…)` gives its handle");
 	else if (got->kind == TYPE_POINTER && want->kind == TYPE_POINTER)
 		diag_hint(c->diags, d, "write `as %s` if that is meant", TEXT(c, want));
+	else if (want->kind == TYPE_POINTER && want->element == got)
+		diag_hint(c->diags, d, "give its address: `&…`");
+	else if (got->kind == TYPE_POINTER && got->element == want)
+		diag_hint(c->diags, d, "take what it points to: `*…`");
 	return d;
 }
 

@@ -45,7 +45,8 @@
  *   - operand of STMT_DELETE (always the EXPR_INDEX form).
  *   `e == null` and `m[k] != null` are BINARY_EQ / BINARY_NE over two bools: CONV_ENTRY_PRESENT and the
  *   constant false. EXPR_IN is `left` of the key type, `right` EXPR_NAME of the map, result bool.
- *   &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present.
+ *   &e, &e->f, &e.f is accepted only in eBPF functions, when e is a local with is_present. It is the address
+ *   of the value that was bound, also after the map was changed.
  *
  * Expressions
  *   INT CHAR BOOL NULL  constants. NULL has type types.null (*u8) and is normally under CONV_POINTER.
@@ -209,8 +210,8 @@ struct test_field_use {
 	uint32_t offset, width; // of the member of the context, or of a word of registers
 	uint32_t outer;         // offset in the context of the pointer to those registers
 	bool is_bytes;          // an array of bytes is wanted
-	bool is_pointer;        // a number or an array of bytes, of which the program sees the address
-	struct type *type;      // that the member has; NULL for the rows of test_fields.def
+	bool is_pointer;   // a number or an array of bytes, of which the program sees the address
+	struct type *type; // that the member has; NULL for the rows of test_fields.def
 };
 /* `program` may be NULL: then only the rows of test_fields.def are known. False when it means nothing. */
 bool sema_find_test_field(struct compile *compile, const struct target_info *info,

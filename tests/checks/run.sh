@@ -27,7 +27,7 @@ include_table() {
 		bpf-backend/codegen frontend/base frontend/ir bpf-backend/isa bpf-backend/kernel btf
 		bpf-backend/object frontend/base bpf-backend/isa btf bpf-backend/codegen/bpf_gen.h
 		bpf-backend/program frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h
-		bpf-backend/verify frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h bpf-backend/program
+		bpf-backend/verify frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h bpf-backend/program ks
 		bpf-backend/vm frontend/base bpf-backend/isa bpf-backend/kernel btf bpf-backend/object/elf.h bpf-backend/program
 		host-backend frontend/base frontend/ir ks
 		kmod-backend frontend/base frontend/ir btf host-backend/host_gen.h
@@ -93,7 +93,7 @@ test_each_diagnostic_test_shows_its_diagnostic() {
 
 test_each_source_is_in_a_target() {
 	local file folder
-	for file in $(sources '*.c' | grep -Ev '^(tests/unit|bench)/|\.bpf\.c$'); do
+	for file in $(sources '*.c' | grep -Ev '^(tests/(unit|see)|bench)/|\.bpf\.c$'); do
 		folder=$(dirname "$file")
 		while [ ! -e "$ROOT/$folder/CMakeLists.txt" ]; do folder=$(dirname "$folder"); done
 		grep -qE "(^|[^a-z_0-9])$(basename "$file")" "$ROOT/$folder/CMakeLists.txt" ||

@@ -53,6 +53,10 @@ test_loops() { expect_result_for loops loops 0; }
 test_a_tail_call_that_cannot_happen() { expect_result tail_calls first 2; } # nobody filled the array
 test_statements_and_expressions() { expect_result meaning meaning 0; }
 test_packet_by_offset() { expect_result packets by_offset 53; }
+test_definition_of_arithmetic() { expect_both definition_04_arithmetic 0; }
+test_definition_of_strings() { expect_both definition_11_strings 0; }
+test_named_results() { expect_both named_results 1108; }
+test_locks() { expect_result locks locks 25; }
 test_packet_types() { expect_result types_in_packets types 362093; }
 test_packet_by_pointer() { expect_result packets by_pointer 17; }
 test_packet_in_a_classifier() { expect_result packets in_classifier 70; }

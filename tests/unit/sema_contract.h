@@ -314,8 +314,7 @@ static void contract_stmt(struct contract *k, const struct stmt *s)
 			contract_value(k, d->variable.init, d->type);
 		}
 		contract_block(k, s->deferral.block, NULL);
-	}
-	else if (s->kind == STMT_TRY) {
+	} else if (s->kind == STMT_TRY) {
 		contract_block(k, s->attempt.body, NULL);
 		for (uint32_t i = 0; i < s->attempt.catches.len; i++)
 			contract_block(k, s->attempt.catches.data[i].body, NULL);

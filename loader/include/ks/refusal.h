@@ -26,9 +26,8 @@ static inline bool ks_message_matches(const char *text, size_t len, const char *
 /* Lines at the end of a log that tell of the work, not of the reason. */
 static inline bool ks_is_statistics(const char *line, size_t len)
 {
-	static const char *const starts[] = {"processed ",     "verification time ",
-					     "stack depth ",   "mark_precise:",
-					     "-- BEGIN PROG ", "-- END PROG "};
+	static const char *const starts[] = {"processed ",    "verification time ", "stack depth ",
+					     "mark_precise:", "-- BEGIN PROG ",     "-- END PROG "};
 	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
 		size_t start = strlen(starts[i]);
 		if (len >= start && !memcmp(line, starts[i], start))

@@ -34,7 +34,8 @@ struct xdp_md {
 
 struct __sk_buff {
 	u32 len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto,
-		priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data, data_end;
+		priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data,
+		data_end;
 };
 
 struct bpf_spin_lock {
