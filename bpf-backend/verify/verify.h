@@ -86,6 +86,7 @@ struct verify_note {
 struct verify_story {
 	struct arena arena;
 	const char *text;          // what is wrong
+	const char *said;          // the kernel's own words, of a log; ""
 	const char *known;         // what is known of the value concerned, "" when there is none
 	const char *hint;          // the usual remedy, "" when there is none
 	struct verify_note *notes; // how it came to this, in order of the path

@@ -90,13 +90,19 @@ void subject_trace(const struct subject *s, const struct program_code *code,
 	verify_program(&s->object, code, &options, result);
 }
 
-void subject_print_refusal(const struct subject *s, const struct program_code *code,
-			   const struct verify_result *result, struct buf *out)
+void subject_tell(const struct subject *s, const struct program_code *code,
+		  const struct verify_result *result, struct verify_story *story)
 {
 	struct verify_options options = {.kernel = s->kernel,
 					 .types = s->types,
 					 .cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
 					 .keep_steps = true};
+	verify_tell(&s->object, code, &options, result, story);
+}
+
+void subject_print_refusal(const struct subject *s, const struct program_code *code,
+			   const struct verify_result *result, struct buf *out)
+{
 	struct diags *diags = &s->compile->diags, before = *diags;
 	struct diag_style style = {0};
 	struct verify_story story;
@@ -105,7 +111,7 @@ void subject_print_refusal(const struct subject *s, const struct program_code *c
 	if (result->is_accepted)
 		return;
 	kernel_format_version(s->kernel, version);
-	verify_tell(&s->object, code, &options, result, &story);
+	subject_tell(s, code, result, &story);
 	refusal_report(s->compile, &(struct refusal){code, result, &story, version});
 	for (uint32_t i = before.list.len; i < diags->list.len; i++)
 		diag_render(&s->compile->sources, diags->list.data[i], &style, out);

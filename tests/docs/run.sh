@@ -187,6 +187,24 @@ test_commands_of_the_readme() {
 	done <commands
 }
 
+# Commands of the page about the verifier, with the sources at their places; those of its transcript are commands.
+test_commands_of_the_verifier_page() {
+	local command
+	mkdir -p bin examples blocks
+	ln -s "$KS" bin/ks
+	cp "$ROOT"/examples/*.ks examples
+	awk -v folder=blocks -f "$ROOT/tests/docs/blocks.awk" "$ROOT/docs/verifier.md"
+	for command in blocks/*.sh; do
+		PATH=$SCRATCH/bin:$PATH bash -e "$command" </dev/null >out 2>err ||
+			fail "$(cat "$command"): status $?: $(cat err)" || true
+		! grep -E 'There is no|Several commands|is no line' out || fail "$(cat "$command")" || true
+	done
+	[ -s firewall.html ] || fail "no page was written"
+	sed -n 's/^(ks) //p' blocks/*.text | "$KS" debug examples/firewall.ks >out
+	expect_line "the transcript" out '^header \(r[0-9]\): a number from 20 to 60, a multiple of 4'
+	! grep -E 'There is no|Several commands|is no line' out || fail "a command of the transcript is none"
+}
+
 # The commands to type, with the build that is under test and a second instead of a minute.
 test_commands_by_hand_of_the_readme() {
 	need_root

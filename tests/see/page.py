@@ -40,7 +40,7 @@ def contrast(b, selector):
 def check_contrast(b):
     for selector in ["h1", ".quiet", "#verdict", ".row.now .text", ".row .no", ".k", ".c", ".n", ".t", "#state .name",
                      "#state .text", "#state tr.changed .value div", "#state tr.changed .text", ".was", ".tag.fork",
-                     "#refusal summary", "#refusal pre", "button:not(:disabled)", "#status"]:
+                     "#refusal summary", "#refusal .note", "#refusal .no", "#refusal .hint", "button:not(:disabled)", "#status"]:
         ratio = contrast(b, selector)
         if ratio != -1 and ratio < 4.5:
             sys.exit(f"contrast of {selector} is {ratio:.2f}")
@@ -50,7 +50,11 @@ with Browser() as b:
     b.open(REFUSED)
     expect("ready", b.run("return document.documentElement.dataset.ready"), "yes")
     expect("refused program comes first", b.run("return $('program').selectedOptions[0].text"), "shifted (refused)")
-    expect("explanation", b.text("#refusal"), lambda t: "packet" in t and "shifted" in t)
+    expect("explanation", b.text("#refusal"), lambda t: "packet" in t.split("\n")[0] and "Remedy" not in t and "Compare" in t)
+    expect("its last part", b.text("#refusal li:last-child"), lambda t: "asm volatile" in t)
+    b.click("#refusal li:first-child button")
+    expect("its parts lead to their steps", step(b), 0)
+    b.keys("r")
     expect("opened where it is refused", step(b), 10)
     expect("current line", b.text("#source .now .text"), lambda t: "asm volatile" in t)
     expect("current instruction", b.text("#steps .now .text"), "10: r0 = *(u8 *)(r6 + 1)")

@@ -7,11 +7,11 @@
 
 see=$ROOT/tests/see
 
-# Objects of packet.c and many.c, with paths as the tree has them.
+# Objects of packet.bpf.c and many.bpf.c, with paths as the tree has them.
 make_object() {
 	need_command clang-19
 	(cd "$ROOT" && clang-19 -O2 -g -target bpf -ffile-prefix-map="$ROOT"=. -I"/usr/include/$(uname -m)-linux-gnu" \
-		-c "tests/see/$1.c" -o "$SCRATCH/$1.o")
+		-c "tests/see/$1.bpf.c" -o "$SCRATCH/$1.o")
 }
 
 # debug FILE COMMAND…: what `ks debug` prints when it reads the commands
@@ -153,7 +153,7 @@ test_terminal_screen() {
 test_terminal_reads_long_answers() {
 	make_object packet
 	start_debug 80 24 packet.o
-	shows "the refusal first" 'Linux 6\.12 refuses `shifted`'
+	shows "the refusal first" '`shifted` is refused by Linux 6\.12'
 	terminal send-keys Enter
 	shows "then the screen" '^ shifted: refused by Linux 6\.12 +step 10 of 10'
 	terminal send-keys help Enter

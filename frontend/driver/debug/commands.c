@@ -94,8 +94,10 @@ static bool stops_at(struct session *s, const struct stop *stop, uint32_t from)
 	if (stop->insn != UINT32_MAX)
 		return stop->insn == insn;
 	bool is_here = line && line->line == stop->line && session_file(s, line) == stop->file;
-	const struct program_line *last = session_line(s, s->trace.steps.data[from].insn);
-	return is_here && last != line; // where the line begins
+	uint32_t last_insn = s->trace.steps.data[from].insn;
+	const struct program_line *last = session_line(s, last_insn);
+	bool was_here = last && line && last->line == line->line && !strcmp(last->file, line->file);
+	return is_here && (!was_here || insn <= last_insn); // entered, or once more in a loop
 }
 
 /* A stop that holds after the step from `from`; looks at watches too. */
