@@ -279,6 +279,12 @@ void parse_params(struct parser *p, decl_list *out, bool names_optional)
 	while (!parser_at(p, TOK_RPAREN) && !p->panic) {
 		struct decl *param = parse_param(p, names_optional, out->len);
 		vec_push(p->arena, out, param);
+		if (parser_at(p, TOK_STAR)) {
+			struct diag *d = parser_expected(p, "`,` or `)`");
+			if (d)
+				diag_hint(&p->compile->diags, d,
+					  "the type of a pointer is written `*T`");
+		}
 		if (!parser_accept(p, TOK_COMMA))
 			break;
 	}
@@ -513,7 +519,11 @@ static void parse_decl(struct parser *p)
 			p->panic = true;
 			return;
 		}
-		parser_report_found(p, D_EXPECTED_DECLARATION);
+		bool is_map = parser_at(p, TOK_ID) && parser_peek(p, 1)->kind == TOK_LT;
+		struct diag *diag = parser_report_found(p, D_EXPECTED_DECLARATION);
+		if (diag && is_map)
+			diag_hint(&p->compile->diags, diag,
+				  "a map is a variable: `var name : hash<u32, u64>(1024)`");
 		return;
 	}
 	struct decl *d = parser_new_decl(p, kind, prefix.where);
