@@ -210,8 +210,8 @@ struct test_field_use {
 	uint32_t offset, width; // of the member of the context, or of a word of registers
 	uint32_t outer;         // offset in the context of the pointer to those registers
 	bool is_bytes;          // an array of bytes is wanted
-	bool is_pointer;        // a number or an array of bytes, of which the program sees the address
-	struct type *type;      // that the member has; NULL for the rows of test_fields.def
+	bool is_pointer;   // a number or an array of bytes, of which the program sees the address
+	struct type *type; // that the member has; NULL for the rows of test_fields.def
 };
 /* `program` may be NULL: then only the rows of test_fields.def are known. False when it means nothing. */
 bool sema_find_test_field(struct compile *compile, const struct target_info *info,

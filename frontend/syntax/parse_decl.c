@@ -256,7 +256,14 @@ static struct decl *parse_param(struct parser *p, bool names_optional, uint32_t 
 
 	d->owner = NULL;
 	d->variable.index = index;
-	if (!names_optional || parser_peek(p, 1)->kind == TOK_COLON) {
+	const struct token *second = parser_peek(p, 1);
+	bool is_type_first = token_info(parser_peek(p, 0)->kind)->role == WORD_TYPE;
+	if (!names_optional && is_type_first &&
+	    (second->kind == TOK_ID || second->kind == TOK_STAR)) {
+		struct diag *diag = parser_expected(p, "a name");
+		if (diag)
+			diag_hint(&p->compile->diags, diag, "the name comes first: `name: type`");
+	} else if (!names_optional || second->kind == TOK_COLON) {
 		d->name =
 			parser_expect_name(p, parser_peek(p, 1)->kind == TOK_COLON, &d->name_where);
 		if (!p->panic)

@@ -406,6 +406,11 @@ static struct match_arm parse_arm(struct parser *p)
 	struct match_arm arm = {.where = parser_peek(p, 0)->where};
 
 	parse_patterns(p, &arm);
+	if (!p->panic && parser_at(p, TOK_ASSIGN) && parser_peek(p, 1)->kind == TOK_GT) {
+		struct diag *d = parser_expected(p, "`:`");
+		if (d)
+			diag_hint(&p->compile->diags, d, "an arm is written `PATTERN: value`");
+	}
 	if (!p->panic && parser_expect(p, TOK_COLON)) {
 		if (parser_at(p, TOK_LBRACE))
 			arm.body = parse_block(p);

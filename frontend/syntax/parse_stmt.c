@@ -62,15 +62,18 @@ static void end_statement(struct parser *p, const struct stmt *s)
 			  "here it is written `match (x) { 1: …, 2 | 3: …, default: … }`");
 }
 
-/* `let x = …` of other languages: said once, and read as `var`. */
+/* `let x = …` and `u32 x = …` of other languages: said once, and read as `var`. */
 static bool at_foreign_variable(struct parser *p)
 {
-	bool is_word = parser_at_word(p, "let") || parser_at_word(p, "auto");
+	bool is_type = token_info(parser_peek(p, 0)->kind)->role == WORD_TYPE;
+	bool is_word = is_type || parser_at_word(p, "let") || parser_at_word(p, "auto");
 
 	if (!is_word || parser_peek(p, 1)->kind != TOK_ID || parser_peek(p, 1)->newline)
 		return false;
-	parser_expected(p, "`var`");
-	p->panic = false;
+	struct diag *d = parser_expected(p, "`var`");
+	if (d && is_type)
+		diag_hint(&p->compile->diags, d, "a variable is declared as `var name: type = …`");
+	p->panic = p->bailed;
 	return true;
 }
 
