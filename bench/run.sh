@@ -63,3 +63,12 @@ for p in "${programs[@]}"; do
 	join <(program_rows "$out/$p.o") <(program_rows "$out/$p.bpf.o") |
 		awk '{ print "| " $1 " | " $2 " | " $6 " | " $3 " | " $7 " | " $4 " | " $8 " | " $5 " | " $9 " |" }'
 done
+
+echo
+echo "The interpreter: $("$TOOLS/vmtest" speed) in a loop; on the programs that get packets:"
+echo
+echo "| eBPF program | instructions of a run | ns | million instructions per second |"
+echo "|---|---|---|---|"
+for p in "${programs[@]}"; do
+	"$TOOLS/vmtest" speed "$out/$p.o"
+done

@@ -101,6 +101,36 @@ int machine_open(struct program *p)
 	return 0;
 }
 
+int32_t machine_run(struct program *p, uint32_t program, void *context, uint32_t size)
+{
+	const struct ks_machine *m = machine_of(p);
+	struct ks_machine_run run = {
+		.program = meta_text(&p->meta, p->meta.programs[program].name),
+		.context = context,
+		.context_len = size,
+		.context_out = context,
+	};
+	int err = m->run(m->owner, &run);
+	p->options->test->report->costs[program].interpreted++;
+	p->options->test->report->costs[program].instructions += run.instructions;
+	if (!err)
+		return run.value;
+	print_flush(p);
+	report(p, "%s", run.why);
+	process_exit(p, EXIT_REFUSED);
+}
+
+void machine_pass_time(struct program *p, uint64_t ns)
+{
+	const struct ks_machine *m = machine_of(p);
+	char why[KS_MACHINE_WHY];
+	if (m->pass_time(m->owner, ns, why) == 0)
+		return;
+	print_flush(p);
+	report(p, "in a timer: %s", why);
+	process_exit(p, EXIT_REFUSED);
+}
+
 /* The handler's result; *is_one tells whether there was a record at all. */
 static int32_t take_one(struct program *p, uint32_t map, bool *is_one)
 {
@@ -129,7 +159,6 @@ static int32_t take_all(struct program *p, const uint32_t *maps, uint32_t count)
 int32_t machine_dispatch(struct program *p, const uint32_t *maps, uint32_t count,
 			 uint64_t timeout_ms)
 {
-	const struct ks_machine *m = machine_of(p);
 	for (uint32_t i = 0; i < count; i++) {
 		if (maps[i] < p->meta.header->map_count && p->maps[maps[i]].handler)
 			continue;
@@ -139,6 +168,6 @@ int32_t machine_dispatch(struct program *p, const uint32_t *maps, uint32_t count
 	int32_t result = take_all(p, maps, count);
 	if (result || !timeout_ms || timeout_ms > UINT64_MAX / NS_PER_MS)
 		return result;
-	m->pass_time(m->owner, timeout_ms * NS_PER_MS); // timers may put out more
+	machine_pass_time(p, timeout_ms * NS_PER_MS); // timers may put out more
 	return take_all(p, maps, count);
 }

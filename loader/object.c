@@ -422,8 +422,10 @@ void *ks_load(uint32_t index)
 	if (index >= p->meta.header->program_count)
 		return NULL;
 	struct handle *h = &p->handles[index];
-	if (machine_of(p))
+	if (machine_of(p)) {
+		h->row = index;
 		return h;
+	}
 	int err = object_load_program(p, h);
 	if (!err)
 		err = tail_calls_load(p, h);

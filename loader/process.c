@@ -178,9 +178,9 @@ void ks_exit(int32_t code)
 
 void ks_sleep(uint64_t milliseconds)
 {
-	const struct ks_machine *machine = machine_of(program_current());
-	if (machine) {
-		machine->pass_time(machine->owner, milliseconds * NS_PER_MS);
+	struct program *p = program_current();
+	if (machine_of(p)) {
+		machine_pass_time(p, milliseconds * NS_PER_MS);
 		return;
 	}
 	struct timespec left = {.tv_sec = (time_t)(milliseconds / 1000),

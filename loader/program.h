@@ -220,6 +220,10 @@ int map_next_key(const struct program *p, int map, const void *before, void *key
 int machine_open(struct program *p);
 int machine_create_inner(const struct program *p, int outer, const void *key);
 int machine_send(const struct program *p, int map, const void *record, uint32_t size);
+/* Runs a @syscall program there, which may change the context; the result. What goes wrong ends the test. */
+int32_t machine_run(struct program *p, uint32_t program, void *context, uint32_t size);
+/* Lets time pass; what goes wrong in a timer ends the test. */
+void machine_pass_time(struct program *p, uint64_t ns);
 /* dispatch() there: nothing comes of itself, so it ends when there is no record left and the time is up. */
 int32_t machine_dispatch(struct program *p, const uint32_t *maps, uint32_t count,
 			 uint64_t timeout_ms);

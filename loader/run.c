@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "loader/calls.h"
 #include "loader/program.h"
@@ -20,7 +21,9 @@ int32_t ks_run(void *handle, void *context, uint64_t size)
 	}
 	const struct ks_meta_program *row = handle_row(p, h);
 	const char *name = meta_text(&p->meta, row->name);
-	if (bpf_program__type(h->program) != BPF_PROG_TYPE_SYSCALL) {
+	bool is_syscall = machine_of(p) ? !strncmp(meta_text(&p->meta, row->kind), "syscall", 7)
+					: bpf_program__type(h->program) == BPF_PROG_TYPE_SYSCALL;
+	if (!is_syscall) {
 		report(p, "run: `%s` is no @syscall program", name);
 		return -EINVAL;
 	}
@@ -32,6 +35,8 @@ int32_t ks_run(void *handle, void *context, uint64_t size)
 		return -EINVAL;
 	}
 	print_flush(p);
+	if (machine_of(p))
+		return machine_run(p, h->row, context, (uint32_t)size);
 	log_reset(p);
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = size ? context : NULL,
 		    .ctx_size_in = (uint32_t)size);

@@ -190,7 +190,9 @@ static int run_in_machine(struct program *p, uint32_t program, const struct give
 		};
 		err = m->run(m->owner, &run);
 		*value = run.value;
-		cost_of(p, program)->runs++;
+		if (err)
+			report(p, "%s: %s", g->place, run.why);
+		cost_of(p, program)->interpreted++;
 		cost_of(p, program)->instructions += run.instructions;
 	}
 	return err;
@@ -212,9 +214,10 @@ static bool is_all_zero(const uint8_t *bytes, size_t size)
 	return !size;
 }
 
-/* Options for the kind of program; false when the kernel cannot run it on request. */
+/* Options for the kind of program, whose context has `size` bytes if it is one that the author chose; false when
+ * the kernel cannot run it on request. */
 static bool choose_options(struct bpf_test_run_opts *o, enum bpf_prog_type type, struct given *g,
-			   const uint8_t *packet, uint32_t len)
+			   const uint8_t *packet, uint32_t len, uint32_t size)
 {
 	enum { XDP_BYTES = 24, SKB_BYTES = 192, RAW_ARGUMENTS = 96, LOOKUP_BYTES = 72 };
 	uint64_t repeat = g->has[KS_TEST_repeat] ? g->number[KS_TEST_repeat] : 1;
@@ -241,6 +244,11 @@ static bool choose_options(struct bpf_test_run_opts *o, enum bpf_prog_type type,
 		o->ctx_in = g->context;
 		o->ctx_size_in = LOOKUP_BYTES;
 		return true;
+	case BPF_PROG_TYPE_SYSCALL:
+		o->ctx_in = size ? g->context : NULL;
+		o->ctx_size_in = size;
+		o->repeat = 0;
+		return size <= CONTEXT_BYTES;
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
 		o->ctx_in = g->context;
 		o->ctx_size_in = RAW_ARGUMENTS;
@@ -265,22 +273,23 @@ static int run_in_kernel(struct program *p, uint32_t program, struct given *g,
 	if (object_load_program(p, h) || tail_calls_load(p, h))
 		return -EINVAL; // explained
 	enum bpf_prog_type type = bpf_program__type(h->program);
-	if (!choose_options(&o, type, g, packet, len))
+	if (!choose_options(&o, type, g, packet, len, handle_row(p, h)->context_size))
 		want_interpreter(p, program,
 				 "is of a kind that the kernel does not run on request");
 	if (g->has[KS_TEST_cpu] && type != BPF_PROG_TYPE_RAW_TRACEPOINT)
 		want_interpreter(p, program, "is to run on a given processor");
 	int fd = bpf_program__fd(h->program);
 	int err = bpf_prog_test_run_opts(fd, &o);
+	if (err == -ENODEV)
+		want_interpreter(p, program, "is to come in on an interface that is not there");
 	if (err == -NOT_SUPPORTED)
 		want_interpreter(p, program,
 				 "is of a kind that the kernel does not run on request");
 	if (err) {
 		report(p, "%s: the kernel did not run `%s`: %s%s", g->place,
 		       meta_text(&p->meta, p->meta.programs[program].name), strerror(-err),
-		       err == -ENODEV ? " (`interface_id` is none of this machine's interfaces)"
-		       : err == -EINVAL && packet && len < 14 ? " (a packet has at least 14 bytes)"
-							      : "");
+		       err == -EINVAL && packet && len < 14 ? " (a packet has at least 14 bytes)"
+							    : "");
 		return err;
 	}
 	*value = (int32_t)o.retval;

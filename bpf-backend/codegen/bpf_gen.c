@@ -83,7 +83,7 @@ static bool generate_function(struct generator *g, uint32_t index)
 		mir_find_conflicts(mir, &arena);
 		mir_allocate(mir, &arena);
 		mir_share_slots(mir, &arena);
-		mir_peephole(mir);
+		mir_peephole(mir, &arena);
 		ok = mir_layout_stack(mir);
 	}
 	if (ok) {

@@ -235,8 +235,8 @@ struct mir_zero {
 };
 /* Fills the frame where loops with a guard begin; without a zero nothing. guard_frame.c */
 void mir_prepare_guarded(struct mir_fn *fn, const struct mir_zero *zero, struct arena *arena);
-/* Local rewrites of allocated code. peephole.c */
-void mir_peephole(struct mir_fn *fn);
+/* Rewrites of allocated code. peephole.c */
+void mir_peephole(struct mir_fn *fn, struct arena *arena);
 /* Orders blocks and removes empty ones. layout.c */
 void mir_layout(struct mir_fn *fn, struct arena *arena);
 /* Final records with jumps resolved. False after a diagnostic. encode.c */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Local rewrites of allocated code. One walk over each block with what is known of the registers: a
+ * Rewrites of allocated code. One walk over each block with what is known of the registers: a
  * constant or reference that a register holds already is not made again, nor a copy that changes
- * nothing, nor a zero extension of a register whose upper half is zero.
+ * nothing, nor a zero extension of a register whose upper half is zero. A block with one predecessor begins with what
+ * is known at the end of that one: a number that was compared there is not loaded from its spill slot again, of
+ * which the verifier may not know what the comparison said.
  */
 #include "bpf-backend/codegen/mir.h"
 
@@ -114,26 +116,37 @@ static void learn(const struct mir_fn *fn, struct known *known, const struct mir
 	}
 }
 
-void mir_peephole(struct mir_fn *fn)
+static void walk_block(struct mir_fn *fn, struct mir_block *block, struct known *known)
 {
-	for (uint32_t b = 0; b < fn->blocks.len; b++) {
-		struct mir_block *block = &fn->blocks.data[b];
-		struct known known[MIR_COLOURS] = {0};
-		uint32_t kept = 0;
-		for (uint32_t i = 0; i < block->insns.len; i++) {
-			struct mir_insn in = block->insns.data[i];
-			if (mir_is_spill_load(fn, &in) &&
-			    find_slot(known, in.index) != MIR_NO_REG &&
-			    find_slot(known, in.index) != in.dst)
-				in = (struct mir_insn){.op = MIR_COPY,
-						       .dst = in.dst,
-						       .src = find_slot(known, in.index),
-						       .where = in.where};
-			if (is_useless(fn, known, &in))
-				continue;
-			learn(fn, known, &in);
-			block->insns.data[kept++] = in;
-		}
-		block->insns.len = kept;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < block->insns.len; i++) {
+		struct mir_insn in = block->insns.data[i];
+		mir_reg holder =
+			mir_is_spill_load(fn, &in) ? find_slot(known, in.index) : MIR_NO_REG;
+		if (holder != MIR_NO_REG && holder != in.dst)
+			in = (struct mir_insn){
+				.op = MIR_COPY, .dst = in.dst, .src = holder, .where = in.where};
+		if (is_useless(fn, known, &in))
+			continue;
+		learn(fn, known, &in);
+		block->insns.data[kept++] = in;
+	}
+	block->insns.len = kept;
+}
+
+void mir_peephole(struct mir_fn *fn, struct arena *arena)
+{
+	uint32_t count;
+	uint32_t *order = mir_reverse_postorder(fn, arena, &count);
+	struct known(*at_end)[MIR_COLOURS] = arena_alloc(arena, fn->blocks.len * sizeof *at_end);
+	mir_find_preds(fn);
+	for (uint32_t i = 0; i < count; i++) {
+		struct mir_block *block = &fn->blocks.data[order[i]];
+		struct known *known = at_end[order[i]];
+		memset(known, 0, sizeof *at_end);
+		// One predecessor comes before in this order.
+		if (block->preds.len == 1 && order[i])
+			memcpy(known, at_end[block->preds.data[0]], sizeof *at_end);
+		walk_block(fn, block, known);
 	}
 }

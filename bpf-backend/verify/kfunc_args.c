@@ -145,9 +145,11 @@ static bool check_trust(struct verifier *v, const struct kcall *call, unsigned r
 		return true;
 	if (flags & KF_RCU && r->flags & REG_RCU)
 		return true;
-	return verify_refuse(v, VERIFY_ARGUMENT, (int)reg,
-			     "the pointer in r%u (%s) is not trusted here", reg,
-			     verify_describe_kind(v, r, kind));
+	return verify_refuse(
+		v, VERIFY_ARGUMENT, (int)reg,
+		"r%u may lead to something that is gone: only what the program was given "
+		"or acquired can be passed (%s)",
+		reg, verify_describe_kind(v, r, kind));
 }
 
 static uint32_t type_of_socket(const struct verifier *v, const struct reg *r)

@@ -155,6 +155,7 @@ static void add_costs(struct test_file *f)
 	for (uint32_t i = 0; i < f->program_count; i++) {
 		const struct ks_test_cost *one = &f->report->costs[i];
 		f->costs[i].runs += one->runs;
+		f->costs[i].interpreted += one->interpreted;
 		f->costs[i].instructions += one->instructions;
 		f->costs[i].ns += one->ns;
 		if (one->verified)

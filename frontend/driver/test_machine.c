@@ -89,6 +89,8 @@ static const void *take_record(void *owner, int map, uint32_t *size)
 	const void *record = vm_map_record(map_of(m, map), 0, size);
 	if (record)
 		m->taken = map_of(m, map);
+	else
+		vm_map_drop_records(map_of(m, map)); // discarded ones
 	return record;
 }
 
@@ -118,14 +120,14 @@ static void print_out(struct vm *vm)
 	printed->len = 0;
 }
 
-static void explain_fault(const struct vm_fault *fault)
+static void explain_fault(const struct vm_fault *fault, char why[KS_MACHINE_WHY])
 {
 	struct buf text;
 	buf_init(&text);
 	vm_print_fault(&text, fault);
 	if (fault->line_text && *fault->line_text)
-		buf_printf(&text, "  %s\n", fault->line_text);
-	fwrite(text.data, 1, text.len, stderr);
+		buf_printf(&text, "  %s", fault->line_text);
+	snprintf(why, KS_MACHINE_WHY, "%.*s", (int)text.len, text.data);
 	buf_fini(&text);
 }
 
@@ -141,20 +143,22 @@ static int run(void *owner, struct ks_machine_run *r)
 		.cpu = r->cpu,
 		.pid_tgid = r->pid ? (uint64_t)r->pid << 32 | r->pid : 0,
 	};
-	struct vm_result result, later;
+	struct vm_result result = {0}, later = {0};
 	int err = program ? vm_run(m->vm, program, &input, &result) : -ENOENT;
 	if (!err)
 		err = vm_pass_time(m->vm, 0, &later); // timers that are due already
 	print_out(m->vm);
 	if (err == -EFAULT)
-		explain_fault(result.fault.kind ? &result.fault : &later.fault);
+		explain_fault(result.fault.kind ? &result.fault : &later.fault, r->why);
 	else if (err)
-		fprintf(stderr, "`%s` cannot be run on this: %s\n", r->program,
-			r->cpu >= CPUS ? "the interpreter has processors 0 to 3"
-			: r->packet    ? "a packet has at least 14 bytes, for XDP at most 3520"
-				       : strerror(-err));
-	r->value = program ? (int32_t)result.value : 0;
-	r->instructions = program ? result.instructions : 0;
+		snprintf(r->why, sizeof r->why, "`%s` cannot be run: %s", r->program,
+			 r->cpu >= CPUS ? "the interpreter has the processors 0 to 3"
+			 : r->packet    ? "a packet has at least 14 bytes, and for XDP at most 3520"
+					: strerror(-err));
+	if (!err && r->context_out && result.context_len >= r->context_len)
+		memcpy(r->context_out, result.context, r->context_len);
+	r->value = (int32_t)result.value;
+	r->instructions = result.instructions;
 	return err;
 }
 
@@ -164,14 +168,15 @@ static uint64_t now_ns(void *owner)
 	return vm_now(m->vm);
 }
 
-static void pass_time(void *owner, uint64_t ns)
+static int pass_time(void *owner, uint64_t ns, char why[KS_MACHINE_WHY])
 {
 	const struct machine *m = owner;
 	struct vm_result result;
 	int err = vm_pass_time(m->vm, ns, &result);
 	print_out(m->vm);
 	if (err)
-		explain_fault(&result.fault);
+		explain_fault(&result.fault, why);
+	return err;
 }
 
 bool test_open_machine(struct test_file *f, const char *name, struct ks_machine *machine,

@@ -121,11 +121,15 @@ static void print_cost(const struct test_file *f, uint32_t index,
 	const struct ks_test_cost *c = &f->costs[index];
 	const char *name = program_name(f, index);
 	uint32_t verified = c->verified;
-	printf("  %-32s %u run%s", name, c->runs, c->runs == 1 ? "" : "s");
-	if (c->instructions)
-		printf(", %.1f instructions each", (double)c->instructions / c->runs);
+	printf("  %-32s", name);
+	if (c->runs)
+		printf(" %u run%s", c->runs, c->runs == 1 ? "" : "s");
 	if (c->ns)
 		printf(", %.0f ns each", (double)c->ns / c->runs);
+	if (c->interpreted)
+		printf("%s %u run%s%s, %.1f instructions each", c->runs ? ";" : "", c->interpreted,
+		       c->interpreted == 1 ? "" : "s", c->runs ? " in the interpreter" : "",
+		       (double)c->instructions / c->interpreted);
 	if (!verified && object)
 		verified = verified_instructions(object, name, f);
 	if (verified)
@@ -144,7 +148,7 @@ void test_print_costs(const struct test_session *s, const struct test_file *f)
 	bool is_open = program_open(&object, (const uint8_t *)f->product.bpf.data,
 				    f->product.bpf.len, &how, &why);
 	for (uint32_t i = 0; i < f->program_count; i++) {
-		if (!f->costs[i].runs)
+		if (!f->costs[i].runs && !f->costs[i].interpreted)
 			continue;
 		if (!is_headed)
 			puts("  programs that ran:");

@@ -312,6 +312,7 @@ struct ir_fn {
 	const char *watched; // of a program that watches something: what its attribute names
 	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
 	bool has_kernel_context; // its context is a struct of the kernel
+	uint32_t kernel_params;  // bits of parameters that are so, too, and known to the verifier
 	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
 	symbol ops;        // of a member of a struct_ops: name of the impl
 	bool is_sleepable; // a program that may sleep

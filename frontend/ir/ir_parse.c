@@ -354,6 +354,7 @@ static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 						 {"inline", NULL, &fn->is_inline},
 						 {"exported", NULL, &fn->is_exported},
 						 {"dtype", &fn->dtype, NULL},
+						 {"kernel_params", &fn->kernel_params, NULL},
 						 {"notes", &fn->notes, NULL},
 						 {"note_params", &fn->note_params, NULL},
 						 {"context_size", &fn->context_size, NULL},
@@ -390,6 +391,7 @@ static void declare_fns(struct ir_parser *p)
 		fn->is_inline = head.is_inline;
 		fn->is_exported = head.is_exported;
 		fn->dtype = head.dtype;
+		fn->kernel_params = head.kernel_params;
 		fn->notes = head.notes;
 		fn->note_params = head.note_params;
 		fn->context_size = head.context_size;

@@ -358,6 +358,8 @@ static void print_fn_head(struct printer *p, uint32_t index)
 		buf_add_text(p->out, " exported");
 	if (fn->dtype)
 		buf_printf(p->out, " dtype %" PRIu32, fn->dtype);
+	if (fn->kernel_params)
+		buf_printf(p->out, " kernel_params %" PRIu32, fn->kernel_params);
 	if (fn->note_params)
 		buf_printf(p->out, " notes %" PRIu32 " note_params %" PRIu32, fn->notes,
 			   fn->note_params);

@@ -29,7 +29,7 @@
 enum {
 	/* Instructions walked for one nest, as far as they can be foretold; the verifier's own limit is
 	 * a million. Where there is another way the lower number decides. */
-	AFFORDABLE = 500,
+	AFFORDABLE = 2000,
 	LAST_RESORT = 500000,
 	MOST_STATES = 256,   // that a forking loop is taken to leave behind
 	GUARDED_ROUNDS = 4,  // after about as many the states of a guarded loop are alike
@@ -52,6 +52,7 @@ struct loop_facts {
 	bool forks;            // a branch goes on inside of the loop on both ways
 	struct loop_exit exit; // that the bound comes from, or any
 	bool needs_guard;
+	bool has_guard; // in a loop inside of it
 	bool leaves_at_head; // the guard of loop_outline takes the way of `exit`
 };
 
@@ -539,15 +540,20 @@ static void decide(struct bounder *s)
 				(uint32_t)facts->bound;
 		if (has_guards)
 			find_doublings(s, l);
-		if (facts->doublings > MOST_DOUBLINGS ||
+		// At a guard the verifier forgets the counters of the loops around.
+		bool must = facts->has_guard && s->ctx->options->kernel >= MAY_GOTO_KERNEL;
+		if (must || facts->doublings > MOST_DOUBLINGS ||
 		    total > (has_guards ? AFFORDABLE : LAST_RESORT)) {
 			facts->needs_guard = true;
 			total = multiply(facts->cost, GUARDED_ROUNDS);
 			if (!has_guards)
 				report_unbounded(s, l);
 		}
-		if (loops->loops[l].parent != UINT32_MAX)
-			s->facts[loops->loops[l].parent].cost += total;
+		if (loops->loops[l].parent == UINT32_MAX)
+			continue;
+		struct loop_facts *outer = &s->facts[loops->loops[l].parent];
+		outer->cost += total;
+		outer->has_guard |= facts->needs_guard || facts->has_guard;
 	}
 }
 
@@ -833,6 +839,15 @@ static void repeat_limits(struct bounder *s)
 	}
 }
 
+static void keep_offsets(struct bounder *s)
+{
+	bool *is_guarded = ARENA_ARRAY(s->ctx->scratch, bool, s->ctx->loops.count), any = false;
+	for (uint32_t l = 0; l < s->ctx->loops.count; l++)
+		any |= is_guarded[l] = s->facts[l].needs_guard;
+	if (any)
+		loop_keep_offsets(s->ctx, s->fn, &s->numbers, is_guarded);
+}
+
 bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 {
 	if (!ctx->loops.count)
@@ -854,6 +869,7 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	use_hidden(&s, is_outlined);
 	if (!is_outlined)
 		repeat_limits(&s);
+	keep_offsets(&s);
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard && is_outlined)
 			s.facts[l].leaves_at_head = may_leave_at_head(&s, l, &s.facts[l].exit);

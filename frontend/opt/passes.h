@@ -10,7 +10,7 @@ opt_fn_pass opt_access_check, opt_choices, opt_dce, opt_flow, opt_frame_align, o
 opt_fn_pass opt_kernel_pointers, opt_key_in_place, opt_lock_check, opt_loop_bound, opt_lookup_reuse,
 	opt_mem2reg, opt_merge_accesses, opt_packet_bounds;
 opt_fn_pass opt_packet_pull, opt_probe_reads;
-opt_fn_pass opt_simplify, opt_slot_writes, opt_stored_value, opt_unroll;
+opt_fn_pass opt_simplify, opt_sink, opt_slot_writes, opt_stored_value, opt_unroll;
 opt_module_pass opt_loop_outline, opt_strip;
 
 /* What opt_loop_bound does first. loop_counters.c */
@@ -18,5 +18,9 @@ void loop_tidy_counters(struct opt_context *ctx, struct ir_fn *fn);
 /* Cuts a number that a loop compares with, and that is made outside of it, off with its bound, above the loop. */
 void loop_cut_limit(struct opt_context *ctx, struct ir_fn *fn, uint32_t loop, ir_ref compare,
 		    ir_ref limit, uint64_t most);
+/* Numbers that are added to pointers in loops with a guard are bounded there again. loop_offsets.c */
+struct packets;
+void loop_keep_offsets(struct opt_context *ctx, struct ir_fn *fn, const struct packets *numbers,
+		       const bool *is_guarded);
 
 #endif

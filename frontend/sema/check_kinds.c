@@ -179,25 +179,29 @@ static void judge(struct checker *c, struct decl *program, const struct decl *fu
 			  NAME(c, program->name));
 }
 
+static void reach(uint32_t callee, uint32_t root, uint32_t *seen, uint32_t *work, uint32_t *count)
+{
+	if (seen[callee] == root + 1)
+		return;
+	seen[callee] = root + 1;
+	work[(*count)++] = callee;
+}
+
 /* Every function that a program reaches, once. `seen` holds the number of the last program. */
 static void judge_program(struct checker *c, uint32_t root, uint32_t *seen, uint32_t *work)
 {
 	uint32_t count = 0;
 
-	work[count++] = root;
-	seen[root] = root + 1;
+	reach(root, root, seen, work, &count);
 	while (count) {
 		struct func_info *f = &c->funcs.data[work[--count]];
 		f->decl->func.reached_by |= kind_of(c, c->funcs.data[root].decl)->helpers;
 		for (uint32_t i = 0; i < f->kind_uses.len; i++)
 			judge(c, c->funcs.data[root].decl, f->decl, &f->kind_uses.data[i]);
-		for (uint32_t i = 0; i < f->calls.len; i++) {
-			uint32_t callee = f->calls.data[i].callee;
-			if (seen[callee] == root + 1)
-				continue;
-			seen[callee] = root + 1;
-			work[count++] = callee;
-		}
+		for (uint32_t i = 0; i < f->calls.len; i++)
+			reach(f->calls.data[i].callee, root, seen, work, &count);
+		for (uint32_t i = 0; i < f->handed_over.len; i++)
+			reach(f->handed_over.data[i], root, seen, work, &count);
 	}
 }
 

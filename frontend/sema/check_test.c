@@ -136,7 +136,10 @@ static struct type *field_type(struct checker *c, struct field_init *init,
 		return use->type;
 	if (*row && !use->is_bytes && strcmp(row, "number") != 0)
 		return resolve_type_text(c, row);
-	init->value = check_value(c, init->value, use->is_pointer ? c->types->u64 : NULL);
+	struct type *hint = use->is_pointer ? c->types->u64 : NULL;
+	if (init->value->kind == EXPR_ARRAY && (use->is_bytes || use->is_pointer))
+		hint = type_make_array(c->types, c->types->u8, init->value->array.items.len);
+	init->value = check_value(c, init->value, hint);
 	return init->value->type;
 }
 
@@ -190,6 +193,8 @@ static void check_fields(struct checker *c, const struct decl *program, const st
 
 const struct decl *test_program(const struct expr *program)
 {
+	while (program->kind == EXPR_CONVERT)
+		program = program->convert.operand;
 	const struct decl *d = program->kind == EXPR_NAME ? program->name.decl : NULL;
 
 	return d && d->kind == DECL_FUNC && d->func.program ? d : NULL;

@@ -224,6 +224,16 @@ const struct decl *test_program(const struct expr *program);
  * alone accepts what is right in the language. */
 void sema_report_unavailable(struct compile *compile, const struct checked_program *checked);
 
+/* A helper, function of the kernel or method that calls a function of the program (row of callbacks.def). */
+struct callback {
+	const char *name;
+	int8_t function, context; // numbers of arguments; context: -1 when it has none
+	const char *params;       // letters, as the table has them
+	bool gives_number;        // the function gives 0 to go on; else nothing
+};
+/* NULL when it is none such. */
+const struct callback *sema_find_callback(const char *name);
+
 /* Built-in functions and methods (rows of builtins.def): what an EXPR_CALL with a DECL_BUILTIN
  * target means. */
 enum builtin {

@@ -93,7 +93,7 @@ test_each_diagnostic_test_shows_its_diagnostic() {
 
 test_each_source_is_in_a_target() {
 	local file folder
-	for file in $(sources '*.c' | grep -Ev '^(tests/unit|bench)/|\.bpf\.c$'); do
+	for file in $(sources '*.c' | grep -Ev '^(tests/(unit|see)|bench)/|\.bpf\.c$'); do
 		folder=$(dirname "$file")
 		while [ ! -e "$ROOT/$folder/CMakeLists.txt" ]; do folder=$(dirname "$folder"); done
 		grep -qE "(^|[^a-z_0-9])$(basename "$file")" "$ROOT/$folder/CMakeLists.txt" ||

@@ -4,7 +4,9 @@
  * counts before and after loading, instructions the verifier processed, and, per BPF_PROG_TEST_RUN,
  * result and time of a run on a given packet. Tests and bench/ read its output:
  *
- *	prog_run OBJECT [--prog NAME] [--packet HEX | --size N] [--repeat N] [--maps]
+ *	prog_run OBJECT [--prog NAME] [--packet HEX | --size N] [--repeat N] [--maps] [--btf FILE]
+ *	         [--attach COMMAND]
+ *	--btf takes the kernel's types from a file; --attach attaches the programs while a command runs
  *	program NAME section=S insns=N xlated=N jited=BYTES processed=N stack=BYTES
  *	run NAME retval=N ns=N         or, of kinds that the kernel cannot run on a packet: load NAME
  *	map NAME key=HEX value=HEX
@@ -28,7 +30,7 @@ enum {
 };
 
 struct options {
-	const char *object, *prog;
+	const char *object, *prog, *btf, *command;
 	unsigned char packet[MAX_PACKET];
 	size_t packet_len;
 	int repeat; // 0: do not run
@@ -58,6 +60,10 @@ static bool parse_options(struct options *o, char **argv)
 			return false;
 		else if (!strcmp(*argv, "--prog"))
 			o->prog = *++argv;
+		else if (!strcmp(*argv, "--btf"))
+			o->btf = *++argv;
+		else if (!strcmp(*argv, "--attach"))
+			o->command = *++argv;
 		else if (!strcmp(*argv, "--repeat"))
 			o->repeat = atoi(*++argv);
 		else if (!strcmp(*argv, "--size"))
@@ -160,7 +166,8 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 /* Loads every wanted program with a log of its own. */
 static struct bpf_object *load_object(const struct options *o)
 {
-	struct bpf_object *object = bpf_object__open_file(o->object, NULL);
+	LIBBPF_OPTS(bpf_object_open_opts, open, .btf_custom_path = o->btf);
+	struct bpf_object *object = bpf_object__open_file(o->object, &open);
 	struct bpf_program *prog;
 	if (!object)
 		return NULL;
@@ -182,12 +189,27 @@ static struct bpf_object *load_object(const struct options *o)
 	return NULL;
 }
 
+/* Runs the command with all programs attached; its status. */
+static int run_attached(const struct options *o, struct bpf_object *object)
+{
+	struct bpf_program *prog;
+	bpf_object__for_each_program(prog, object)
+	{
+		if (bpf_program__autoload(prog) && !bpf_program__attach(prog)) {
+			fprintf(stderr, "%s: cannot attach: %s\n", bpf_program__name(prog),
+				strerror(errno));
+			return 1;
+		}
+	}
+	return system(o->command) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o;
 	if (argc < 2 || !parse_options(&o, argv + 1)) {
 		fprintf(stderr, "usage: prog_run OBJECT [--prog NAME] [--packet HEX | --size N] "
-				"[--repeat N] [--maps]\n");
+				"[--repeat N] [--maps] [--btf FILE] [--attach COMMAND]\n");
 		return 2;
 	}
 	libbpf_set_print(silent);
@@ -206,6 +228,8 @@ int main(int argc, char **argv)
 		if (o.repeat)
 			result |= run_program(&o, prog);
 	}
+	if (o.command)
+		result |= run_attached(&o, object);
 	if (o.maps)
 		bpf_object__for_each_map(map, object) print_map(map);
 	bpf_object__close(object);

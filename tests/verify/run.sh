@@ -71,6 +71,70 @@ test_damaged_objects() {
 	"$TOOLS/verify_random" -n "$DAMAGED" -s "${SEED:-$RANDOM}" "$DIR"/ours/*-O1.o "$DIR"/obj/verifier_[a-c]*.o >&2
 }
 
+# Wrong programs, one for each mistake that people make: what is said of each is read by people and kept in NAME.out
+# (KS_ACCEPT=1 writes it). The kernel must refuse each for the same reason, and its own log must be told alike.
+#	// reason: CLASS       of reasons.def
+#	// kernel: VERSION     judged for that kernel only, since this one takes it
+explain_one() {
+	local name=$1 reason kernel status=0 said real
+	reason=$(sed -n 's,^// reason: ,,p' "$HERE/explain/$name.c")
+	kernel=$(sed -n 's,^// kernel: ,,p' "$HERE/explain/$name.c")
+	(cd "$HERE/explain" && clang-19 -O2 -g -mcpu=v3 --target=bpfel -w -fdebug-compilation-dir=. -c "$name.c" -o "$OLDPWD/$name.o")
+	"$KS" verify --kernel "${kernel:-running}" "$name.o" >verdict.txt 2>told.txt || status=$?
+	[ $status = 1 ] || { echo "$name: exit status $status"; return; }
+	sed -i 's/refused by Linux [0-9.]*/refused/' told.txt
+	[ -z "${KS_ACCEPT:-}" ] || cp told.txt "$HERE/explain/$name.out"
+	diff -u "$HERE/explain/$name.out" told.txt || echo "$name: other words"
+	said=$("$KS" verify --json --kernel "${kernel:-running}" "$name.o" | sed -n 's/.*"reason":"\([^"]*\)".*/\1/p')
+	[ "$said" = "$reason" ] || echo "$name: the reason is $said, not $reason"
+	[ -z "$kernel" ] || return 0
+	"$DIR/kernel_load" -l 1 "$name.o" >kernel.txt
+	[ "$(head -1 kernel.txt | cut -f3)" = no ] || { echo "$name: the kernel takes it"; return; }
+	sed 1d kernel.txt >log.txt
+	real=$("$KS" verify --json --explain-log log.txt "$name.o" | sed -n 's/.*"reason":"\([^"]*\)".*/\1/p')
+	[ "$real" = "$reason" ] || echo "$name: the kernel's reason is $real, not $reason"
+	status=0
+	"$KS" verify --explain-log log.txt "$name.o" >verdict.txt 2>log-told.txt || status=$?
+	[ $status = 1 ] || echo "$name: exit status $status for the log"
+	# What is known of values is told in more words by the simulation; the kernel names no place where it looks at
+	# functions and maps as a whole, and a path may be too long by an instruction more or less.
+	case $reason in stack-depth | bad-map | too-complex) return ;; esac
+	[ "$(head -1 log-told.txt | cut -d: -f1-2)" = "$(head -1 told.txt | cut -d: -f1-2)" ] ||
+		echo "$name: the log is told of another place: $(head -1 log-told.txt)"
+}
+
+# The same mistakes in source text, as far as it can have them: most are told by the checker (`// told by:`), which
+# is what NAME.ks.out then has. The rest the kernel must refuse.
+explain_source() {
+	local name=$1 by kernel status=0
+	by=$(sed -n 's,^// told by: the ,,p' "$HERE/explain/$name.ks")
+	kernel=$(sed -n 's,^// kernel: ,,p' "$HERE/explain/$name.ks")
+	(cd "$HERE/explain" && "$KS" build --kernel "${kernel:-running}" --emit=bpf -o "$OLDPWD/$name.o" "$name.ks") 2>told.txt || status=$?
+	[ $status = 1 ] || { echo "$name.ks: exit status $status"; return; }
+	[ ! -e "$name.o" ] || echo "$name.ks: an object was written"
+	sed -i 's/refused by Linux [0-9.]*/refused/' told.txt
+	[ -z "${KS_ACCEPT:-}" ] || cp told.txt "$HERE/explain/$name.ks.out"
+	diff -u "$HERE/explain/$name.ks.out" told.txt || echo "$name.ks: other words"
+	[ "$by" = "$(grep -q refused-by-verifier told.txt && echo verifier || echo checker)" ] ||
+		echo "$name.ks: not told by the $by"
+	[ "$by" = verifier ] || return 0
+	"$KS" build --no-verify --kernel "${kernel:-running}" --emit=bpf -o "$name.o" "$HERE/explain/$name.ks" || echo "$name.ks: does not compile"
+	[ "$("$DIR/kernel_load" "$name.o" | cut -f3)" = no ] || echo "$name.ks: the kernel takes it"
+	rm -f "$name.o"
+}
+
+test_explanations() {
+	build_corpus
+	local source
+	for source in "$HERE"/explain/*.ks; do
+		explain_source "$(basename "$source" .ks)"
+	done >wrong.txt 2>&1
+	for source in "$HERE"/explain/*.c; do
+		explain_one "$(basename "$source" .c)"
+	done >>wrong.txt 2>&1
+	[ ! -s wrong.txt ] || fail "$(cat wrong.txt)"
+}
+
 test_verdicts_of_the_command() {
 	need_command clang-19
 	local status=0

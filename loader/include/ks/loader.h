@@ -25,8 +25,10 @@ struct ks_program_options {
 
 /* What a program cost in a test: the sums of all runs. */
 struct ks_test_cost {
-	uint32_t runs;
-	uint32_t verified;     // instructions that the kernel's verifier went through; 0: not known
+	uint32_t runs;        // in the kernel
+	uint32_t interpreted; // runs in the interpreter
+	uint32_t verified;    // instructions that the kernel's verifier went through; 0: not known
+	uint32_t reserved;
 	uint64_t instructions; // executed, in the interpreter
 	uint64_t ns;           // in the kernel
 };

@@ -12,16 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { KS_MACHINE_WHY = 768 };
+
 struct ks_machine_run {
 	const char *program; // name in the eBPF object
 	const void *packet;
 	uint32_t packet_len;
 	const void *context; // struct of the program's context as far as it was given
 	uint32_t context_len;
+	void *context_out; // where it goes as the program left it; NULL: nowhere
 	uint32_t cpu, pid; // pid 0: as it is
 	/* what comes out */
 	int32_t value;
 	uint64_t instructions;
+	char why[KS_MACHINE_WHY]; // of a failure: what happened, in a line or more
 };
 
 struct ks_machine {
@@ -43,11 +47,11 @@ struct ks_machine {
 	int (*send)(void *owner, int map, const void *record, uint32_t size);
 	/* Address that programs see of a copy of some bytes. */
 	uint64_t (*lend)(void *owner, const void *bytes, uint32_t size);
-	/* Runs a program; a failure was explained on standard error. */
+	/* Runs a program; a failure is explained in run->why. */
 	int (*run)(void *owner, struct ks_machine_run *run);
 	uint64_t (*now_ns)(void *owner);
-	/* Lets time pass, and runs the timers that become due. */
-	void (*pass_time)(void *owner, uint64_t ns);
+	/* Lets time pass, and runs the timers that become due; `why` says what went wrong in one. */
+	int (*pass_time)(void *owner, uint64_t ns, char why[KS_MACHINE_WHY]);
 };
 
 #endif
