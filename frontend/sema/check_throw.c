@@ -133,7 +133,7 @@ static struct expr *capture(struct checker *c, struct stmt *s, struct expr *e)
 /* `defer f(x)`: x has the value that it has now. What is thrown meanwhile is thrown here. */
 static void capture_arguments(struct checker *c, struct stmt *s, uint32_t first_event)
 {
-	struct stmt *only = s->deferral.block->stmts.len ? s->deferral.block->stmts.data[0] : NULL;
+	const struct stmt *only = s->deferral.is_call ? s->deferral.block->stmts.data[0] : NULL;
 	struct expr *e = only && only->kind == STMT_EXPR ? only->expr : NULL;
 
 	if (!e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
