@@ -264,11 +264,13 @@ static void note_relo(struct encoder *e, const struct mir_insn *in)
 
 static void note_name(struct encoder *e, const struct mir_insn *in)
 {
-	if (!in->name || in->dst >= MIR_COLOURS || !(mir_roles(in->op) & MIR_DEF_DST))
+	uint32_t roles = mir_roles(in->op);
+	bool is_call = roles & MIR_CALL;
+	if (!in->name || (!is_call && (!(roles & MIR_DEF_DST) || in->dst >= MIR_COLOURS)))
 		return;
 	struct bpf_name name = {.name = in->name,
 				.insn = e->out->code.len + (in->op == MIR_FRAME_ADDR),
-				.reg = (uint8_t)in->dst};
+				.reg = is_call ? MIR_R0 : (uint8_t)in->dst};
 	vec_push(e->arena, &e->out->names, name);
 }
 

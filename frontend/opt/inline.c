@@ -153,6 +153,17 @@ static void copy_blocks(struct inlining *l, const struct ir_fn *callee, ir_ref c
 	}
 }
 
+static void copy_parts(struct inlining *l, const struct ir_fn *callee)
+{
+	for (uint32_t i = 0; i < callee->parts.len; i++) {
+		struct ir_part part = callee->parts.data[i];
+		if (ir_is_const(part.base) || ir_get(callee, part.base)->op == IR_NONE)
+			continue;
+		part.base = l->ref_map[part.base];
+		vec_push(l->fn->arena, &l->fn->parts, part);
+	}
+}
+
 static ir_ref map_operand(struct inlining *l, const struct ir_fn *callee, ir_ref operand)
 {
 	if (!operand)
@@ -240,6 +251,7 @@ static void inline_call(struct inlining *l, ir_ref call)
 	for (uint32_t i = 0; i < callee->slots.len; i++)
 		ir_add_slot(fn, callee->slots.data[i]);
 	copy_blocks(l, callee, call);
+	copy_parts(l, callee);
 	for (uint32_t c = 0; c < callee->blocks.len; c++) {
 		const struct ir_block *from = &callee->blocks.data[c];
 		if (from->first)

@@ -673,7 +673,10 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct suggestion s = suggestion_begin(method);
 	const char *all = offer_methods(c, &s, base->type);
 	report_suggestion(c, diag, callee->field.name_where, &s);
-	if (!s.best && all)
+	const char *ours = foreign_method(base->type, method);
+	if (ours)
+		diag_hint(c->diags, diag, "here it is written %s", ours);
+	else if (!s.best && all)
 		diag_hint(c->diags, diag, "it has %s", all);
 	return fail_call(c, e);
 }
