@@ -60,9 +60,55 @@ test_wrong_command_lines_exit_2() {
 	refuses 2 build -o
 	refuses 2 build --emit=nonsense "$quota"
 	refuses 2 check --kernel nonsense "$quota"
+	refuses 2 build --target s390x "$quota"
+	refuses 2 build --target vax --emit=bpf "$quota"
 	refuses 2 check --mcpu v5 "$quota"
 	refuses 2 check --mcpu v4 --kernel 6.1 "$quota"
 	refuses 2 check -mcpu=v4 --kernel 6.1 "$quota"
+}
+
+# before 6.4: 6.3
+before() {
+	[ "$1" != 6.0 ] || { echo 5.19; return; }
+	echo "${1%.*}.$((${1#*.} - 1))"
+}
+
+# A file of tests/versions is called after the kernel that it needs and what it shows.
+test_what_needs_which_kernel_is_refused_for_older_ones() {
+	local source needed
+	for source in "$ROOT"/tests/versions/*.ks; do
+		needed=$(basename "$source" | sed 's/-.*//')
+		"$KS" check --kernel "$needed" "$source" >said 2>&1 || fail "$(basename "$source"): $(grep -m1 error said)"
+		! "$KS" check --kernel "$(before "$needed")" "$source" >said 2>&1 || fail "$(basename "$source") is taken for an older kernel"
+		grep -Eq "(error|hint): .*Linux $needed( |$)" said || fail "$(basename "$source"): $(grep -m1 error said)"
+	done
+}
+
+# form KERNEL PATTERN: the code has it for that kernel and not for the one before
+form() {
+	"$KS" build --no-verify --emit=asm --kernel "$1" -o new.asm form.ks 2>said || fail "$(grep -m1 error said)"
+	"$KS" build --no-verify --emit=asm --kernel "$(before "$1")" -o old.asm form.ks 2>said || fail "$(grep -m1 error said)"
+	grep -Eq "$2" new.asm || fail "no $2 for $1"
+	! grep -Eq "$2" old.asm || fail "$2 for $(before "$1")"
+}
+
+test_younger_forms_of_code_are_for_younger_kernels() {
+	cat >form.ks <<-'E'
+		var n: i64 = 100000000
+		var sum: i64 = 0
+		var small: i8 = 0
+		@tc("ingress") fn p(ctx: *__sk_buff) -> i32 {
+		    ctx->mark = 7
+		    for (i in 0..n) { sum += i * 3 }
+		    sum = sum / 10
+		    return small as i32
+		}
+		fn main() -> i32 { return 0 }
+	E
+	form 6.4 ' \*\(u32 \*\)\(r[0-9]+ \+ 8\) = 7$'
+	form 6.6 ' s/= 10$'
+	form 6.6 '\(s8 \*\)'
+	form 6.9 'may_goto'
 }
 
 test_help_and_version_exit_0() {
