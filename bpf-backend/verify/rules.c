@@ -117,7 +117,8 @@ enum when {
 	SETSOCKOPT,
 	VERDICT,
 	SOCKET_ITERATOR,
-	TCP_OPERATION
+	TCP_OPERATION,
+	SCHED_OPERATION
 };
 enum { IS_INCLUDE = 0xffff };
 
@@ -133,6 +134,12 @@ static const struct offer {
 #undef INCLUDE
 };
 
+static bool is_operation_of(const struct verifier *v, const char *ops)
+{
+	return v->code->attach_type_id && v->types &&
+	       !strcmp(btf_get_type(v->types, v->code->attach_type_id).name, ops);
+}
+
 static bool is_offered(const struct verifier *v, enum when when)
 {
 	uint32_t attach = v->code->attach;
@@ -147,9 +154,9 @@ static bool is_offered(const struct verifier *v, enum when when)
 		return attach == 28 &&
 		       (!strcmp(v->code->target, "tcp") || !strcmp(v->code->target, "unix"));
 	case TCP_OPERATION:
-		return v->code->attach_type_id && v->types &&
-		       !strcmp(btf_get_type(v->types, v->code->attach_type_id).name,
-			       "tcp_congestion_ops");
+		return is_operation_of(v, "tcp_congestion_ops");
+	case SCHED_OPERATION:
+		return is_operation_of(v, "sched_ext_ops");
 	case TRAMPOLINE:
 		return (v->code->type == PROG_TRACING && attach >= 24 && attach <= 26) ||
 		       (v->code->type == PROG_LSM && attach == 27);
