@@ -61,6 +61,7 @@ uint32_t btf_add_func_proto(struct btf_builder *b, uint32_t result);
 void btf_add_param(struct btf_builder *b, const char *name,
 		   uint32_t type); // of the prototype added last
 uint32_t btf_add_func(struct btf_builder *b, const char *name, uint32_t proto, uint32_t linkage);
+void btf_set_linkage(struct btf_builder *b, uint32_t func, uint32_t linkage);
 uint32_t btf_add_var(struct btf_builder *b, const char *name, uint32_t type, uint32_t linkage);
 uint32_t btf_add_datasec(struct btf_builder *b, const char *name, uint32_t size);
 void btf_add_secinfo(struct btf_builder *b, uint32_t var, uint32_t offset,

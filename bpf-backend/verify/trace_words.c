@@ -5,9 +5,11 @@
 
 #include "bpf-backend/verify/rules.h"
 
+enum { SHOWN_IN_DECIMAL = 10000000 };
+
 static void tell_signed(struct buf *out, int64_t n)
 {
-	if (n >= -65536 && n <= 65536)
+	if (n >= -SHOWN_IN_DECIMAL && n <= SHOWN_IN_DECIMAL)
 		buf_printf(out, "%" PRId64, n);
 	else if (n < 0 && n > INT64_MIN)
 		buf_printf(out, "-0x%" PRIx64, (uint64_t)-n);
@@ -17,7 +19,7 @@ static void tell_signed(struct buf *out, int64_t n)
 
 static void tell_unsigned(struct buf *out, uint64_t n)
 {
-	buf_printf(out, n <= 65536 ? "%" PRIu64 : "0x%" PRIx64, n);
+	buf_printf(out, n <= SHOWN_IN_DECIMAL ? "%" PRIu64 : "0x%" PRIx64, n);
 }
 
 /* Low bits that are known to be 0, beyond what the bounds say. */

@@ -370,6 +370,8 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 	case BUILTIN_HAS_CONSTANT:
 	case BUILTIN_KERNEL_CONSTANT:
 	case BUILTIN_KERNEL_SIZEOF:
+	case BUILTIN_KERNEL_SIZEOF_FIELD:
+	case BUILTIN_KERNEL_IS_SIGNED:
 		return lower_kernel_question(f, call);
 	case BUILTIN_TEST:
 		return lower_test(f, call);

@@ -141,7 +141,7 @@ static bool is_in_range(const struct check *c, const struct access *access)
 		if (most > PACKET_MAX_OFFSET || v.offset < 0 ||
 		    v.epoch != c->packets.now[access->insn])
 			return false;
-		end += most + (uint64_t)v.offset;
+		end += most; // what `begin` counts from the root stays
 		pointer = in->a;
 		if (packet_is_proved(&c->packets, pointer, (int64_t)end, b))
 			return true;

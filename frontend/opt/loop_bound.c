@@ -29,7 +29,9 @@
 enum {
 	/* Instructions walked for one nest, as far as they can be foretold; the verifier's own limit is
 	 * a million. Where there is another way the lower number decides. */
-	AFFORDABLE = 2000,
+	AFFORDABLE = 50000,
+	AFFORDABLE_FORKS =
+		2000, // of a loop with branches inside, where states may multiply beyond that
 	LAST_RESORT = 500000,
 	MOST_STATES = 256,   // that a forking loop is taken to leave behind
 	GUARDED_ROUNDS = 4,  // after about as many the states of a guarded loop are alike
@@ -540,10 +542,11 @@ static void decide(struct bounder *s)
 				(uint32_t)facts->bound;
 		if (has_guards)
 			find_doublings(s, l);
+		uint64_t most = facts->forks ? AFFORDABLE_FORKS : AFFORDABLE;
+		most = has_guards ? most : LAST_RESORT;
 		// At a guard the verifier forgets the counters of the loops around.
 		bool must = facts->has_guard && s->ctx->options->kernel >= MAY_GOTO_KERNEL;
-		if (must || facts->doublings > MOST_DOUBLINGS ||
-		    total > (has_guards ? AFFORDABLE : LAST_RESORT)) {
+		if (must || facts->doublings > MOST_DOUBLINGS || total > most) {
 			facts->needs_guard = true;
 			total = multiply(facts->cost, GUARDED_ROUNDS);
 			if (!has_guards)

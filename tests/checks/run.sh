@@ -112,4 +112,10 @@ test_no_reminders_are_left_in_the_code() {
 		fail "see above"
 }
 
+test_helper_sets_are_those_of_the_kernel() {
+	local tree=${KERNEL_SOURCE:-/usr/src/linux-source-6.12}
+	[ -e "$tree/net/core/filter.c" ] || skip "$tree is not the source of Linux 6.12"
+	python3 "$ROOT/tests/tools/helper_sets.py" "$tree" || fail "see above"
+}
+
 run_cases checks "$@"

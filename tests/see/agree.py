@@ -12,7 +12,7 @@ wanted, step = {}, None
 frame = None
 for line in open(said, encoding="utf-8"):
     head = re.match(r"step (\d+), path", line)
-    value = re.match(r"(?:(\S+) \()?(r\d|fp-\d+|held)\)?: (.*?)(?:  \[.*\])?$", line)
+    value = re.match(r"(?:(.+?) \()?(r\d|fp-\d+|held)\)?: (.*?)(?:  \[.*\])?$", line)
     if line.startswith("(ks) goto"):
         step = frame = None
     elif head:

@@ -40,12 +40,13 @@ test_scripts() {
 
 test_variables_of_a_source() {
 	cp "$ROOT/examples/firewall.ks" .
-	debug firewall.ks 'print ctx' 'print verdict' 'break 32' continue 'step 2' 'print header' 'print size' 'print eth' \
+	debug firewall.ks 'print ctx' 'print verdict' 'break 32' continue 'step 2' 'print header' 'print size' 'print eth' 'print ip' \
 		'why header' delete 'break 53' continue 'print verdict'
 	expect_line "a parameter" said '^ctx \(r[0-9]+\): context$'
 	expect_line "a variable with its range" said '^header \(r[0-9]\): a number from 20 to 60, a multiple of 4  \[scalar\('
 	expect_line "another one" said '^size \((r[0-9]|fp-[0-9]+)\): a number '
-	expect_line "a pointer" said '^eth \(r[0-9]\): packet pointer; 34 bytes checked'
+	expect_line "a pointer" said '^eth, ip - 14 \(r[0-9]\): packet pointer; 34 bytes checked'
+	expect_line "another one, relative to it" said '^  ip is this \+ 14$'
 	expect_line "where it came from" said '^ +29 \|.*version_ihl & 15'
 	expect_line "a variable that is nowhere yet" said '^verdict: in no register or slot at this step$'
 	expect_line "a break point" said ', firewall.ks:53:'
@@ -241,6 +242,29 @@ test_page_in_a_browser() {
 	"$KS" verify --kernel 6.12 --html refused.html packet.o >said 2>&1 || true
 	"$KS" verify --kernel 6.12 --html accepted.html firewall.ks >said 2>&1
 	python3 "$see/page.py" refused.html accepted.html
+}
+
+# Refused before any step: the page still shows the program, and nothing breaks.
+test_page_without_steps() {
+	need_browser
+	make_object early
+	"$KS" verify --kernel 6.12 --html early.html early.o >said 2>&1 || true
+	debug early.o step print 'program fine' step
+	expect_line "debug says so" said '^It was refused before the first instruction'
+	expect_line "and can go on" said '^step 1, path 1 of 1, fine'
+	PYTHONPATH=$see python3 - early.html <<-'END'
+		import sys
+		from browser import Browser
+		with Browser() as b:
+		    b.open(sys.argv[1])
+		    shown = b.text("#insns .bad .text")
+		    b.run("$('search').focus()")
+		    b.keys(*"exit", "Escape", "j", "n", "0", "?", "Escape")
+		    b.run("$('at').value = 3; $('at').dispatchEvent(new Event('change')); $('map').click()")
+		    b.run("$('program').value = 1; $('program').dispatchEvent(new Event('change'))")
+		    if shown != "r0 = 1" or b.run("return view.step") != 0 or b.messages():
+		        sys.exit(f"{shown!r}, {b.messages()}")
+	END
 }
 
 # What the page makes of the bytes of a trace is what `ks debug` knows.

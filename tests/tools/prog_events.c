@@ -85,14 +85,16 @@ static bool attach(struct bpf_object *object, const struct bpf_program *prog, in
 	}
 }
 
-/* Registers what the object has; gives its name or NULL. */
-static const char *register_ops(struct bpf_object *object)
+/* Registers what the object has; gives its name or NULL. The kernel keeps it until the link goes. */
+static const char *register_ops(struct bpf_object *object, struct bpf_link **link)
 {
 	struct bpf_map *map;
 	bpf_object__for_each_map(map, object)
 	{
-		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS &&
-		    bpf_map__attach_struct_ops(map))
+		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS)
+			continue;
+		*link = bpf_map__attach_struct_ops(map);
+		if (*link)
 			return bpf_map__name(map);
 	}
 	return NULL;
@@ -260,10 +262,13 @@ int main(int argc, char **argv)
 		if (count < MAX_PROGRAMS && attach(object, prog, group))
 			watched[count++].prog = prog;
 	}
-	const char *control = register_ops(object);
+	struct bpf_link *link = NULL;
+	const char *control = register_ops(object, &link);
 	struct partner partner = start_partner();
-	if (!connect_ends(ends, control))
+	if (!connect_ends(ends, control)) {
+		bpf_link__destroy(link);
 		return 1;
+	}
 	for (int round = 0; round < o.rounds; round++) {
 		for (int i = 0; i < count; i++)
 			read_stats(watched[i].prog, &watched[i].time, &watched[i].count);
@@ -277,6 +282,9 @@ int main(int argc, char **argv)
 			       watched[i].best, watched[i].runs);
 	kill(partner.pid, SIGKILL);
 	waitpid(partner.pid, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
+	bpf_link__destroy(link);
 	bpf_object__close(object);
 	return 0;
 }

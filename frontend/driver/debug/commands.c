@@ -316,7 +316,7 @@ static void do_watch(struct session *s, const char *text, struct buf *out)
 	uint16_t place;
 	bool is_found = session_find_place(s, text, &place);
 	for (uint32_t i = 0; i < s->name_count && !is_found; i++)
-		is_found = !strcmp(s->names[i].name, text);
+		is_found = session_is_named(s->names[i].name, text);
 	if (!is_found) {
 		buf_printf(out, "There is no variable, register or slot `%s`.\n", text);
 		return;
@@ -347,7 +347,7 @@ static void do_delete(struct session *s, const char *text, struct buf *out)
 static void tell_missing(const struct session *s, const char *name, struct buf *out)
 {
 	for (uint32_t i = 0; i < s->name_count; i++) {
-		if (strcmp(s->names[i].name, name))
+		if (!session_is_named(s->names[i].name, name))
 			continue;
 		buf_printf(out, "%s: in no register or slot at this step\n", name);
 		return;
@@ -355,15 +355,33 @@ static void tell_missing(const struct session *s, const char *name, struct buf *
 	buf_printf(out, "There is no variable, register or slot `%s`.\n", name);
 }
 
+/* The place of `eth, ip - 14` holds `ip` but for an offset. */
+static void tell_offset(const struct session *s, uint16_t place, const char *name, struct buf *out)
+{
+	const char *list = trace_cursor_name(&s->cursor, place);
+	size_t len = strlen(name);
+	for (; list && *list; list += strcspn(list, ","), list += strspn(list, ", ")) {
+		if (strncmp(list, name, len) || (list[len] && !strchr(", ", list[len])))
+			continue;
+		if (list[len] == ' ')
+			buf_printf(out, "  %s is this %c %.*s\n", name,
+				   list[len + 1] == '-' ? '+' : '-',
+				   (int)strcspn(list + len + 3, ","), list + len + 3);
+		return;
+	}
+}
+
 static void do_print(struct session *s, const char *text, struct buf *out)
 {
 	uint32_t depth = s->trace.steps.data[s->step].depth;
 	uint16_t place;
 	if (*text) {
-		if (session_find_place(s, text, &place))
+		if (session_find_place(s, text, &place)) {
 			debug_tell_value(s, place, out);
-		else
+			tell_offset(s, place, text, out);
+		} else {
 			tell_missing(s, text, out);
+		}
 		return;
 	}
 	for (uint32_t f = depth + 1; f-- > 0;) {

@@ -61,6 +61,8 @@ static inline uint32_t session_insn(const struct session *s)
 {
 	return s->trace.steps.data[s->step].insn;
 }
+/* `name` is one of those in a list such as `eth, ip - 14`. */
+bool session_is_named(const char *list, const char *name);
 /* The place that a name stands for now ("r3", "fp-16", a variable); false when there is none. */
 bool session_find_place(const struct session *s, const char *name, uint16_t *place);
 

@@ -154,6 +154,16 @@ static bool find_register(const struct session *s, const char *name, uint16_t *p
 	return true;
 }
 
+bool session_is_named(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+	for (; len && *list; list += strcspn(list, ","), list += strspn(list, ", ")) {
+		if (!strncmp(list, name, len) && (!list[len] || strchr(", ", list[len])))
+			return true;
+	}
+	return false;
+}
+
 bool session_find_place(const struct session *s, const char *name, uint16_t *place)
 {
 	if (session_is_empty(s))
@@ -165,7 +175,7 @@ bool session_find_place(const struct session *s, const char *name, uint16_t *pla
 			uint16_t at = (uint16_t)(f * TRACE_FRAME_PLACES + i);
 			const char *known =
 				s->cursor.values[at] ? trace_cursor_name(&s->cursor, at) : NULL;
-			if (!known || strcmp(known, name))
+			if (!known || !session_is_named(known, name))
 				continue;
 			*place = at;
 			return true;

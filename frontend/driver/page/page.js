@@ -455,7 +455,7 @@ const lists = {
 
 function lineAt(insn) {
 	const index = view.lineOf[insn];
-	return index < 0 ? null : view.trace.program.lines[index];
+	return !(index >= 0) ? null : view.trace.program.lines[index];
 }
 
 function placeName(place) {
@@ -496,12 +496,15 @@ function openProgram(index) {
 		view.insnRows.push(i);
 	});
 	view.failing = -1;
+	$("strip").hidden = !trace.count;
 	for (let s = trace.count - 1; s >= 0 && view.failing < 0; s--) {
 		if (trace.end[s] === REFUSED)
 			view.failing = s;
 	}
 	lists.steps.resize(trace.count);
 	lists.insns.resize(view.insnRows.length);
+	if (trace.count)
+		showTab("steps");
 	setChain(-1);
 	showVerdict(program, trace);
 	if (trace.count)
@@ -569,7 +572,9 @@ function showNothing(program) {
 	$("state").replaceChildren(make("h3", "", "It was refused before the first instruction was looked at."));
 	$("status").textContent = program.message;
 	showFile(0);
-	["steps", "insns"].forEach((id) => lists[id].show(-1));
+	lists.steps.show(-1);
+	lists.insns.show(program.insn >= 0 ? view.rowOfInsn[program.insn] : -1);
+	showTab("insns");
 	showButtons();
 }
 
@@ -660,6 +665,8 @@ const actions = {
 
 function showStep() {
 	const {trace, step} = view, insn = trace.insn[step], line = lineAt(insn);
+	if (!trace.count)
+		return;
 	if (line)
 		showFile(line[1]);
 	lists.source.show(line && line[2] ? line[2] - 1 : -1);
