@@ -30,10 +30,10 @@ enum {
 	/* Instructions walked for one nest, as far as they can be foretold; the verifier's own limit is
 	 * a million. Where there is another way the lower number decides. */
 	AFFORDABLE = 50000,
-	AFFORDABLE_FORKS =
-		2000, // of a loop with branches inside, where states may multiply beyond that
+	AFFORDABLE_FORKS = 2000, // with branches inside, where states may multiply beyond that
 	LAST_RESORT = 500000,
 	MOST_STATES = 256,   // that a forking loop is taken to leave behind
+	FEW_ROUNDS = 5,      // of a loop that forks inside of one with a guard
 	GUARDED_ROUNDS = 4,  // after about as many the states of a guarded loop are alike
 	MOST_DOUBLINGS = 10, // forks on a computed number that the verifier is left to walk
 	FORKS_OF_CALL = 8,   // that a function with branches is taken to have
@@ -55,6 +55,7 @@ struct loop_facts {
 	struct loop_exit exit; // that the bound comes from, or any
 	bool needs_guard;
 	bool has_guard;      // in a loop inside of it
+	bool has_forks;      // likewise
 	bool leaves_at_head; // the guard of loop_outline takes the way of `exit`
 };
 
@@ -542,7 +543,7 @@ static void decide(struct bounder *s)
 				(uint32_t)facts->bound;
 		if (has_guards)
 			find_doublings(s, l);
-		uint64_t most = facts->forks ? AFFORDABLE_FORKS : AFFORDABLE;
+		uint64_t most = facts->forks || facts->has_forks ? AFFORDABLE_FORKS : AFFORDABLE;
 		most = has_guards ? most : LAST_RESORT;
 		// At a guard the verifier forgets the counters of the loops around.
 		bool must = facts->has_guard && s->ctx->options->kernel >= MAY_GOTO_KERNEL;
@@ -556,7 +557,24 @@ static void decide(struct bounder *s)
 			continue;
 		struct loop_facts *outer = &s->facts[loops->loops[l].parent];
 		outer->cost += total;
+		outer->has_forks |= facts->forks || facts->has_forks;
 		outer->has_guard |= facts->needs_guard || facts->has_guard;
+	}
+}
+
+/*
+ * As long as a loop with a guard is not walked to its end, the verifier takes states for alike only when all in them
+ * is: what the branches of a loop inside of it leave behind goes on separately, unless that has a guard, too.
+ */
+static void guard_inner_loops(struct bounder *s)
+{
+	const struct ir_loops *loops = &s->ctx->loops;
+	for (uint32_t l = 0; l < loops->count; l++) { // outer ones come first
+		uint32_t outer = loops->loops[l].parent;
+		bool is_inside = outer != UINT32_MAX && s->facts[outer].needs_guard;
+		if (is_inside && s->facts[l].forks && s->facts[l].bound > FEW_ROUNDS &&
+		    !ir_find_each(s->ctx->module, s->fn, loops->loops[l].header))
+			s->facts[l].needs_guard = true;
 	}
 }
 
@@ -866,6 +884,8 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 	if (!s.good)
 		return false;
 	bool is_outlined = ctx->options->kernel < MAY_GOTO_KERNEL;
+	if (!is_outlined)
+		guard_inner_loops(&s);
 	for (uint32_t l = 0; l < ctx->loops.count; l++)
 		if (s.facts[l].needs_guard)
 			hide_numbers(&s, l);

@@ -15,10 +15,13 @@
 #include "frontend/base/buf.h"
 #include "tests/lib/random.h"
 
+enum { GEN_SAME_ROUNDS = 4 }; // how often main() of `is_same` does what a run of the program does
+
 struct gen_options {
 	bool only_types;    // declarations of types
 	bool only_bpf;      // programs, and what they need; no userspace
 	bool is_repeatable; // what programs compute depends on the packet and the maps only
+	bool is_same;       // an @xdp program and main() do the same by functions of both sides
 	uint32_t kernel;    // only what this release has: major << 16 | minor << 8
 };
 

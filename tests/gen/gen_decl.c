@@ -72,9 +72,9 @@ static void add_global(struct gen *g)
 {
 	struct gen_type *t = random_type(g, 200);
 	const char *name = new_name(g, "g");
-	bool is_local = chance(g, 15);
+	bool is_local = chance(g, 15) && !g->options.is_same;
 
-	put(g, is_local ? "local " : chance(g, 10) ? "pin " : "");
+	put(g, is_local ? "local " : !g->options.is_same && chance(g, 10) ? "pin " : "");
 	put(g, "var %s: %s", name, name_of(g, t));
 	if (chance(g, 60)) {
 		put(g, " = ");
@@ -118,7 +118,7 @@ static void add_map(struct gen *g)
 {
 	static const char *const kinds[] = {"hash",     "hash",         "array",
 					    "lru_hash", "percpu_array", "percpu_hash"};
-	unsigned kind = below(g, 6);
+	unsigned kind = below(g, g->options.is_same ? 3 : 6);
 	struct gen_map m = {.name = new_name(g, "m"),
 			    .is_array = kind == 2 || kind == 4,
 			    .is_percpu = kind >= 4,
@@ -130,7 +130,7 @@ static void add_map(struct gen *g)
 		return; // what it drops is the kernel's choice
 	if (kind < 2 && chance(g, 15))
 		put(g, "@flags(no_prealloc) ");
-	put(g, !g->options.only_bpf && chance(g, 10) ? "pin " : "");
+	put(g, !g->options.only_bpf && !g->options.is_same && chance(g, 10) ? "pin " : "");
 	put(g, "var %s : %s<%s, %s>", m.name, kinds[kind], name_of(g, m.key), name_of(g, m.value));
 	if (chance(g, 90))
 		put(g, "(%u)", m.entries);
@@ -194,7 +194,9 @@ static void put_tests(struct gen *g, uint32_t first)
 
 static void add_function(struct gen *g)
 {
-	unsigned kind = g->options.only_bpf ? 1 + below(g, 2) : below(g, 3);
+	unsigned kind = g->options.is_same    ? 1
+			: g->options.only_bpf ? 1 + below(g, 2)
+					      : below(g, 3);
 	struct gen_function f = {.name = new_name(g, "fn"),
 				 .where = kind == 0   ? IN_USER
 					  : kind == 1 ? IN_BOTH
@@ -351,6 +353,33 @@ static void add_main(struct gen *g, struct chunks *c)
 	g->vars.len = visible;
 }
 
+/* ---- the same work on both sides ---- */
+
+static void add_work(struct gen *g, struct chunks *c)
+{
+	const char *sum = new_name(g, "sum"), *work = new_name(g, "work");
+	uint32_t visible = g->vars.len;
+
+	g->body = (struct gen_body){.where = IN_BOTH,
+				    .result = g->ints[U64],
+				    .level = MAX_LEVEL,
+				    .stack = 112,
+				    .calls = 6};
+	put(g, "fn %s() -> u64 {", work);
+	put_body(g, 6 + (int)below(g, 16));
+	g->vars.len = visible;
+	begin(g, c);
+	put(g, "var %s: u64\n", sum);
+	begin(g, c);
+	put(g, "@xdp fn run(ctx: *xdp_md) -> xdp_action {\n    %s = %s * 31 + %s()\n", sum, sum,
+	    work);
+	put(g, "    return XDP_PASS\n}\n");
+	begin(g, c);
+	put(g, "fn main() -> i32 {\n    for (round in 0..%d) {\n", GEN_SAME_ROUNDS);
+	put(g, "        %s = %s * 31 + %s()\n    }\n", sum, sum, work);
+	put(g, "    print(\"done\")\n    sleep(600000)\n    return 0\n}\n");
+}
+
 /* ---- the program ---- */
 
 static void make_action(struct gen *g)
@@ -386,15 +415,20 @@ static void add_all(struct gen *g, struct chunks *c)
 	make_action(g);
 	if (g->options.only_types)
 		return;
-	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-		for (unsigned i = !kinds[k].is_for_all && g->options.only_bpf
-					  ? 0
-					  : kinds[k].least + below(g, kinds[k].range);
-		     i; i--) {
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+		bool is_wanted = kinds[k].is_for_all
+					 ? !g->options.is_same || kinds[k].add != add_program
+					 : !g->options.is_same && !g->options.only_bpf;
+		for (unsigned i = is_wanted ? kinds[k].least + below(g, kinds[k].range) : 0; i;
+		     i--) {
 			begin(g, c);
 			kinds[k].add(g);
 		}
-	if (!g->options.only_bpf) {
+	}
+	if (g->options.is_same) {
+		begin(g, c);
+		add_work(g, c);
+	} else if (!g->options.only_bpf) {
 		begin(g, c);
 		add_main(g, c);
 	}

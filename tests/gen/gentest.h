@@ -23,4 +23,7 @@ bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const c
 unsigned gentest_load(uint64_t first, unsigned count, uint32_t kernel, int isa,
 		      const struct btf *types);
 
+/* Generated programs that do the same in kernel, interpreter and userspace; `self` is this program's path. */
+void gentest_same(uint64_t first, unsigned count, uint32_t kernel, const char *self);
+
 #endif

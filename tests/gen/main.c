@@ -11,6 +11,8 @@
  *	                              in the interpreter with the same result
  *	gentest verify FIRST COUNT    the same, and the simulated verifier takes all of them too
  *	gentest objects FIRST COUNT KERNEL FOLDER   such objects for another kernel
+ *	gentest same FIRST COUNT      programs that do the same in the kernel, the interpreter and userspace
+ *	gentest work SEED             prints such a program
  *	gentest structs FIRST COUNT C BYTES   layouts of structs for a C compiler to check, see structs.c
  *	gentest bpf SEED              prints such a program
  * The first few failures are shown (GENTEST_SHOWN: how many); the exit status is 1 when there are any.
@@ -258,16 +260,18 @@ static int verify(uint64_t first, unsigned count)
 	return failed != 0;
 }
 
-/* What is said names a release of Linux, which has what the program wants. */
-static bool names_release(const struct compilation *c)
+/* The refusal is a plain one: it names a release of Linux, which has what the program wants, or a frame that is too
+ * large in the forms that this kernel has. */
+static bool is_plain_refusal(const struct compilation *c)
 {
 	struct buf said;
 
 	buf_init(&said);
 	compilation_print(c, &said);
-	bool names = said.len && strstr(said.data, "Linux ");
+	bool is_plain = said.len && (strstr(said.data, "Linux ") ||
+				     strstr(said.data, diag_info(D_STACK_TOO_LARGE)->name));
 	buf_fini(&said);
-	return names;
+	return is_plain;
 }
 
 /* Objects for a kernel, to be loaded there. What it cannot have must be refused by naming a kernel that can. */
@@ -297,7 +301,7 @@ static int objects(uint64_t first, unsigned count, const char *release, const ch
 			object_write(&c.compile, &c.object, &object);
 			if (buf_write_file(&object, path, 0644))
 				gentest_fail(seed, "cannot be written", path);
-		} else if (names_release(&c)) {
+		} else if (is_plain_refusal(&c)) {
 			refused++;
 		} else {
 			compilation_fini(&c);
@@ -307,7 +311,7 @@ static int objects(uint64_t first, unsigned count, const char *release, const ch
 		buf_fini(&object);
 		buf_fini(&text);
 	}
-	printf("%u programs for Linux %s: %u made, %u ask for a later one, %u failures\n", count,
+	printf("%u programs for Linux %s: %u made, %u are too much for it, %u failures\n", count,
 	       release, count - refused - failures, refused, failures);
 	return failures != 0;
 }
@@ -329,6 +333,19 @@ static int print(uint64_t seed, bool is_rough, bool only_bpf)
 	return 0;
 }
 
+static int print_work(uint64_t seed)
+{
+	struct gen_options gen = {
+		.kernel = running_kernel(), .is_same = true, .is_repeatable = true};
+	struct buf text;
+
+	buf_init(&text);
+	gen_program(seed, &gen, &text);
+	fputs(text.data, stdout);
+	buf_fini(&text);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *command = argc > 2 ? argv[1] : "";
@@ -345,6 +362,12 @@ int main(int argc, char **argv)
 					argc == 7 && !strcmp(argv[6], "big"));
 	if (!strcmp(command, "load"))
 		return load(first, count, argc > 4 ? atoi(argv[4]) : 0);
+	if (!strcmp(command, "same")) {
+		gentest_same(first, count, running_kernel(), argv[0]);
+		return failures != 0;
+	}
+	if (!strcmp(command, "work"))
+		return print_work(first);
 	if (!strcmp(command, "verify"))
 		return verify(first, count);
 	if (!strcmp(command, "objects") && argc == 6)

@@ -293,7 +293,7 @@ int check_object_bytes(struct object_test *test)
 	struct vm_map *map;
 
 	int result = open_pair(&pair, test);
-	for (uint32_t i = 0; !result && (map = vm_map_at(pair.vm, i)); i++)
+	for (uint32_t i = 0; !result && !test->is_bare && (map = vm_map_at(pair.vm, i)); i++)
 		fill_map(&pair, map);
 	if (!result)
 		fill_program_arrays(&pair);
@@ -304,6 +304,8 @@ int check_object_bytes(struct object_test *test)
 	}
 	if (!result)
 		compare_maps(&pair, test);
+	if (!result && test->on_done)
+		test->on_done(test->owner, pair.kernel);
 	bpf_object__close(pair.kernel);
 	if (pair.vm)
 		vm_close(pair.vm);

@@ -21,6 +21,8 @@ uint32_t make_packet(struct random *random, uint8_t *packet);
 int check_instructions(void);
 int check_object(const char *path, unsigned packets, const char *const *skipped_maps);
 
+struct bpf_object;
+
 struct object_test {
 	const char *name; // in messages
 	const uint8_t *bytes;
@@ -30,7 +32,10 @@ struct object_test {
 	unsigned cpu;                    // both run there
 	/* Called for every program that the kernel took: instructions that its verifier processed. NULL: nobody asks. */
 	void (*on_load)(void *owner, const char *program, uint32_t processed);
+	/* Called after the runs. NULL: nobody asks. */
+	void (*on_done)(void *owner, struct bpf_object *kernel);
 	void *owner;
+	bool is_bare;        // no map gets entries before the runs
 	unsigned runs, maps; // compared
 	struct buf *refusal; // what the kernel says when it refuses the object
 };
