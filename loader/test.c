@@ -288,8 +288,9 @@ static int run_in_kernel(struct program *p, uint32_t program, struct given *g,
 	if (err) {
 		report(p, "%s: the kernel did not run `%s`: %s%s", g->place,
 		       meta_text(&p->meta, p->meta.programs[program].name), strerror(-err),
-		       err == -EINVAL && packet && len < 14 ? " (a packet has at least 14 bytes)"
-							    : "");
+		       err == -EINVAL && packet && (len < 14 || len > 3520)
+			       ? " (a packet has at least 14 bytes, and for XDP at most 3520)"
+			       : "");
 		return err;
 	}
 	*value = (int32_t)o.retval;

@@ -33,6 +33,8 @@ static struct line find_reason(const char *log, struct line *source)
 		size_t len = strcspn(at, "\n");
 		struct line l = {at, len};
 		at += len + (at[len] == '\n');
+		if (starts_with(l, "Verification failed: "))
+			break; // Linux 7.3 explains on its own from here on
 		if (starts_with(l, "; ")) {
 			comment = l;
 		} else if (len && !ks_is_statistics(l.text, l.len)) {

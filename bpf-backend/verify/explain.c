@@ -157,8 +157,10 @@ static void tell_load(struct teller *t, uint32_t step, const struct bpf_record *
 	else if (value)
 		teller_note(t, step, "%s is read from %s here: %s", name, where_read(t, base),
 			    teller_words(t, value));
-	else
+	else if (base)
 		teller_note(t, step, "%s is read from %s here", name, where_read(t, base));
+	else
+		teller_note(t, step, "%s is read here", name);
 }
 
 static const char *null_means(struct teller *t, uint32_t step, const struct bpf_record *i,

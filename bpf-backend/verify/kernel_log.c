@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A log of the real verifier, read back into a path: which instructions it followed, what it knew of
- * registers and stack, and why it stopped. The forms of Linux 5.10 to 6.18, as libbpf hands them over.
+ * registers and stack, and why it stopped. The forms of Linux 5.10 to 7.3, as libbpf hands them over.
  *
  *	from 3 to 7: R0=1 R1=ctx() R10=fp0           what holds before instruction 7
  *	7: (71) r0 = *(u8 *)(r2 +1)  ; R0=scalar()   the instruction, and what it changed
@@ -402,6 +402,8 @@ static void read_lines(struct log_reader *l, const char *log, size_t len)
 		struct text t = {at, stop};
 		while (t.end > t.at && strchr(" \r\t", t.end[-1]))
 			t.end--;
+		if (starts(t, "Verification failed: "))
+			return; // Linux 7.3 explains on its own from here on
 		if (!read_line(l, t)) {
 			if (!l->message)
 				l->message = t.at;

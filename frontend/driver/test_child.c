@@ -18,7 +18,7 @@
 #include "frontend/driver/output.h"
 #include "frontend/driver/test_inside.h"
 
-enum { MAX_OUTPUT = 1 << 20, GRACE_SECONDS = 2 };
+enum { MAX_OUTPUT = 1 << 20, GRACE_SECONDS = 2, SHELL_SIGNAL_BASE = 128 };
 
 bool test_has_privilege(void)
 {
@@ -109,14 +109,17 @@ static const char *take_output(struct test_session *s, int output)
 
 static void judge(struct test_result *r, int status, uint32_t timeout)
 {
+	bool was_told; // that its time is up
 	if (WIFSIGNALED(status)) {
 		r->number = WTERMSIG(status);
 		r->outcome = TEST_CRASHED;
+		was_told = r->number == SIGALRM || r->number == SIGTERM;
 	} else {
 		r->number = WEXITSTATUS(status);
 		r->outcome = r->number ? TEST_FAILED : TEST_PASSED;
+		was_told = r->number == SHELL_SIGNAL_BASE + SIGTERM;
 	}
-	if (r->outcome != TEST_PASSED && r->seconds >= timeout)
+	if (was_told && r->seconds >= timeout)
 		r->outcome = TEST_TOO_SLOW;
 }
 

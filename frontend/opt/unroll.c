@@ -22,6 +22,7 @@
 enum {
 	MOST_ROUNDS = 16,
 	MOST_INSNS = 96,   // of all copies of a loop, without what becomes constant
+	MOST_PLAIN = 24,   // the same of one that only computes, which gains less
 	MOST_COPIED = 800, // with that
 	MOST_SWEEPS = 3,
 	MOST_DEPTH = 6, // of expressions that are computed
@@ -266,7 +267,7 @@ static bool is_counted(const struct unroller *u, ir_ref r)
 }
 
 /* Instructions of a round that stay when the numbers that the loop counts are constants. */
-static uint32_t cost_of_round(const struct unroller *u, const struct loop *l)
+static uint32_t cost_of_round(const struct unroller *u, const struct loop *l, bool *is_plain)
 {
 	struct values v;
 	uint32_t cost = 0;
@@ -274,6 +275,7 @@ static uint32_t cost_of_round(const struct unroller *u, const struct loop *l)
 		return UINT32_MAX;
 	struct values next = v;
 	step(u, l, &next);
+	*is_plain = true;
 	for (uint32_t i = 0; i < v.count; i++)
 		u->is_counted[v.phi[i]] = v.is_known[i] && next.is_known[i];
 	for (uint32_t i = 0; i < l->count; i++)
@@ -285,14 +287,18 @@ static uint32_t cost_of_round(const struct unroller *u, const struct loop *l)
 			if (ir_ops[in->op].flags & IR_FLAG_CAN_FOLD)
 				u->is_counted[r] = is_counted(u, in->a) && is_counted(u, in->b);
 			cost += in->op != IR_PHI && !is_free && !u->is_counted[r];
+			uint8_t effect = ir_ops[in->op].effect;
+			*is_plain &= effect == IR_EFF_PURE || effect == IR_EFF_CONTROL;
 		}
 	return cost;
 }
 
 static bool is_affordable(const struct unroller *u, const struct loop *l)
 {
-	uint32_t cost = cost_of_round(u, l), size = u->size[l->index];
-	return (l->rounds + 1) * size <= MOST_COPIED && l->rounds * cost <= MOST_INSNS;
+	bool is_plain;
+	uint32_t cost = cost_of_round(u, l, &is_plain), size = u->size[l->index];
+	return cost != UINT32_MAX && (l->rounds + 1) * size <= MOST_COPIED &&
+	       l->rounds * cost <= (is_plain ? MOST_PLAIN : MOST_INSNS);
 }
 
 static bool is_wanted(struct unroller *u, uint32_t index, struct loop *l)

@@ -65,10 +65,13 @@ static void end_statement(struct parser *p, const struct stmt *s)
 /* `let x = …` and `u32 x = …` of other languages: said once, and read as `var`. */
 static bool at_foreign_variable(struct parser *p)
 {
+	static const char *const words[] = {"let", "auto"};
 	bool is_type = token_info(parser_peek(p, 0)->kind)->role == WORD_TYPE;
-	bool is_word = is_type || parser_at_word(p, "let") || parser_at_word(p, "auto");
+	bool is_begun = is_type;
 
-	if (!is_word || parser_peek(p, 1)->kind != TOK_ID || parser_peek(p, 1)->newline)
+	for (uint32_t i = 0; i < sizeof words / sizeof *words; i++)
+		is_begun |= parser_at_word(p, words[i]);
+	if (!is_begun || parser_peek(p, 1)->kind != TOK_ID || parser_peek(p, 1)->newline)
 		return false;
 	struct diag *d = parser_expected(p, "`var`");
 	if (d && is_type)

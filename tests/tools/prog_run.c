@@ -207,6 +207,18 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 }
 
 /* Loads every wanted program with a log of its own. */
+/* The last lines of what the verifier said of a program that was not loaded. */
+static void show_refusal(const struct bpf_program *prog)
+{
+	enum { SHOWN = 1500 };
+	size_t size = 0;
+	const char *log = bpf_program__log_buf(prog, &size);
+	size_t len = log ? strnlen(log, size) : 0;
+	if (len && bpf_program__fd(prog) < 0)
+		fprintf(stderr, "%s:\n%s\n", bpf_program__name(prog),
+			len > SHOWN ? log + len - SHOWN : log);
+}
+
 static struct bpf_object *load_object(const struct options *o)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open, .btf_custom_path = o->btf);
@@ -228,6 +240,7 @@ static struct bpf_object *load_object(const struct options *o)
 	}
 	if (!bpf_object__load(object))
 		return object;
+	bpf_object__for_each_program(prog, object) show_refusal(prog);
 	bpf_object__close(object);
 	return NULL;
 }

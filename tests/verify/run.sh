@@ -177,6 +177,14 @@ test_logs_of_older_kernels() {
 	"$KS" verify --log packet.o >own.txt 2>/dev/null || true
 	"$KS" verify --explain-log own.txt packet.o >none.txt 2>from-own.txt || true
 	expect_line "our own log" from-own.txt 'packet_test_before_move.c:13:9: error: .options. is refused by the kernel'
+	# As these kernels gave them.
+	(cd "$HERE/explain" && clang-19 -O2 -g -mcpu=v3 --target=bpfel -w -fdebug-compilation-dir=. -c packet_negative.c -o "$OLDPWD/negative.o")
+	local log
+	for log in "$HERE"/explain/logs/*.log; do
+		"$KS" verify --explain-log "$log" negative.o >none.txt 2>told.txt || true
+		[ -z "${KS_ACCEPT:-}" ] || cp told.txt "${log%.log}.out"
+		expect_equal "$(basename "$log")" "$(cat told.txt)" "$(cat "${log%.log}.out")"
+	done
 	# In the words of 5.10: values in inv() and with names of their own, states in front of instructions.
 	sed -E 's/scalar\(/inv(/g; s/([us])(min|max)=/\1\2_value=/g; s/^([0-9]+): (R|\()/\1: \2/' own.txt >old.txt
 	"$KS" verify --explain-log old.txt packet.o >none.txt 2>from-old.txt || true
