@@ -62,6 +62,7 @@ compiler_suites() {
 	suite "The same function in eBPF, in the interpreter, in userspace and in a model ($1)" \
 		$SUDO env KS="$build/bin/ks" tests/diff/run.sh
 	suite "The interpreter and the kernel ($1)" $SUDO env KS="$build/bin/ks" tests/vm/run.sh
+	suite "What the verifier looked at, shown ($1)" env KS="$build/bin/ks" tests/see/run.sh
 	suite "ks test ($1)" $SUDO env KS="$build/bin/ks" tests/kstest/run.sh
 	suite "Generated programs ($1)" $SUDO env KS="$build/bin/ks" "${@:2}" tests/gen/run.sh
 	suite "Kept inputs of the fuzzers ($1)" $SUDO env KS="$build/bin/ks" tests/fuzz/run.sh
@@ -82,6 +83,8 @@ fi
 if [ "${1:-}" = --guests ]; then
 	install_packages qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod || true
 	suite "Other kernels, in guests" $SUDO env KS="$PWD/build/debug/bin/ks" tests/guest/run.sh
+	install_packages qemu-system-misc gcc-s390x-linux-gnu libc6-dev-s390x-cross || true
+	suite "A big-endian machine, in a guest" $SUDO env KS="$PWD/build/debug/bin/ks" tests/guest/big.sh
 fi
 
 step "All suites"

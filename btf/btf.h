@@ -61,6 +61,7 @@ uint32_t btf_add_func_proto(struct btf_builder *b, uint32_t result);
 void btf_add_param(struct btf_builder *b, const char *name,
 		   uint32_t type); // of the prototype added last
 uint32_t btf_add_func(struct btf_builder *b, const char *name, uint32_t proto, uint32_t linkage);
+void btf_set_linkage(struct btf_builder *b, uint32_t func, uint32_t linkage);
 uint32_t btf_add_var(struct btf_builder *b, const char *name, uint32_t type, uint32_t linkage);
 uint32_t btf_add_datasec(struct btf_builder *b, const char *name, uint32_t size);
 void btf_add_secinfo(struct btf_builder *b, uint32_t var, uint32_t offset,
@@ -149,7 +150,13 @@ int btf_add_module(struct btf *btf, const void *data, size_t len, struct arena *
 bool btf_is_module(const void *data, size_t len);
 /* 0 when the type exists and its names and the ids in it do. */
 int btf_check_type(const struct btf *btf, uint32_t id, const char **why);
-/* The BTF in a file: all of it, or the section .BTF of a little-endian 64-bit ELF file. False when there
+/* True for what begins as a big-endian section of BTF or .BTF.ext does. */
+bool btf_is_big_endian(const void *data, size_t len);
+/* The section .BTF, or .BTF.ext, in little-endian order, which is what the functions here read: a copy from
+ * `arena` of one that is big-endian, else the bytes themselves. */
+const void *btf_turn_section(const void *data, size_t len, struct arena *arena);
+const void *btf_turn_ext(const void *data, size_t len, struct arena *arena);
+/* The BTF in a file: all of it, or the section .BTF of a 64-bit ELF file, in the file's byte order. False when there
  * is none. */
 bool btf_find_section(const void *file, size_t len, const void **data, size_t *data_len);
 /* id from 1 to type_count. */

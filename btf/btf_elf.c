@@ -9,12 +9,12 @@
 
 enum { ELF_HEADER_BYTES = 64, SECTION_BYTES = 64 };
 
-static uint64_t read_le(const uint8_t *p, uint32_t bytes)
+static uint64_t read_number(bool is_big, const uint8_t *p, uint32_t bytes)
 {
 	uint64_t value = 0;
 
-	for (uint32_t i = bytes; i-- > 0;)
-		value = value << 8 | p[i];
+	for (uint32_t i = 0; i < bytes; i++)
+		value = value << 8 | p[is_big ? i : bytes - 1 - i];
 	return value;
 }
 
@@ -27,26 +27,30 @@ bool btf_find_section(const void *file, size_t len, const void **data, size_t *d
 {
 	const uint8_t *bytes = file;
 
-	if (len >= 2 && read_le(bytes, 2) == 0xeb9f) {
+	if (btf_is_big_endian(file, len) || (len >= 2 && read_number(false, bytes, 2) == 0xeb9f)) {
 		*data = file;
 		*data_len = len;
 		return true;
 	}
-	if (len < ELF_HEADER_BYTES || memcmp(bytes, "\177ELF\2\1", 6) != 0)
+	if (len < ELF_HEADER_BYTES || memcmp(bytes, "\177ELF\2", 5) != 0 || !bytes[5] ||
+	    bytes[5] > 2)
 		return false;
-	uint64_t table = read_le(bytes + 40, 8), count = read_le(bytes + 60, 2);
-	uint64_t names = read_le(bytes + 62, 2);
-	if (read_le(bytes + 58, 2) != SECTION_BYTES || names >= count ||
+	bool is_big = bytes[5] == 2;
+	uint64_t table = read_number(is_big, bytes + 40, 8),
+		 count = read_number(is_big, bytes + 60, 2);
+	uint64_t names = read_number(is_big, bytes + 62, 2);
+	if (read_number(is_big, bytes + 58, 2) != SECTION_BYTES || names >= count ||
 	    !is_inside(table, count * SECTION_BYTES, len))
 		return false;
 	const uint8_t *strings = bytes + table + names * SECTION_BYTES;
-	uint64_t text = read_le(strings + 24, 8), text_len = read_le(strings + 32, 8);
+	uint64_t text = read_number(is_big, strings + 24, 8),
+		 text_len = read_number(is_big, strings + 32, 8);
 	if (!is_inside(text, text_len, len))
 		return false;
 	for (uint64_t i = 0; i < count; i++) {
 		const uint8_t *s = bytes + table + i * SECTION_BYTES;
-		uint64_t name = read_le(s, 4), offset = read_le(s + 24, 8);
-		uint64_t size = read_le(s + 32, 8);
+		uint64_t name = read_number(is_big, s, 4), offset = read_number(is_big, s + 24, 8);
+		uint64_t size = read_number(is_big, s + 32, 8);
 		if (!is_inside(name, sizeof ".BTF", text_len) ||
 		    memcmp(bytes + text + name, ".BTF", sizeof ".BTF") != 0)
 			continue;

@@ -191,6 +191,11 @@ uint32_t btf_add_func(struct btf_builder *b, const char *name, uint32_t proto, u
 	return id;
 }
 
+void btf_set_linkage(struct btf_builder *b, uint32_t func, uint32_t linkage)
+{
+	type_at(b, func)->count = linkage;
+}
+
 uint32_t btf_add_var(struct btf_builder *b, const char *name, uint32_t type, uint32_t linkage)
 {
 	uint32_t id = add_type(b, BTF_KIND_VAR, name, type);

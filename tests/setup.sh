@@ -5,7 +5,7 @@
 PATH=$PATH:/usr/sbin:/sbin
 BUILD_PACKAGES=(cmake ninja-build gcc g++ libc6-dev llvm-19-dev libbpf-dev libelf-dev zlib1g-dev libzstd-dev
 	bpftool iproute2)
-TEST_PACKAGES=(libcriterion-dev clang-19 clang-format groff-base python3 xz-utils)
+TEST_PACKAGES=(libcriterion-dev clang-19 clang-format groff-base python3 tmux xz-utils)
 
 SUDO=
 if [ "$(id -u)" != 0 ]; then

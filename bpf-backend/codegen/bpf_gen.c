@@ -59,6 +59,26 @@ static const struct mir_zero *find_zero(const struct generator *g)
 	return NULL;
 }
 
+static bool is_number(const struct ir_module *m, uint32_t dtype)
+{
+	enum ir_dtype_kind kind = m->dtypes.data[dtype].kind;
+	return kind == IR_DTYPE_INT || kind == IR_DTYPE_ENUM;
+}
+
+/* A subprogram with numbers only, which the verifier can judge for all of them
+ * (btf_prepare_func_args(), kernel/bpf/btf.c, Linux 5.10). */
+static bool takes_numbers(const struct ir_module *m, const struct ir_fn *fn)
+{
+	const struct ir_dtype *type = fn->dtype ? &m->dtypes.data[fn->dtype] : NULL;
+	bool is_plain = !fn->program && !fn->ops && type && type->kind == IR_DTYPE_FUNC &&
+			type->member_count == fn->param_count &&
+			(fn->result == IR_I32 || fn->result == IR_I64) &&
+			is_number(m, type->target);
+	for (uint32_t i = 0; is_plain && i < fn->param_count; i++)
+		is_plain = fn->params[i] != IR_PTR && is_number(m, type->members[i].type);
+	return is_plain;
+}
+
 static bool generate_function(struct generator *g, uint32_t index)
 {
 	struct ir_fn *fn = g->module->fns.data[index];
@@ -68,6 +88,7 @@ static bool generate_function(struct generator *g, uint32_t index)
 	struct select_context context = {g->module, &g->options, g->func_index};
 	struct arena arena;
 	out->name = fn->name;
+	out->may_be_global = takes_numbers(g->module, fn);
 	out->section = program ? program->kind.section : fn->program ? fn->program : ".text";
 	if (fn->watched)
 		out->section = arena_printf(g->arena, "%s/%s", out->section, fn->watched);

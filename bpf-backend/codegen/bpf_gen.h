@@ -58,6 +58,8 @@ struct bpf_func {
 	const char *section; // "xdp", "tc", ".text" for subprograms
 	uint32_t btf_id;     // BTF_KIND_FUNC
 	uint32_t stack_size; // bytes
+	bool may_be_global;  // a subprogram that takes and gives numbers only
+	bool is_global;      // … that the verifier judges by itself
 	VEC(struct bpf_record) code;
 	VEC(struct bpf_relo) relos;
 	VEC(struct bpf_line) lines;

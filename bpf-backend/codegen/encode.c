@@ -3,9 +3,10 @@
  * Records of an allocated, laid out function. A first walk decides how each block ends (fall through,
  * inverted jump, jump and goto) and where it stands, a second one writes. A function of which a jump
  * could miss the 16-bit offset is written with gotol for every jump, where the target has it; elsewhere
- * such a jump goes over a block that jumps on.
+ * such a jump goes over a block that jumps on, for which long blocks are cut.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "bpf-backend/codegen/mir.h"
 
@@ -92,7 +93,7 @@ static uint32_t place_blocks(struct encoder *e)
 
 /* ---- jumps that do not reach ---- */
 
-enum { REACH = 27000, BRIDGE_ROUNDS = 64 };
+enum { REACH = 27000, BRIDGE_ROUNDS = 64, LONG_BLOCK = 2000 };
 
 struct bridge {
 	uint32_t after; // position in the order
@@ -183,9 +184,50 @@ static void make_room(struct encoder *e)
 	e->ends = ARENA_ARRAY(e->fn->arena, uint8_t, e->fn->blocks.len);
 }
 
+/* The instructions of b from `at` on as a block of their own behind it. */
+static uint32_t cut_block(struct mir_fn *fn, uint32_t b, uint32_t at)
+{
+	uint32_t rest = mir_add_block(fn, b);
+	struct mir_block *from = &fn->blocks.data[b], *to = &fn->blocks.data[rest];
+	struct mir_insn jump = {.op = BPF_OP_GOTO, .dst = MIR_NO_REG, .src = MIR_NO_REG};
+	for (uint32_t i = at; i < from->insns.len; i++)
+		vec_push(fn->arena, &to->insns, from->insns.data[i]);
+	memcpy(to->succs, from->succs, sizeof to->succs);
+	to->succ_count = from->succ_count;
+	to->likely = from->likely;
+	from->insns.len = at;
+	vec_push(fn->arena, &from->insns, jump);
+	from->succs[0] = rest;
+	from->succ_count = 1;
+	return rest;
+}
+
+/* Makes places for bridges within long blocks. */
+static void cut_long_blocks(struct encoder *e)
+{
+	struct mir_fn *fn = e->fn;
+	VEC(uint32_t) order = {0};
+	for (uint32_t i = 0; i < fn->order_count; i++) {
+		uint32_t b = fn->order[i], len = fn->blocks.data[b].insns.len;
+		uint32_t parts = len / LONG_BLOCK;
+		VEC(uint32_t) tails = {0};
+		for (uint32_t k = parts; k > 0; k--) // from the end, so that each is moved once
+			if (k * LONG_BLOCK + 1 < len)
+				vec_push(fn->arena, &tails, cut_block(fn, b, k * LONG_BLOCK));
+		vec_push(fn->arena, &order, b);
+		while (tails.len)
+			vec_push(fn->arena, &order, vec_pop(&tails));
+	}
+	fn->order = order.data;
+	fn->order_count = order.len;
+	make_room(e);
+	place_blocks(e);
+}
+
 /* Leads jumps that do not reach over blocks that lie between. */
 static void bridge_far_jumps(struct encoder *e)
 {
+	cut_long_blocks(e);
 	for (int i = 0; i < BRIDGE_ROUNDS && bridge_round(e); i++) {
 		make_room(e);
 		place_blocks(e);
@@ -222,11 +264,13 @@ static void note_relo(struct encoder *e, const struct mir_insn *in)
 
 static void note_name(struct encoder *e, const struct mir_insn *in)
 {
-	if (!in->name || in->dst >= MIR_COLOURS || !(mir_roles(in->op) & MIR_DEF_DST))
+	uint32_t roles = mir_roles(in->op);
+	bool is_call = roles & MIR_CALL;
+	if (!in->name || (!is_call && (!(roles & MIR_DEF_DST) || in->dst >= MIR_COLOURS)))
 		return;
 	struct bpf_name name = {.name = in->name,
 				.insn = e->out->code.len + (in->op == MIR_FRAME_ADDR),
-				.reg = (uint8_t)in->dst};
+				.reg = is_call ? MIR_R0 : (uint8_t)in->dst};
 	vec_push(e->arena, &e->out->names, name);
 }
 

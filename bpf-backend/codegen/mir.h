@@ -48,7 +48,7 @@ struct mir_insn {
 	mir_reg dst, src;  // MIR_NO_REG when not used
 	int32_t off;
 	uint32_t index; // slot of a frame access (base is MIR_FRAME); target of the relocation
-	symbol name;    // of the variable whose value dst becomes, 0: none
+	symbol name;    // of the variable whose value dst (of a call r0) becomes, 0: none
 	int64_t imm;
 	span where;
 };

@@ -500,23 +500,73 @@ static void drop_unreachable(struct select *s)
 	}
 }
 
-/* Says of instructions which variable they give a value. */
-static void name_results(struct select *s)
+/* A register may hold a variable, or one less an offset: `eth, ip - 14`. */
+static symbol add_part(struct select *s, symbol own, const struct ir_part *part)
+{
+	enum { LONGEST = 48 };
+	const char *text = intern_text(&s->compile->names, own);
+	const char *name = intern_text(&s->compile->names, part->name);
+	if (own == part->name || strlen(text) + strlen(name) > LONGEST || strstr(text, name))
+		return own;
+	struct buf all;
+	buf_init(&all);
+	buf_printf(&all, "%s%s%s", text, *text ? ", " : "", name);
+	if (part->offset)
+		buf_printf(&all, " %c %lld", part->offset > 0 ? '-' : '+',
+			   (long long)(part->offset > 0 ? part->offset : -part->offset));
+	own = intern_string(&s->compile->names, all.data);
+	buf_fini(&all);
+	return own;
+}
+
+/* Variables by virtual register. */
+static symbol *find_names(struct select *s)
 {
 	symbol *names = ARENA_ARRAY(s->arena, symbol, s->out->reg_count);
-	for (ir_ref r = 1; r < s->ir->insns.len; r++) {
-		symbol name = s->ir->names.data[r];
+	struct ir_fn *fn = s->ir;
+	for (ir_ref r = 1; r < fn->insns.len; r++) {
+		symbol name = fn->names.data[r];
 		if (name && s->reg_of[r] != MIR_NO_REG)
 			names[s->reg_of[r]] = name;
+		else if (name && ir_get(fn, r)->op == IR_PTRADD)
+			ir_note_part(fn, r);
 		if (name && s->phi_in[r] != MIR_NO_REG)
 			names[s->phi_in[r]] = name;
 	}
-	for (uint32_t b = 0; b < s->out->blocks.len; b++) {
+	for (uint32_t i = 0; i < fn->parts.len; i++) {
+		struct ir_part part = fn->parts.data[i];
+		while (part.base && !ir_is_const(part.base) &&
+		       ir_get(fn, part.base)->op == IR_PTRADD &&
+		       ir_is_const(ir_get(fn, part.base)->b)) {
+			part.offset += (int64_t)ir_get_const(fn, ir_get(fn, part.base)->b)->bits;
+			part.base = ir_get(fn, part.base)->a;
+		}
+		bool is_value = part.base && !ir_is_const(part.base);
+		mir_reg reg = is_value ? s->reg_of[part.base] : MIR_NO_REG;
+		if (reg != MIR_NO_REG)
+			names[reg] = add_part(s, names[reg], &part);
+	}
+	return names;
+}
+
+/* Says of instructions which variable they give a value. A copy may go, so what is copied has the name as
+ * well, where it has none. */
+static void name_results(struct select *s)
+{
+	symbol *names = find_names(s);
+	for (uint32_t b = s->out->blocks.len; b-- > 0;) {
 		struct mir_block *block = &s->out->blocks.data[b];
-		for (uint32_t i = 0; i < block->insns.len; i++) {
+		for (uint32_t i = block->insns.len; i-- > 0;) {
 			struct mir_insn *in = &block->insns.data[i];
-			if (mir_roles(in->op) & MIR_DEF_DST && mir_is_vreg(in->dst))
-				in->name = names[in->dst];
+			if (!(mir_roles(in->op) & MIR_DEF_DST) || !mir_is_vreg(in->dst))
+				continue;
+			in->name = names[in->dst];
+			if (in->op != MIR_COPY || !in->name)
+				continue;
+			if (mir_is_vreg(in->src) && !names[in->src])
+				names[in->src] = in->name;
+			else if (i && in->src == MIR_R0 && mir_roles(in[-1].op) & MIR_CALL)
+				in[-1].name = in->name;
 		}
 	}
 }

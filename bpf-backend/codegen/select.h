@@ -50,7 +50,8 @@ struct select {
 	span where;
 	VEC(struct made) made;
 	VEC(struct stored_key) keys;
-	uint8_t *key_uses; // by value, constants behind instructions: keys of map operations, 2 for more than one
+	uint8_t *
+		key_uses; // by value, constants behind instructions: keys of map operations, 2 for more than one
 	uint32_t temp_slot[2]; // for key and value of map operations, UINT32_MAX until needed
 	mir_reg section_base[IR_SECTION_COUNT]; // held from the entry on, for loops; or MIR_NO_REG
 	uint32_t exit_block; // where constant results are returned, UINT32_MAX until needed

@@ -188,7 +188,7 @@ static uint32_t key_slot(struct select *s, ir_ref r, uint32_t size)
 			return k->slot;
 	}
 	uint32_t slot;
-	if (s->keys.len < MAX_KEY_SLOTS && *key_uses(s, r) > 1) {
+	if (s->keys.len<MAX_KEY_SLOTS && * key_uses(s, r)> 1) {
 		slot = mir_add_slot(s->out, 0, 8, 8, s->where);
 		struct stored_key key = {r, size, slot, s->ir_block};
 		vec_push(s->arena, &s->keys, key);

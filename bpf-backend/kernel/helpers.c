@@ -105,5 +105,5 @@ const char *kernel_helper_name(uint32_t id)
 
 bool kernel_may_call(const struct kernel_program *program, const struct kernel_helper *helper)
 {
-	return helper->programs >> program->helpers & 1;
+	return helper->programs & program->kind.helpers;
 }

@@ -45,7 +45,7 @@ bool kernel_has(uint32_t version, enum kernel_feature feature);
 
 /* ---- programs, contexts, maps ---- */
 
-/* Families of program types with the same set of helpers. */
+/* Families of program types with the same set of helpers. TCP_OPS and SCHED_OPS are STRUCT_OPS with more. */
 #define HELPER_SETS(X)                                                                             \
 	X(XDP)                                                                                     \
 	X(TC)                                                                                      \
@@ -71,7 +71,9 @@ bool kernel_has(uint32_t version, enum kernel_feature feature);
 	X(LSM)                                                                                     \
 	X(SYSCALL)                                                                                 \
 	X(NETFILTER)                                                                               \
-	X(STRUCT_OPS)
+	X(STRUCT_OPS)                                                                              \
+	X(TCP_OPS)                                                                                 \
+	X(SCHED_OPS)
 
 enum kernel_helper_set {
 #define HELPER_SET(name) KERNEL_SET_##name,

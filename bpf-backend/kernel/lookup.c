@@ -14,11 +14,17 @@ enum { NONE, READ, WRITE };
 enum { ENTRY, RETURN };
 enum { TYPE_SYSCALL = 31 }; // enum bpf_prog_type
 
+/* What a program may call: the helpers of its set, and those of the set that this one adds to. */
+#define SET_BITS(set)                                                                              \
+	(1u << (set) | ((set) == KERNEL_SET_TCP_OPS || (set) == KERNEL_SET_SCHED_OPS               \
+				? 1u << KERNEL_SET_STRUCT_OPS                                      \
+				: 0))
+
 static const struct kernel_program programs[] = {
 #define PROGRAM(name, attribute, arg, context, result, section, on_failure, type, attach, min,     \
 		max, range, packet, access, helpers, kernel)                                       \
 	{{name, attribute, arg, context, result, section, on_failure, min, max, range == CHECKED,  \
-	  packet == WRITE, 1u << KERNEL_FAMILY_##access, 1u << KERNEL_SET_##helpers, kernel,       \
+	  packet == WRITE, 1u << KERNEL_FAMILY_##access, SET_BITS(KERNEL_SET_##helpers), kernel,   \
 	  NAMES_NOTHING, PARAMS_CONTEXT, false, type == TYPE_SYSCALL, NULL},                       \
 	 type,                                                                                     \
 	 attach,                                                                                   \
@@ -26,7 +32,7 @@ static const struct kernel_program programs[] = {
 #define TRACER(name, attribute, names, params, when, context, fallback, type, attach, min, max,    \
 	       range, helpers, kernel)                                                             \
 	{{name, attribute, "", context, "i32", name, 0, min, max, range == CHECKED, false,         \
-	  1u << KERNEL_FAMILY_TRACE, 1u << KERNEL_SET_##helpers, kernel, NAMES_##names,            \
+	  1u << KERNEL_FAMILY_TRACE, SET_BITS(KERNEL_SET_##helpers), kernel, NAMES_##names,        \
 	  PARAMS_##params, when == RETURN, false, fallback},                                       \
 	 type,                                                                                     \
 	 attach,                                                                                   \

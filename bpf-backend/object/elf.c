@@ -136,8 +136,7 @@ static void build_relocations(const struct elf_writer *w, uint32_t section, stru
 		if (r->section != section)
 			continue;
 		buf_add_u64(out, r->offset);
-		buf_add_u32(out, r->type);
-		buf_add_u32(out, w->symbols.data[r->symbol].number);
+		buf_add_u64(out, (uint64_t)w->symbols.data[r->symbol].number << 32 | r->type);
 	}
 }
 

@@ -73,6 +73,7 @@ struct elf_section {
 	uint32_t type, flags, link, info;
 	const uint8_t *data; // size bytes; NULL for NOBITS
 	uint64_t size, entry_size;
+	bool is_big_endian; // as the file
 };
 
 struct elf_symbol {
@@ -90,13 +91,16 @@ struct elf_relocation {
 };
 
 struct elf_file {
+	bool is_big_endian;
 	struct elf_section *sections;
 	uint32_t section_count;
 	struct elf_symbol *symbols;
 	uint32_t symbol_count;
 };
 
-/* Reads a BPF object. 0, or -EINVAL and *why (static text). Names and data point into `data`. */
+/* Reads a BPF object. 0, or -EINVAL and *why (static text). Names and data point into `data`. Of a
+ * big-endian file, code, .BTF and .BTF.ext are copies in the order of a little-endian one; other contents
+ * are as in the file. */
 int elf_open(struct elf_file *file, const uint8_t *data, size_t len, struct arena *arena,
 	     const char **why);
 /* Relocation `index` of a REL or RELA section. False past the end. */

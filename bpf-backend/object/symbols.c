@@ -2,7 +2,8 @@
 /*
  * Symbols: one for each code and data section that relocations point at, functions, variables, maps
  * and the license. Programs and maps are global, because libbpf asks for it; subprograms are local, so that
- * the verifier follows calls into them with what is known of the arguments.
+ * the verifier follows calls into them with what is known of the arguments, but for those that it shall judge by
+ * themselves.
  */
 #include <string.h>
 
@@ -18,7 +19,7 @@ static void add_functions(struct object_build *b)
 		bool is_program = strcmp(section->name, ".text") != 0;
 		b->func_symbol[f] = elf_add_symbol(
 			b->elf, intern_text(&b->compile->names, func->name), ELF_FUNC,
-			is_program ? ELF_GLOBAL : ELF_LOCAL, section->number,
+			is_program || func->is_global ? ELF_GLOBAL : ELF_LOCAL, section->number,
 			b->func_first[f] * INSN_BYTES, (uint64_t)func->code.len * INSN_BYTES);
 	}
 }

@@ -233,8 +233,8 @@ static bool is_signed(const struct btf *btf, uint32_t id)
 	return is_enum(btf, id) && type.flag;
 }
 
-static bool field_value(const struct btf *btf, const struct place *at, enum relocation_kind kind,
-			uint64_t *value)
+static bool field_value(const struct btf *btf, bool is_big, const struct place *at,
+			enum relocation_kind kind, uint64_t *value)
 {
 	uint64_t byte;
 	uint32_t size, bits;
@@ -248,7 +248,8 @@ static bool field_value(const struct btf *btf, const struct place *at, enum relo
 	else if (kind == FIELD_SIGNED)
 		*value = is_signed(btf, at->type);
 	else if (kind == FIELD_LSHIFT)
-		*value = 64 - (at->offset + bits - byte * 8);
+		*value = is_big ? 64 - size * 8 + (at->offset - byte * 8)
+				: 64 - (at->offset + bits - byte * 8);
 	else if (kind == FIELD_RSHIFT)
 		*value = 64 - bits;
 	else
@@ -348,7 +349,7 @@ static bool try_candidate(const struct program_object *object, enum relocation_k
 	case FIELD_LSHIFT:
 	case FIELD_RSHIFT:
 		return follow_path(own, p, kernel, target, &a->target) &&
-		       field_value(kernel, &a->target, kind, &a->value);
+		       field_value(kernel, object->elf.is_big_endian, &a->target, kind, &a->value);
 	case TYPE_ID_LOCAL:
 		break;
 	}

@@ -51,6 +51,7 @@ static void add_data_section(struct program_object *object, uint32_t index)
 	map->flags = BPF_F_MMAPABLE | (is_constant ? BPF_F_RDONLY_PROG : 0);
 	map->section = index;
 	map->data = s->data ? s->data : arena_alloc(&object->arena, s->size);
+	map->is_big_endian = s->is_big_endian;
 	if (object->has_btf)
 		map->value_type = btf_find(&object->btf, BTF_KIND_DATASEC, s->name);
 }

@@ -30,6 +30,7 @@ struct program_map {
 	uint32_t key_type, value_type;   // ids in the object's BTF, 0: none
 	const struct program_map *inner; // of maps of maps
 	const uint8_t *data;             // first content of globals, value_size bytes; NULL: none
+	bool is_big_endian;              // order of the numbers in data
 	bool is_data;                    // a section of globals
 	bool is_read_only;               // … that programs cannot write and that is frozen
 	bool is_struct_ops;

@@ -32,13 +32,15 @@ static bool check_extent(struct verifier *v, unsigned reg, int64_t off, int64_t 
 				     "%lld bytes from byte %lld of the packet%s may reach beyond "
 				     "its end: %lld are known to exist",
 				     (long long)size, (long long)off, more, (long long)limit);
-	const char *what = r->kind == REG_MAP_VALUE ? "the map value" : "the memory";
+	const char *what = r->kind != REG_MAP_VALUE    ? "the memory"
+			   : r->map && r->map->is_data ? "the global variables"
+						       : "the map value";
 	if (off < 0)
 		return verify_refuse(v, bounds_reason(r), (int)reg,
 				     "the offset is negative: %lld byte%s before the start of %s",
 				     (long long)-off, off == -1 ? "" : "s", what);
 	return verify_refuse(v, bounds_reason(r), (int)reg,
-			     "%lld byte%s at offset %lld%s reach%s beyond %s, which has %llu",
+			     "%lld byte%s at offset %lld%s reach%s beyond %s of %llu bytes",
 			     (long long)size, size == 1 ? "" : "s", (long long)off, end,
 			     size == 1 ? "es" : "", what, (unsigned long long)limit);
 }
@@ -134,7 +136,8 @@ bool verify_check_no_offset(struct verifier *v, const struct reg *r, unsigned re
 				     r->off);
 	if (!tnum_equals(r->v.bits, 0))
 		return verify_refuse(v, reason, (int)reg,
-				     "the pointer (%s) was moved by a variable", kind);
+				     "the pointer was moved by a number that is not constant (%s)",
+				     kind);
 	return true;
 }
 
@@ -174,9 +177,11 @@ bool verify_check_alignment(struct verifier *v, const struct reg *r, int64_t off
 	struct tnum place = tnum_add(r->v.bits, tnum_const((uint64_t)(extra + r->off + off)));
 	if (tnum_is_aligned(place, size))
 		return true;
-	return verify_refuse(v, VERIFY_ALIGNMENT, -1,
-			     "%u bytes at offset %lld are not aligned (%s)", size,
-			     (long long)(r->off + off), verify_describe_kind(v, r, kind));
+	return verify_refuse(
+		v, VERIFY_ALIGNMENT, -1,
+		"%u bytes at offset %lld are not aligned: the offset is no multiple of "
+		"%u (%s)",
+		size, (long long)(r->off + off), size, verify_describe_kind(v, r, kind));
 }
 
 /* ---- one access ---- */
@@ -209,7 +214,8 @@ static bool read_constant(const struct reg *r, int64_t off, unsigned size, bool 
 		return false;
 	*value = 0;
 	for (unsigned i = 0; i < size; i++)
-		*value |= (uint64_t)r->map->data[at + i] << 8 * i;
+		*value |= (uint64_t)r->map->data[at + i]
+			  << 8 * (r->map->is_big_endian ? size - 1 - i : i);
 	if (is_signed && size < 8 && *value >> (size * 8 - 1))
 		*value |= ~(uint64_t)0 << size * 8;
 	return true;

@@ -190,18 +190,22 @@ static bool refuse_field(struct verifier *v, unsigned reg, int64_t off, unsigned
 			 enum access access)
 {
 	const struct ctx_field *f;
-	const char *name = NULL, *sep = "";
+	const char *name = NULL;
 	for (uint32_t i = 0; (f = kernel_ctx_field_at(v->rules->context, i)); i++) {
 		if (off >= f->offset && off < f->offset + f->width * f->count)
 			name = f->name;
 	}
+	const char *what = access == ACCESS_READ ? "read" : "written";
 	if (name)
-		sep = " (";
-	return verify_refuse(
-		v, VERIFY_CTX_ACCESS, (int)reg,
-		"%u bytes at offset %lld of the context%s%s%s cannot be %s by this kind of program",
-		size, (long long)off, sep, name ? name : "", name ? ")" : "",
-		access == ACCESS_READ ? "read" : "written");
+		return verify_refuse(
+			v, VERIFY_CTX_ACCESS, (int)reg,
+			"field `%s` of the context (%u bytes at offset %lld are touched) "
+			"cannot be %s like this by this kind of program",
+			name, size, (long long)off, what);
+	return verify_refuse(v, VERIFY_CTX_ACCESS, (int)reg,
+			     "%u bytes at offset %lld of the context cannot be %s by this kind of "
+			     "program",
+			     size, (long long)off, what);
 }
 
 /* ---- arguments described by BTF ---- */

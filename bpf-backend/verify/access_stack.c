@@ -36,8 +36,8 @@ bool verify_check_stack_bounds(struct verifier *v, unsigned reg, int64_t off, in
 	if (first < lowest || first > -1 || last > 0 || size < 0)
 		return verify_refuse(
 			v, VERIFY_STACK_BOUNDS, (int)reg,
-			"%lld bytes of the stack are %s at offset %lld from its end, outside of it",
-			(long long)size, what, (long long)first);
+			"offsets %lld to %lld of the stack are %s, but it has -512 to -1",
+			(long long)first, (long long)last - 1, what);
 	frame_grow(f, (uint32_t)-first);
 	if (v->functions[f->function].stack < (uint32_t)-first)
 		v->functions[f->function].stack = (uint32_t)-first;

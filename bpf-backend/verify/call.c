@@ -524,7 +524,7 @@ static bool check_locked(struct verifier *v, const struct bpf_record *i)
 		  (k->special >= SPECIAL_TREE_REMOVE && k->special <= SPECIAL_TREE_RIGHT)))
 		return true;
 	if (k && v->model.calls_under_lock &&
-	    (k->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY)) &&
+	    (k->flags & (KFUNC_ITER_NEW | KFUNC_ITER_NEXT | KFUNC_ITER_DESTROY)) &&
 	    !strncmp(k->name, "bpf_iter_num_", 13))
 		return true;
 	return verify_refuse(v, VERIFY_LOCK, -1, "nothing can be called here while a lock is held");

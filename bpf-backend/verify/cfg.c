@@ -80,9 +80,9 @@ static void note_call(struct walk *w, uint32_t at)
 			f->may_sleep = true;
 	} else if (verify_is_call_of_kernel(r)) {
 		const struct kfunc *k = verify_find_kfunc(v, (uint32_t)r->imm);
-		if (k && k->flags & KF_ITER_NEXT)
+		if (k && k->flags & KFUNC_ITER_NEXT)
 			n->is_prune_point = n->forces_checkpoint = true;
-		if (k && k->flags & KF_SLEEPABLE)
+		if (k && k->flags & KFUNC_SLEEPABLE)
 			f->may_sleep = true;
 		if (k && k->special == SPECIAL_PULL_DATA)
 			f->changes_packet = true;

@@ -54,6 +54,23 @@ static bool check_callee(struct verifier *v, struct call_chain *c, uint32_t at)
 	return check_chain(v, c, (uint32_t)callee);
 }
 
+/* "`run` (16) calls `outer` (256) calls `inner` (304): 576 bytes of stack, of 512" */
+static bool refuse_chain(struct verifier *v, const struct call_chain *c, uint32_t function,
+			 uint32_t own)
+{
+	struct buf text;
+	buf_init(&text);
+	for (uint32_t i = 0; i < c->depth; i++) {
+		const struct function_note *f = &v->functions[c->functions[i]];
+		buf_printf(&text, "`%s` (%u) calls ", f->name, rounded(f->stack));
+	}
+	buf_printf(&text, "`%s` (%u)", v->functions[function].name, own);
+	verify_refuse(v, VERIFY_STACK_DEPTH, -1, "%s: %u bytes of stack, of %d", text.data,
+		      c->bytes + own, MAX_STACK);
+	buf_fini(&text);
+	return false;
+}
+
 static bool check_chain(struct verifier *v, struct call_chain *c, uint32_t function)
 {
 	struct function_note *f = &v->functions[function];
@@ -73,9 +90,7 @@ static bool check_chain(struct verifier *v, struct call_chain *c, uint32_t funct
 				     "stack; 255 are possible",
 				     c->bytes);
 	if (own > MAX_STACK || (!c->is_private && c->bytes + own > MAX_STACK))
-		return verify_refuse(v, VERIFY_STACK_DEPTH, -1,
-				     "functions that call each other use %u bytes of stack, of %d",
-				     c->bytes + own, MAX_STACK);
+		return refuse_chain(v, c, function, own);
 	c->functions[c->depth++] = function;
 	c->bytes += own;
 	if (v->result->stack_depth < c->bytes)

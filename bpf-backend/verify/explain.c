@@ -54,13 +54,15 @@ const char *teller_words(struct teller *t, const struct told *value)
 	return copy;
 }
 
-/* What the source calls what the step makes, in backquotes; else `other`. */
+/* What the source calls what the step makes, in backquotes; else `other`. Of a load the expression
+ * is a name, too. */
 const char *teller_name(struct teller *t, uint32_t step, const char *other)
 {
 	struct arena *a = &t->story->arena;
 	const struct program_line *line = teller_line(t, step);
 	const char *name = names_find_target(a, line);
-	if (!name)
+	bool is_load = (t->code->records[t->path->steps.data[step].insn].opcode & 7) == 1;
+	if (!name && is_load)
 		name = names_find_expression(a, line);
 	return name ? arena_printf(a, "`%s`", name) : other;
 }
@@ -177,9 +179,12 @@ static void tell_result(struct teller *t, uint32_t step, const struct bpf_record
 	const struct told *value = after(t, step, BPF_R0);
 	char name[96];
 	verify_name_call(t->code, t->types, t->path->steps.data[step].insn, name);
-	if (value && value->flags & REG_NULLABLE)
+	if (value && value->flags & REG_NULLABLE && t->result->reason == VERIFY_NULLABLE)
 		teller_note(t, step, "`%s` gives %s here: %s", name,
 			    teller_name(t, step, "this pointer"), null_means(t, step, i, value));
+	else if (value && is_pointer(value))
+		teller_note(t, step, "`%s` gives %s here", name,
+			    teller_name(t, step, "this pointer"));
 	else if (value && value->kind != REG_NONE)
 		teller_note(t, step, "`%s` gives %s here: %s", name, teller_name(t, step, "this"),
 			    teller_words(t, value));
@@ -262,7 +267,7 @@ static void tell_move(struct teller *t, uint32_t step, const struct bpf_record *
 	const char *name = names_find_target(&t->story->arena, teller_line(t, step));
 	if (name)
 		teller_note(t, step, "`%s` becomes %d here", name, i->imm);
-	else
+	else if (!t->note_count)
 		teller_note(t, step, "it becomes %d here", i->imm);
 }
 
@@ -279,7 +284,7 @@ static void tell_origin(struct teller *t, uint32_t step, unsigned place)
 		tell_load(t, step, i);
 	} else if (i->opcode == 0x18) {
 		const struct told *value = after(t, step, i->dst);
-		if (value)
+		if (value && !t->follows_numbers)
 			teller_note(t, step, "this is %s", teller_words(t, value));
 	} else if ((class == 4 || class == 7) && i->opcode >> 4 == ALU_MOV) {
 		tell_move(t, step, i);
@@ -344,7 +349,7 @@ static void tell_effect(struct teller *t, uint32_t step, unsigned frame, unsigne
 	const struct told *old = path_find_value(t->path, step, frame, place);
 	const struct told *new = path_find_value(t->path, step + 1, frame, place);
 	unsigned class = i->opcode & 7;
-	bool is_call = i->opcode == 0x85, is_store = class == 2 || class == 3;
+	bool is_call = i->opcode == 0x85 || i->opcode == 0x95, is_store = class == 2 || class == 3;
 	char name[96];
 	if (!old || !new || is_same(old, new))
 		return;
@@ -403,6 +408,20 @@ static void tell_store(struct teller *t, uint32_t step, const struct bpf_record 
 		teller_note(t, step, "it becomes %d here", i->imm);
 }
 
+/* `writes`: registers of the frame that the instruction is for. */
+static void tell_effects(struct teller *t, uint32_t step, uint32_t writes)
+{
+	const struct path_step *s = &t->path->steps.data[step];
+	for (uint32_t c = s->changes; c < s[1].changes; c++) {
+		const struct path_change *change = &t->path->changes.data[c];
+		bool is_written = change->frame == s->frame && change->place < BPF_REG_COUNT &&
+				  writes >> change->place & 1;
+		if (!is_written && change->frame <= s->frame &&
+		    *want(t, change->frame, change->place))
+			tell_effect(t, step, change->frame, change->place);
+	}
+}
+
 static void tell_step(struct teller *t, uint32_t step)
 {
 	const struct path_step *s = &t->path->steps.data[step];
@@ -414,6 +433,7 @@ static void tell_step(struct teller *t, uint32_t step)
 		return;
 	}
 	if (next_frame < s->frame) { // the result of the function
+		tell_effects(t, step, 0);
 		if (*want(t, next_frame, BPF_R0)) {
 			drop(t, next_frame, BPF_R0);
 			take(t, s->frame, BPF_R0);
@@ -422,13 +442,7 @@ static void tell_step(struct teller *t, uint32_t step)
 	}
 	if ((i->opcode & 7) == 2 || (i->opcode & 7) == 3)
 		tell_store(t, step, i);
-	for (uint32_t c = s->changes; c < s[1].changes; c++) {
-		const struct path_change *change = &t->path->changes.data[c];
-		bool is_written = change->frame == s->frame && change->place < BPF_REG_COUNT &&
-				  writes >> change->place & 1;
-		if (!is_written && *want(t, change->frame, change->place))
-			tell_effect(t, step, change->frame, change->place);
-	}
+	tell_effects(t, step, writes);
 	for (unsigned r = 0; r < BPF_REG_COUNT; r++)
 		wanted_registers[r] = *want(t, s->frame, r);
 	for (unsigned r = 0; r < BPF_REG_COUNT; r++) {
@@ -457,6 +471,14 @@ static bool is_one_line(const struct program_line *a, const struct program_line 
 	return a && b && a->line && a->line == b->line && !strcmp(a->file, b->file);
 }
 
+/* Of several changes of a number on one line the last one counts. */
+static bool is_told_again(const char *old, const char *new)
+{
+	static const char becomes[] = "here it becomes ", test[] = "after this test it is ";
+	return (!strncmp(old, becomes, strlen(becomes)) && !strncmp(new, "here ", 5)) ||
+	       (!strncmp(old, test, strlen(test)) && !strncmp(new, test, strlen(test)));
+}
+
 /* The oldest note and the newest ones, of each line the last; in order of the path. */
 void teller_finish(struct teller *t)
 {
@@ -467,8 +489,7 @@ void teller_finish(struct teller *t)
 	for (uint32_t i = 0; i < t->note_count; i++) {
 		const struct program_line *line = verify_find_line(t->code, t->notes[i].insn);
 		if (kept && is_one_line(line, verify_find_line(t->code, t->notes[kept - 1].insn)) &&
-		    !strncmp(t->notes[i].text, "here it becomes", 15) &&
-		    !strncmp(t->notes[kept - 1].text, "here it becomes", 15))
+		    is_told_again(t->notes[kept - 1].text, t->notes[i].text))
 			kept--;
 		t->notes[kept++] = t->notes[i];
 	}

@@ -213,10 +213,10 @@ static void show_observer(struct verifier *v)
 static enum outcome advance(struct verifier *v)
 {
 	v->step_history = NULL;
-	if (++v->processed > MAX_PROCESSED) {
+	uint32_t limit = v->options->limit ? v->options->limit : MAX_PROCESSED;
+	if (++v->processed > limit) {
 		verify_refuse(v, VERIFY_COMPLEX, -1,
-			      "more than %d instructions were followed on its paths",
-			      MAX_PROCESSED);
+			      "more than %u instructions were followed on its paths", limit);
 		return REFUSED;
 	}
 	v->current->last_insn = v->before;

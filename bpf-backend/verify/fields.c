@@ -101,7 +101,9 @@ static void look_at_pointer(struct search *s, uint32_t id, uint32_t offset)
 			continue;
 		struct field f = {.kind = tags[i].kind, .offset = offset, .size = 8};
 		uint32_t target = program_strip(s->btf, tag.type);
-		const char *name = target ? btf_get_type(s->btf, target).name : "";
+		if (!target || btf_kind_of(s->btf, target) != BTF_KIND_STRUCT)
+			return; // of a struct only declared the kernel makes a map without types
+		const char *name = btf_get_type(s->btf, target).name;
 		// A type of the kernel has its size there; one of the program is its own.
 		f.btf = s->v->types;
 		f.type = f.btf ? btf_find(f.btf, BTF_KIND_STRUCT, name) : 0;

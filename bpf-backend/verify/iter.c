@@ -45,7 +45,7 @@ static bool make_iterator(struct verifier *v, unsigned reg, const struct kfunc *
 				     "r%u does not point to room for an iterator", reg);
 	uint32_t ref = verify_acquire_ref(v);
 	unsigned flags = 0;
-	if (k->flags & KF_RCU_PROTECTED)
+	if (k->flags & KFUNC_RCU_PROTECTED)
 		flags = verify_in_rcu_section(v) ? REG_RCU : REG_UNTRUSTED;
 	for (unsigned i = 0; i < slots; i++) {
 		struct slot *s = &f->slots[slot - (int)i];
@@ -98,14 +98,14 @@ bool verify_check_iterator(struct verifier *v, unsigned reg, const struct kfunc 
 	if (r->kind != REG_STACK || !slots || slots > MAX_SLOTS)
 		return verify_refuse(v, VERIFY_ITERATOR, (int)reg,
 				     "r%u should point to an iterator on the stack", reg);
-	if (k->flags & KF_ITER_NEW)
+	if (k->flags & KFUNC_ITER_NEW)
 		return make_iterator(v, reg, k, type, slots);
 	if (!find_iterator(v, reg, type, slots, slot))
 		return false;
 	struct frame *f = frame_of(v, r);
 	*frame = r->frame;
 	*ref = f->slots[*slot].reg.ref;
-	if (!(k->flags & KF_ITER_DESTROY))
+	if (!(k->flags & KFUNC_ITER_DESTROY))
 		return true;
 	if (!verify_release_ref(v, *ref))
 		return verify_refuse(v, VERIFY_RELEASE, (int)reg, "the iterator is not held");

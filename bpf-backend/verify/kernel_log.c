@@ -59,9 +59,9 @@ static const struct {
 	const char *name;
 	uint16_t flag;
 } prefixes[] = {
-	{"rdonly_", REG_RDONLY},       {"ringbuf_", REG_RINGBUF}, {"user_", REG_USER},
-	{"percpu_", REG_PERCPU},       {"untrusted_", REG_UNTRUSTED}, {"trusted_", REG_TRUSTED},
-	{"rcu_", REG_RCU},             {"alloc_", REG_ALLOC},     {"non_own_ref_", REG_NON_OWNING},
+	{"rdonly_", REG_RDONLY}, {"ringbuf_", REG_RINGBUF},     {"user_", REG_USER},
+	{"percpu_", REG_PERCPU}, {"untrusted_", REG_UNTRUSTED}, {"trusted_", REG_TRUSTED},
+	{"rcu_", REG_RCU},       {"alloc_", REG_ALLOC},         {"non_own_ref_", REG_NON_OWNING},
 };
 
 static const struct {
@@ -71,7 +71,10 @@ static const struct {
 #define KIND(id, text, words) {text, REG_##id},
 #include "bpf-backend/verify/kinds.def"
 #undef KIND
-	{"inv", REG_SCALAR}, {"unknown", REG_SCALAR}, {"alloc_mem", REG_MEM}, {"ringbuf_mem", REG_MEM},
+	{"inv", REG_SCALAR},
+	{"unknown", REG_SCALAR},
+	{"alloc_mem", REG_MEM},
+	{"ringbuf_mem", REG_MEM},
 };
 
 /* "rcu_ptr_or_null_task_struct" */
@@ -143,7 +146,8 @@ static void set_member(struct log_reader *l, struct told *v, struct limits *has,
 	else if (!strcmp(word, "ref_obj_id"))
 		v->ref = (uint32_t)n;
 	else if (!strcmp(word, "map"))
-		v->name = arena_copy_string(&l->path->arena, value.at, (size_t)(value.end - value.at));
+		v->name = arena_copy_string(&l->path->arena, value.at,
+					    (size_t)(value.end - value.at));
 	else if ((!strcmp(word, "vs") && v->kind != REG_MAP_KEY) || !strcmp(word, "sz") ||
 		 !strcmp(word, "mem_size") || (!strcmp(word, "ks") && v->kind == REG_MAP_KEY))
 		v->size = (uint32_t)n;
@@ -189,7 +193,8 @@ static void read_members(struct log_reader *l, struct text t, struct told *v)
 			value.at = c + 1;
 		}
 		for (unsigned i = 0; i < count; i++) {
-			has_bits |= names[i].end - names[i].at == 7 && !memcmp(names[i].at, "var_off", 7);
+			has_bits |= names[i].end - names[i].at == 7 &&
+				    !memcmp(names[i].at, "var_off", 7);
 			set_member(l, v, &has, names[i], value);
 		}
 	}
@@ -209,7 +214,8 @@ static void read_value(struct log_reader *l, struct text t, struct told *v)
 	memset(v, 0, sizeof *v);
 	if (starts(t, "P") && t.end - t.at > 1)
 		t.at++;
-	if (starts(t, "inv") && t.end - t.at > 3 && (t.at[3] == 'P' || t.at[3] == '-' || isdigit((unsigned char)t.at[3])))
+	if (starts(t, "inv") && t.end - t.at > 3 &&
+	    (t.at[3] == 'P' || t.at[3] == '-' || isdigit((unsigned char)t.at[3])))
 		t.at += 3 + (t.at[3] == 'P');
 	if (t.at < t.end && (*t.at == '-' || isdigit((unsigned char)*t.at))) {
 		char number[32];
@@ -329,14 +335,18 @@ static void add_step(struct log_reader *l, uint32_t insn)
 	path_add_step(l->path, insn, l->frame);
 }
 
+static unsigned hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? (unsigned)(c - '0') : ((unsigned)c | 32u) - 'a' + 10;
+}
+
 /* "12: (85) call bpf_map_lookup_elem#1 ; R0=…" */
 static bool read_instruction(struct log_reader *l, struct text t)
 {
 	uint32_t insn;
-	unsigned opcode;
-	if (!read_number(&t, &insn) || !skip(&t, ": (") || t.end - t.at < 3 || t.at[2] != ')' ||
-	    sscanf(t.at, "%2x", &opcode) != 1)
+	if (!read_number(&t, &insn) || !skip(&t, ": (") || t.end - t.at < 3 || t.at[2] != ')')
 		return false;
+	unsigned opcode = hex_digit(t.at[0]) << 4 | hex_digit(t.at[1]);
 	if (insn >= l->code->count)
 		return true;
 	l->matches += l->code->records[insn].opcode == opcode;
@@ -357,7 +367,8 @@ static bool read_line(struct log_reader *l, struct text t)
 	uint32_t from, to;
 	if (t.at == t.end || ks_is_statistics(t.at, (size_t)(t.end - t.at)) || starts(t, ";") ||
 	    starts(t, "last_idx ") || starts(t, "regs=") || starts(t, "parent ") ||
-	    starts(t, "func#") || starts(t, "propagating ") || starts(t, "libbpf: "))
+	    starts(t, "func#") || starts(t, "old state:") || starts(t, "cur state:") ||
+	    starts(t, "func '") || starts(t, "propagating ") || starts(t, "libbpf: "))
 		return true;
 	if (read_instruction(l, t))
 		return true;
@@ -446,7 +457,6 @@ static uint32_t find_number(struct text t, const char *word)
 static void fill_result(const struct log_reader *l, struct verify_result *r)
 {
 	struct text message = {l->message, l->message + l->message_len};
-	size_t len = 0;
 	r->reason = classify(l->message, l->message_len);
 	r->reg = find_register(message);
 	r->origin = find_number(message, "alloc_insn=");
@@ -454,16 +464,17 @@ static void fill_result(const struct log_reader *l, struct verify_result *r)
 	uint32_t named = find_number(message, "unreachable insn ");
 	if (named != UINT32_MAX)
 		r->insn = named;
-	if (r->reason)
-		len = (size_t)snprintf(r->text, sizeof r->text, "%s; ",
-				       verify_reason_words(r->reason));
-	len += (size_t)snprintf(r->text + len, sizeof r->text - len, "the kernel says: ");
-	for (const char *c = message.at; c < message.end && len + 2 < sizeof r->text; c++) {
-		r->text[len++] = *c == '\n' ? ';' : *c == '`' ? '\'' : *c;
-		if (*c == '\n')
-			r->text[len++] = ' ';
-	}
-	r->text[len] = 0;
+	snprintf(r->text, sizeof r->text, "%s",
+		 r->reason ? verify_reason_words(r->reason) : "for a reason of its own");
+}
+
+/* The message on one line. */
+static const char *copy_message(struct arena *arena, const struct log_reader *l)
+{
+	char *text = arena_copy_string(arena, l->message, l->message_len);
+	for (char *c = text; *c; c++)
+		*c = *c == '\n' ? ';' : *c == '`' ? '\'' : *c;
+	return text;
 }
 
 static void read_log(const struct program_code *code, const char *log, size_t len,
@@ -472,6 +483,7 @@ static void read_log(const struct program_code *code, const char *log, size_t le
 	path_init(path);
 	*l = (struct log_reader){.code = code, .path = path};
 	read_lines(l, log, len);
+	path_finish(path);
 }
 
 uint32_t verify_match_log(const struct program_code *code, const char *log, size_t len)
@@ -497,6 +509,7 @@ bool verify_tell_log(const struct program_code *code, const struct btf *types, c
 	if (has_message) {
 		fill_result(&l, result);
 		verify_tell_path(code, types, result, &path, story);
+		story->said = copy_message(&story->arena, &l);
 	}
 	path_fini(&path);
 	return has_message;

@@ -32,7 +32,7 @@ static bool change_rcu(struct verifier *v, const struct kfunc *k)
 		if (!s->rcu_locks)
 			return verify_refuse(v, VERIFY_RCU, -1, "no RCU section is open");
 		end_rcu_section(v);
-	} else if (s->rcu_locks && k->flags & KF_SLEEPABLE) {
+	} else if (s->rcu_locks && k->flags & KFUNC_SLEEPABLE) {
 		return verify_refuse(v, VERIFY_SLEEP, -1,
 				     "`%s` may sleep, but an RCU section is open", k->name);
 	}
@@ -49,10 +49,10 @@ static bool change_preemption(struct verifier *v, const struct kfunc *k)
 			return verify_refuse(v, VERIFY_PREEMPT, -1,
 					     "preemption is not disabled here");
 		s->preempt_locks--;
-	} else if (s->preempt_locks && k->flags & KF_SLEEPABLE) {
+	} else if (s->preempt_locks && k->flags & KFUNC_SLEEPABLE) {
 		return verify_refuse(v, VERIFY_SLEEP, -1,
 				     "`%s` may sleep, but preemption is disabled", k->name);
-	} else if (s->irq_id && k->flags & KF_SLEEPABLE) {
+	} else if (s->irq_id && k->flags & KFUNC_SLEEPABLE) {
 		return verify_refuse(v, VERIFY_SLEEP, -1, "`%s` may sleep, but interrupts are off",
 				     k->name);
 	}
@@ -201,7 +201,7 @@ static bool give_pointer(struct verifier *v, const struct kcall *call, uint32_t 
 		return true;
 	}
 	unsigned flags = 0;
-	if (call->kfunc->flags & KF_ITER_NEXT) {
+	if (call->kfunc->flags & KFUNC_ITER_NEXT) {
 		const struct reg *iter =
 			&v->current->frames[call->iter_frame]->slots[call->iter_slot].reg;
 		flags = iter->flags & REG_RCU ? REG_RCU : REG_TRUSTED;
@@ -219,13 +219,13 @@ static bool finish_pointer(struct verifier *v, const struct kcall *call)
 	const struct kfunc *k = call->kfunc;
 	bool is_peek = k->special == SPECIAL_LIST_FRONT || k->special == SPECIAL_LIST_BACK ||
 		       (k->special >= SPECIAL_TREE_FIRST && k->special <= SPECIAL_TREE_RIGHT);
-	bool may_be_null = k->flags & KF_RET_NULL &&
+	bool may_be_null = k->flags & KFUNC_RET_NULL &&
 			   !(k->special == SPECIAL_REFCOUNT_ACQUIRE && call->is_owning);
 	if (may_be_null) {
 		r->flags |= REG_NULLABLE;
 		r->id = ++v->ids;
 	}
-	if (k->flags & KF_ACQUIRE) {
+	if (k->flags & KFUNC_ACQUIRE) {
 		uint32_t id = verify_acquire_ref(v);
 		r = reg_at(v, 0);
 		if (may_be_null)
@@ -301,7 +301,7 @@ static bool is_failing_lock(const struct kfunc *k)
 
 static bool check_place(struct verifier *v, const struct kfunc *k)
 {
-	if (k->flags & KF_SLEEPABLE && !verify_in_sleepable(v))
+	if (k->flags & KFUNC_SLEEPABLE && !verify_in_sleepable(v))
 		return verify_refuse(v, VERIFY_SLEEP, -1, "`%s` may sleep, this program may not",
 				     k->name);
 	return true;
@@ -333,7 +333,7 @@ bool verify_step_kernel_call(struct verifier *v, const struct bpf_record *i)
 	before.step = v->ids;
 	if (!check_place(v, k) || !verify_check_kernel_arguments(v, &call))
 		return false;
-	if (k->flags & KF_ITER_NEXT)
+	if (k->flags & KFUNC_ITER_NEXT)
 		note_at(v)->is_iter_next = true;
 	if (k->special == SPECIAL_TREE_ADD &&
 	    !verify_push_callback(v, call.function, verify_setup_tree_callback, false, false))
@@ -366,6 +366,6 @@ bool verify_step_kernel_call(struct verifier *v, const struct bpf_record *i)
 		return false;
 	if (k->special == SPECIAL_PULL_DATA)
 		verify_forget_packet_pointers(v);
-	return !(k->flags & KF_ITER_NEXT) ||
+	return !(k->flags & KFUNC_ITER_NEXT) ||
 	       verify_next_of_iterator(v, call.iter_slot, call.iter_frame);
 }

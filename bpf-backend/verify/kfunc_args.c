@@ -112,7 +112,7 @@ static enum kernel_arg_kind kind_of(struct verifier *v, const struct kcall *call
 	if ((ends_with(name, "__nullable") || ends_with(name, "__opt")) && reg_is_null(r) &&
 	    ends_with(name, "__nullable"))
 		return KARG_NULL;
-	if (k->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY) && !number)
+	if (k->flags & (KFUNC_ITER_NEW | KFUNC_ITER_NEXT | KFUNC_ITER_DESTROY) && !number)
 		return KARG_ITER;
 	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
 		if (ends_with(name, suffixes[i].suffix))
@@ -141,13 +141,15 @@ static bool check_trust(struct verifier *v, const struct kcall *call, unsigned r
 	const struct reg *r = reg_at(v, reg);
 	unsigned flags = call->kfunc->flags;
 	char kind[96];
-	if (!(flags & (KF_TRUSTED_ARGS | KF_RELEASE | KF_RCU)) || verify_is_trusted(r))
+	if (!(flags & (KFUNC_TRUSTED_ARGS | KFUNC_RELEASE | KFUNC_RCU)) || verify_is_trusted(r))
 		return true;
-	if (flags & KF_RCU && r->flags & REG_RCU)
+	if (flags & KFUNC_RCU && r->flags & REG_RCU)
 		return true;
-	return verify_refuse(v, VERIFY_ARGUMENT, (int)reg,
-			     "the pointer in r%u (%s) is not trusted here", reg,
-			     verify_describe_kind(v, r, kind));
+	return verify_refuse(
+		v, VERIFY_ARGUMENT, (int)reg,
+		"r%u may lead to something that is gone: only what the program was given "
+		"or acquired can be passed (%s)",
+		reg, verify_describe_kind(v, r, kind));
 }
 
 static uint32_t type_of_socket(const struct verifier *v, const struct reg *r)
@@ -175,7 +177,7 @@ static bool check_object(struct verifier *v, struct kcall *call, unsigned reg, u
 	const char *wanted = name_of(v->types, target),
 		   *given = type ? btf_get_type(btf, type).name : "";
 	bool is_alias = strlen(wanted) + 6 == strlen(given) && ends_with(given, "__init");
-	bool is_strict = (call->kfunc->flags & KF_RELEASE && r->ref) || is_alias;
+	bool is_strict = (call->kfunc->flags & KFUNC_RELEASE && r->ref) || is_alias;
 	bool is_projection = (!strcmp(wanted, "__sk_buff") && !strcmp(given, "sk_buff")) ||
 			     (!strcmp(wanted, "xdp_md") && !strcmp(given, "xdp_buff"));
 	if (is_projection)
@@ -334,13 +336,13 @@ static bool check_pointer(struct verifier *v, struct kcall *call, unsigned numbe
 	unsigned flags = call->kfunc->flags;
 	if (!verify_check_readable(v, reg))
 		return false;
-	if (flags & (KF_TRUSTED_ARGS | KF_RELEASE | KF_RCU) &&
+	if (flags & (KFUNC_TRUSTED_ARGS | KFUNC_RELEASE | KFUNC_RCU) &&
 	    (reg_is_null(r) || r->flags & REG_NULLABLE) && !ends_with(name, "__nullable"))
 		return verify_refuse(v, VERIFY_NULLABLE, (int)reg,
 				     "the pointer passed in r%u may be null", reg);
 	if (r->ref) {
 		call->ref = r->ref;
-		if (flags & KF_RELEASE)
+		if (flags & KFUNC_RELEASE)
 			call->release_reg = reg;
 	}
 	enum kernel_arg_kind kind = kind_of(v, call, number, target);
@@ -348,7 +350,7 @@ static bool check_pointer(struct verifier *v, struct kcall *call, unsigned numbe
 		return true;
 	if ((kind == KARG_ALLOC || kind == KARG_OBJECT) && !check_trust(v, call, reg))
 		return false;
-	uint32_t release = flags & KF_RELEASE && r->ref ? PROTO_RELEASE : 0;
+	uint32_t release = flags & KFUNC_RELEASE && r->ref ? PROTO_RELEASE : 0;
 	if (!verify_check_argument_offset(v, r, reg, release))
 		return false;
 	switch (kind) {
@@ -426,7 +428,7 @@ bool verify_check_kernel_arguments(struct verifier *v, struct kcall *call)
 			return false;
 		i += is_pair;
 	}
-	if (call->kfunc->flags & KF_RELEASE && !call->release_reg)
+	if (call->kfunc->flags & KFUNC_RELEASE && !call->release_reg)
 		return verify_refuse(v, VERIFY_RELEASE, -1,
 				     "nothing that is passed to `%s` holds a reference",
 				     call->kfunc->name);

@@ -112,6 +112,8 @@ bool verify_find_span(const struct program_line *line, uint32_t *begin, uint32_t
 	size_t len = strlen(text), at = line->column ? line->column - 1 : 0, stop;
 	if (!line->column || at >= len)
 		return false;
+	bool is_arrow = text[at] == '>' && at && text[at - 1] == '-';
+	at += is_arrow || text[at] == '.' ? 1 : text[at] == '-' && text[at + 1] == '>' ? 2 : 0;
 	size_t first = at;
 	while (text[at] == '*' || text[at] == '&')
 		at++;
@@ -130,8 +132,9 @@ const char *names_find_expression(struct arena *arena, const struct program_line
 	if (!line || !verify_find_span(line, &begin, &end) || end - begin > MAX_NAME)
 		return NULL;
 	size_t word = skip_word(line->text, begin);
-	static const char *const keywords[] = {"if",  "return", "for",  "while", "let",
-					       "var", "else",   "case", "throw", "int"};
+	static const char *const keywords[] = {"if",    "return", "for",  "while",
+					       "let",   "var",    "else", "case",
+					       "throw", "int",    "asm",  "__asm__"};
 	for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
 		if (strlen(keywords[i]) == word - begin &&
 		    !strncmp(keywords[i], line->text + begin, word - begin))
@@ -257,4 +260,30 @@ const char *names_find_target(struct arena *arena, const struct program_line *li
 	if (!at || !is_assignment(line->text, at - 1))
 		return NULL;
 	return name_before(arena, line->text, at - 1);
+}
+
+const char *names_find_argument(struct arena *arena, const struct program_line *line,
+				const char *function, unsigned number)
+{
+	uint32_t begin, end;
+	size_t len = strlen(function);
+	if (!line || !number || !verify_find_span(line, &begin, &end))
+		return NULL;
+	const char *text = line->text + begin;
+	if (strncmp(text, function, len) != 0 || text[len] != '(' || text[end - begin - 1] != ')')
+		return NULL;
+	size_t from = len + 1, last = end - begin - 1;
+	for (unsigned n = 1;; n++) {
+		size_t to = from;
+		while (to < last && text[to] != ',')
+			to = strchr("([{", text[to]) && skip_brackets(text, to) > to
+				     ? skip_brackets(text, to)
+				     : to + 1;
+		from += strspn(text + from, " ");
+		if (n == number && to > from && to - from <= MAX_NAME)
+			return arena_copy_string(arena, text + from, back_spaces(text, to) - from);
+		if (n == number || to >= last)
+			return NULL;
+		from = to + 1;
+	}
 }

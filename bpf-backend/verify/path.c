@@ -39,27 +39,27 @@ void path_add_step(struct verify_path *path, uint32_t insn, uint32_t frame)
 const struct told *path_find_value(const struct verify_path *path, uint32_t step, unsigned frame,
 				   unsigned place)
 {
-	if (step >= path->steps.len)
+	if (step >= path->steps.len || frame >= MAX_FRAMES || place >= PLACE_COUNT)
 		return NULL;
-	for (uint32_t i = path->steps.data[step].changes; i-- > 0;) {
-		const struct path_change *c = &path->changes.data[i];
-		if (c->frame == frame && c->place == place)
-			return &c->value;
+	const struct place_changes *all = &path->by_place[frame * PLACE_COUNT + place];
+	uint32_t low = 0, high = all->list.len;
+	while (low < high) { // the first that is later
+		uint32_t middle = low + (high - low) / 2;
+		if (all->list.data[middle] < path->steps.data[step].changes)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low ? &path->changes.data[all->list.data[low - 1]].value : NULL;
 }
 
-bool path_is_changed(const struct verify_path *path, uint32_t step, unsigned frame, unsigned place)
+void path_finish(struct verify_path *path)
 {
-	if (step + 1 >= path->steps.len)
-		return false;
-	for (uint32_t i = path->steps.data[step].changes; i < path->steps.data[step + 1].changes;
-	     i++) {
+	path->by_place = ARENA_ARRAY(&path->arena, struct place_changes, MAX_FRAMES * PLACE_COUNT);
+	for (uint32_t i = 0; i < path->changes.len; i++) {
 		const struct path_change *c = &path->changes.data[i];
-		if (c->frame == frame && c->place == place)
-			return true;
+		vec_push(&path->arena, &path->by_place[c->frame * PLACE_COUNT + c->place].list, i);
 	}
-	return false;
 }
 
 /* ---- from the simulation ---- */
@@ -123,11 +123,10 @@ static void note_change(struct path_capture *c, uint32_t frame, uint32_t place,
 	}
 }
 
-static void capture_frame(struct path_capture *c, const struct frame *f, uint32_t number,
-			  bool with_registers)
+static void capture_frame(struct path_capture *c, const struct frame *f, uint32_t number)
 {
 	struct told value;
-	for (unsigned i = 0; with_registers && i < BPF_REG_COUNT; i++) {
+	for (unsigned i = 0; i < BPF_REG_COUNT; i++) {
 		told_reg(&f->r[i], &value);
 		note_change(c, number, i, &value);
 	}
@@ -147,7 +146,7 @@ void verify_capture(struct verifier *v, struct path_capture *c)
 		memset(&c->last[s->depth * PLACE_COUNT], 0xff, PLACE_COUNT * sizeof *c->last);
 	c->depth = s->depth;
 	for (uint32_t i = 0; i <= s->depth; i++)
-		capture_frame(c, s->frames[i], i, i == s->depth);
+		capture_frame(c, s->frames[i], i);
 	path_add_step(c->path, v->at, s->depth);
 }
 
@@ -175,18 +174,21 @@ void verify_find_path(const struct program_object *object, const struct program_
 	struct path_capture c = {.path = path};
 	uint32_t *wanted;
 	path_init(path);
-	if (!result->steps)
+	if (!result->steps) {
+		path_finish(path);
 		return;
+	}
 	c.wanted_count = list_steps(result, &wanted);
 	c.wanted = wanted;
 	c.last = calloc(MAX_FRAMES * PLACE_COUNT, sizeof *c.last);
 	if (!c.last)
 		die_out_of_memory();
-	again.keep_steps = false;
+	again.keep_steps = false; // the numbers of steps are known
 	again.log_level = 0;
 	again.observe = NULL;
 	verify_program_capturing(object, code, &again, &ignored, &c);
 	verify_result_free(&ignored);
+	path_finish(path);
 	free(c.last);
 	free(wanted);
 }

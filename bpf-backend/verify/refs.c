@@ -41,9 +41,9 @@ bool verify_check_leaks(struct verifier *v, bool is_throw, bool checks_locks, co
 			    s->refs[i].id == reg_at(v, 0)->ref)
 				continue;
 			char name[96];
-			verify_refuse(v, VERIFY_REFERENCE, -1, "what `%s` gave is still held at %s",
-				      verify_name_call(v->code, v->types, s->refs[i].insn, name),
-				      what);
+			verify_refuse(
+				v, VERIFY_REFERENCE, -1, "what `%s` acquired is still held at %s",
+				verify_name_call(v->code, v->types, s->refs[i].insn, name), what);
 			v->result->origin = s->refs[i].insn;
 			return false;
 		}

@@ -83,8 +83,11 @@ const char *verify_name_call(const struct program_code *code, const struct btf *
 {
 	const struct bpf_record *i = &code->records[insn];
 	const char *name = NULL;
-	if (i->src == 0)
+	if (i->opcode == 0x85 && i->src == 0)
 		name = kernel_helper_name((uint32_t)i->imm);
+	for (uint32_t f = 0; i->opcode == 0x95 && f < code->function_count; f++)
+		if (code->functions[f].start <= insn)
+			name = code->functions[f].name;
 	for (uint32_t f = 0; i->src == 1 && f < code->function_count; f++)
 		if (code->functions[f].start == insn + 1 + (uint32_t)i->imm)
 			name = code->functions[f].name;

@@ -62,9 +62,12 @@ static bool check_range(struct verifier *v, unsigned reg, int64_t min, int64_t m
 	if (r->v.wide.smin == r->v.wide.smax)
 		return verify_refuse(v, VERIFY_RESULT, (int)reg,
 				     "%s must be from %lld to %lld, not %lld", what, (long long)min,
-				     (long long)max, (long long)r->v.wide.smin);
+				     (long long)max,
+				     r->v.wide.smin > INT32_MAX && r->v.wide.smin <= UINT32_MAX
+					     ? (long long)(int32_t)r->v.wide.smin
+					     : (long long)r->v.wide.smin);
 	return verify_refuse(v, VERIFY_RESULT, (int)reg,
-			     "%s must be from %lld to %lld, this one may be others", what,
+			     "%s must be from %lld to %lld, but it may be another number", what,
 			     (long long)min, (long long)max);
 }
 

@@ -117,7 +117,8 @@ enum when {
 	SETSOCKOPT,
 	VERDICT,
 	SOCKET_ITERATOR,
-	TCP_OPERATION
+	TCP_OPERATION,
+	SCHED_OPERATION
 };
 enum { IS_INCLUDE = 0xffff };
 
@@ -133,6 +134,12 @@ static const struct offer {
 #undef INCLUDE
 };
 
+static bool is_operation_of(const struct verifier *v, const char *ops)
+{
+	return v->code->attach_type_id && v->types &&
+	       !strcmp(btf_get_type(v->types, v->code->attach_type_id).name, ops);
+}
+
 static bool is_offered(const struct verifier *v, enum when when)
 {
 	uint32_t attach = v->code->attach;
@@ -147,9 +154,9 @@ static bool is_offered(const struct verifier *v, enum when when)
 		return attach == 28 &&
 		       (!strcmp(v->code->target, "tcp") || !strcmp(v->code->target, "unix"));
 	case TCP_OPERATION:
-		return v->code->attach_type_id && v->types &&
-		       !strcmp(btf_get_type(v->types, v->code->attach_type_id).name,
-			       "tcp_congestion_ops");
+		return is_operation_of(v, "tcp_congestion_ops");
+	case SCHED_OPERATION:
+		return is_operation_of(v, "sched_ext_ops");
 	case TRAMPOLINE:
 		return (v->code->type == PROG_TRACING && attach >= 24 && attach <= 26) ||
 		       (v->code->type == PROG_LSM && attach == 27);
@@ -195,45 +202,6 @@ const struct proto *verify_find_proto(const struct verifier *v, uint32_t helper)
 
 /* ---- functions of the kernel ---- */
 
-enum kfunc_set {
-	TC = 1,
-	XDP = 2,
-	STRUCT_OPS = 4,
-	TRACING = 8,
-	SYSCALL = 16,
-	CGROUP = 32,
-	SCHED_ACT = 64,
-	SK_SKB = 128,
-	SOCKET_FILTER = 256,
-	LWT = 512,
-	NETFILTER = 1024,
-	KPROBE = 2048,
-	LSM = 4096,
-	ALL = 0xffff,
-};
-
-#define ACQUIRE KF_ACQUIRE
-#undef RELEASE
-#define RELEASE KF_RELEASE
-#define RET_NULL KF_RET_NULL
-#define TRUSTED_ARGS KF_TRUSTED_ARGS
-#define SLEEPABLE KF_SLEEPABLE
-#define DESTRUCTIVE KF_DESTRUCTIVE
-#define RCU KF_RCU
-#define ITER_NEW KF_ITER_NEW
-#define ITER_NEXT KF_ITER_NEXT
-#define ITER_DESTROY KF_ITER_DESTROY
-#define RCU_PROTECTED KF_RCU_PROTECTED
-
-static const struct {
-	const char *name;
-	unsigned flags, sets;
-} kfuncs[] = {
-#define KFUNC(name, flags, sets) {#name, flags, sets},
-#include "bpf-backend/verify/kfuncs.def"
-#undef KFUNC
-};
-
 static const char *const specials[] = {
 	[SPECIAL_NONE] = "",
 #define SPECIAL(id, name) [SPECIAL_##id] = name,
@@ -241,48 +209,47 @@ static const char *const specials[] = {
 #undef SPECIAL
 };
 
-static unsigned kfunc_set(const struct verifier *v)
+/* Families of programs as the table of functions has them. After bpf_prog_type_to_kfunc_hook(),
+ * kernel/bpf/btf.c, Linux 6.12. */
+static const struct {
+	uint8_t type, set;
+} families[] = {
+	{PROG_XDP, KERNEL_SET_XDP},
+	{PROG_SCHED_CLS, KERNEL_SET_TC},
+	{PROG_SCHED_ACT, KERNEL_SET_TC},
+	{PROG_STRUCT_OPS, KERNEL_SET_STRUCT_OPS},
+	{PROG_LSM, KERNEL_SET_LSM},
+	{PROG_TRACING, KERNEL_SET_TRACING},
+	{PROG_TRACEPOINT, KERNEL_SET_TRACEPOINT},
+	{PROG_PERF_EVENT, KERNEL_SET_PERF},
+	{PROG_SYSCALL, KERNEL_SET_SYSCALL},
+	{PROG_CGROUP_SKB, KERNEL_SET_CG_SKB},
+	{PROG_CGROUP_SOCK, KERNEL_SET_CG_SOCK},
+	{PROG_CGROUP_DEVICE, KERNEL_SET_CG_DEV},
+	{PROG_CGROUP_SOCK_ADDR, KERNEL_SET_CG_ADDR},
+	{PROG_CGROUP_SOCKOPT, KERNEL_SET_CG_SOCKOPT},
+	{PROG_CGROUP_SYSCTL, KERNEL_SET_CG_SYSCTL},
+	{PROG_SK_SKB, KERNEL_SET_SK_SKB},
+	{PROG_SOCKET_FILTER, KERNEL_SET_SOCKET},
+	{PROG_LWT_IN, KERNEL_SET_LWT},
+	{PROG_LWT_OUT, KERNEL_SET_LWT},
+	{PROG_LWT_XMIT, KERNEL_SET_LWT},
+	{PROG_LWT_SEG6LOCAL, KERNEL_SET_LWT},
+	{PROG_NETFILTER, KERNEL_SET_NETFILTER},
+	{PROG_KPROBE, KERNEL_SET_KPROBE},
+};
+
+static bool may_call(const struct verifier *v, const struct kfunc_info *f)
 {
-	switch (v->code->type) {
-	case PROG_XDP:
-		return XDP;
-	case PROG_SCHED_CLS:
-		return TC;
-	case PROG_STRUCT_OPS:
-		return STRUCT_OPS;
-	case PROG_LSM:
-		return TRACING | LSM;
-	case PROG_TRACING:
-	case PROG_TRACEPOINT:
-	case PROG_PERF_EVENT:
-		return TRACING;
-	case PROG_SYSCALL:
-		return SYSCALL;
-	case PROG_CGROUP_SKB:
-	case PROG_CGROUP_SOCK:
-	case PROG_CGROUP_DEVICE:
-	case PROG_CGROUP_SOCK_ADDR:
-	case PROG_CGROUP_SOCKOPT:
-	case PROG_CGROUP_SYSCTL:
-		return CGROUP;
-	case PROG_SCHED_ACT:
-		return SCHED_ACT;
-	case PROG_SK_SKB:
-		return SK_SKB;
-	case PROG_SOCKET_FILTER:
-		return SOCKET_FILTER;
-	case PROG_LWT_IN:
-	case PROG_LWT_OUT:
-	case PROG_LWT_XMIT:
-	case PROG_LWT_SEG6LOCAL:
-		return LWT;
-	case PROG_NETFILTER:
-		return NETFILTER;
-	case PROG_KPROBE:
-		return KPROBE;
-	default:
-		return 0;
-	}
+	const uint32_t everybody = (UINT32_C(1) << KERNEL_SET_COUNT) - 1;
+	if (f->callers == everybody)
+		return true;
+	if (v->code->type == PROG_SCHED_ACT && !(f->flags & KFUNC_ACTION))
+		return false;
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+		if (families[i].type == v->code->type)
+			return f->callers >> families[i].set & 1;
+	return false;
 }
 
 static enum kfunc_special find_special(const char *name)
@@ -307,18 +274,13 @@ const struct kfunc *verify_find_kfunc(const struct verifier *v, uint32_t id)
 	struct btf_type type = btf_get_type(v->types, id);
 	if (type.kind != BTF_KIND_FUNC)
 		return NULL;
-	for (size_t i = 0; i < sizeof kfuncs / sizeof kfuncs[0]; i++) {
-		if (strcmp(kfuncs[i].name, type.name))
-			continue;
-		k->id = id;
-		k->proto = type.type;
-		k->flags = kfuncs[i].flags;
-		k->sets = kfuncs[i].sets;
-		k->special = (uint8_t)find_special(type.name);
-		if (kfuncs[i].sets != ALL && !(kfuncs[i].sets & kfunc_set(v)))
-			return NULL;
-		k->name = type.name;
-		return k;
-	}
-	return NULL;
+	const struct kfunc_info *row = kernel_find_kfunc(type.name);
+	if (!row || !may_call(v, row))
+		return NULL;
+	k->id = id;
+	k->proto = type.type;
+	k->flags = row->flags;
+	k->special = (uint8_t)find_special(type.name);
+	k->name = type.name;
+	return k;
 }

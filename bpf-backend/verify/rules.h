@@ -148,21 +148,6 @@ const struct proto *verify_find_proto(const struct verifier *v, uint32_t helper)
 
 /* ---- functions of the kernel ---- */
 
-enum kfunc_rule {
-	KF_ACQUIRE = 1 << 0,
-	KF_RELEASE = 1 << 1,
-	KF_RET_NULL = 1 << 2,
-	KF_TRUSTED_ARGS = 1 << 4,
-	KF_SLEEPABLE = 1 << 5,
-	KF_DESTRUCTIVE = 1 << 6,
-	KF_RCU = 1 << 7,
-	KF_ITER_NEW = 1 << 8,
-	KF_ITER_NEXT = 1 << 9,
-	KF_ITER_DESTROY = 1 << 10,
-	KF_RCU_PROTECTED = 1 << 11,
-	KF_FASTCALL = 1 << 12,
-};
-
 enum kfunc_special {
 	SPECIAL_NONE,
 #define SPECIAL(id, name) SPECIAL_##id,
@@ -173,9 +158,8 @@ enum kfunc_special {
 struct kfunc {
 	const char *name;
 	uint32_t id, proto; // in the kernel's BTF
-	unsigned flags;
-	uint8_t special; // enum kfunc_special
-	uint32_t sets;   // of programs that may call it, bit of enum kfunc_set
+	unsigned flags;     // enum kfunc_flag
+	uint8_t special;    // enum kfunc_special
 };
 
 /* Function with that id in the kernel's BTF, NULL when it is none that programs may call. */

@@ -157,7 +157,8 @@ void verify_stack_live_commit(struct verifier *v)
 		return;
 	if (!l->current)
 		l->current = instance_of(v, v->current, v->current->depth);
-	commit(v, l->current, l->at, l->pending);
+	if (l->at - l->current->start < l->current->count) // a tail call may have left the function
+		commit(v, l->current, l->at, l->pending);
 }
 
 static bool update_insn(struct verifier *v, struct instance *i, uint32_t frame, uint32_t insn)

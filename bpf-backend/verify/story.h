@@ -38,10 +38,15 @@ struct path_step {
 	uint32_t insn, frame, changes;
 };
 
+struct place_changes {
+	VEC(uint32_t) list; // of changes, ascending
+};
+
 struct verify_path {
 	struct arena arena;
 	VEC(struct path_step) steps; // oldest first; the last is the refused one
 	VEC(struct path_change) changes;
+	struct place_changes *by_place; // made by path_finish()
 };
 
 void path_init(struct verify_path *path);
@@ -50,12 +55,11 @@ void path_fini(struct verify_path *path);
 void path_add_change(struct verify_path *path, unsigned frame, unsigned place,
 		     const struct told *value);
 void path_add_step(struct verify_path *path, uint32_t insn, uint32_t frame);
+/* After the last step. */
+void path_finish(struct verify_path *path);
 /* What is known before that step; NULL: nothing. */
 const struct told *path_find_value(const struct verify_path *path, uint32_t step, unsigned frame,
 				   unsigned place);
-/* Whether the step's instruction changed the place. */
-bool path_is_changed(const struct verify_path *path, uint32_t step, unsigned frame, unsigned place);
-
 struct verifier;
 /* What is known of a register of the simulation. */
 void told_reg(const struct reg *r, struct told *t);
@@ -90,6 +94,9 @@ const char *words_of_kind(unsigned kind);
 
 /* names.c: what the source calls the value that an instruction makes; NULL. In the arena. */
 const char *names_find_target(struct arena *arena, const struct program_line *line);
+/* The text of an argument, where the call of that function begins at the column. */
+const char *names_find_argument(struct arena *arena, const struct program_line *line,
+				const char *function, unsigned number);
 const char *names_find_expression(struct arena *arena, const struct program_line *line);
 
 #endif

@@ -43,7 +43,9 @@ static const struct bpf_record *record_at(const struct teller *t, uint32_t step)
 struct subject {
 	unsigned frame, place; // PLACE_NONE: none
 	const struct told *value;
-	const char *name;  // in backquotes, NULL: none
+	const char *name;        // in backquotes, NULL: none
+	const struct told *size; // that is passed with it, NULL: none
+	const char *size_name;
 	unsigned argument; // 1 to 5 when it is passed to a call
 };
 
@@ -83,6 +85,34 @@ static uint32_t find_maker(const struct teller *t, unsigned frame, unsigned plac
 	return UINT32_MAX;
 }
 
+static const char *find_argument(struct teller *t, uint32_t step, unsigned number)
+{
+	char function[96];
+	struct arena *a = &t->story->arena;
+	verify_name_call(t->code, t->types, t->path->steps.data[step].insn, function);
+	const char *text = names_find_argument(a, teller_line(t, step), function, number);
+	return text && !isdigit((unsigned char)*text) ? arena_printf(a, "`%s`", text) : NULL;
+}
+
+/* What the path begins with: the context of a program, an argument of a global function. */
+static const char *name_parameter(struct teller *t, unsigned place)
+{
+	uint32_t start = t->path->steps.data[0].insn;
+	if (place < BPF_R1 || place > BPF_R5)
+		return NULL;
+	for (uint32_t f = 1; f < t->code->function_count; f++) {
+		if (t->code->functions[f].start != start)
+			continue;
+		teller_note(t, 0,
+			    "the global function `%s` is judged on its own, whatever its callers "
+			    "pass",
+			    t->code->functions[f].name);
+		return arena_printf(&t->story->arena, "argument %u of `%s`", place,
+				    t->code->functions[f].name);
+	}
+	return place == BPF_R1 ? "the context" : NULL;
+}
+
 static void find_subject(struct teller *t, struct subject *s)
 {
 	uint32_t last = t->path->steps.len - 1;
@@ -94,10 +124,12 @@ static void find_subject(struct teller *t, struct subject *s)
 	s->value = path_find_value(t->path, last, s->frame, s->place);
 	s->argument = is_call(i) && s->place >= 1 && s->place <= 5 ? s->place : 0;
 	uint32_t maker = find_maker(t, s->frame, s->place);
-	if (maker != UINT32_MAX && record_at(t, maker)->opcode != 0x18)
+	if (s->argument)
+		s->name = find_argument(t, last, s->argument);
+	else if (maker != UINT32_MAX && record_at(t, maker)->opcode != 0x18)
 		s->name = teller_name(t, maker, NULL);
-	if (!s->name && maker == UINT32_MAX && s->place == BPF_R1 && !s->frame)
-		s->name = "the context";
+	else if (maker == UINT32_MAX && !s->frame)
+		s->name = name_parameter(t, s->place);
 }
 
 /* "r2" becomes "argument 2" of a call, else the name that the source has for it. */
@@ -130,16 +162,12 @@ static const char *name_registers(struct teller *t, const char *text, const stru
 /* "the pointer may be null here" with the name instead, when there is one. */
 static const char *put_name(struct teller *t, const char *text, const struct subject *s)
 {
-	static const char *const generic[] = {"the pointer passed in", "the pointer", "the offset",
-					      "the size in", "the number"};
+	static const char generic[] = "the pointer ";
 	text = name_registers(t, text, s);
 	if (!s->name || s->argument)
 		return text;
-	for (size_t g = 1; g < sizeof generic / sizeof *generic; g++) {
-		size_t len = strlen(generic[g]);
-		if (!strncmp(text, generic[g], len) && text[len] == ' ')
-			return arena_printf(&t->story->arena, "%s%s", s->name, text + len);
-	}
+	if (!strncmp(text, generic, strlen(generic)))
+		return arena_printf(&t->story->arena, "%s %s", s->name, text + strlen(generic));
 	return text;
 }
 
@@ -153,8 +181,7 @@ static void tell_branches(struct teller *t, uint32_t from)
 	uint32_t last = t->path->steps.len - 1;
 	for (uint32_t step = last; step-- > from && shown < SHOWN;) {
 		const struct bpf_record *i = record_at(t, step);
-		const struct path_step *s = &t->path->steps.data[step];
-		if (!is_branch(i))
+		if (!is_branch(i) || step == from)
 			continue;
 		const struct program_line *here = teller_line(t, step), *next = NULL;
 		for (uint32_t n = step + 1; n <= last; n++) {
@@ -162,10 +189,10 @@ static void tell_branches(struct teller *t, uint32_t from)
 			if (next && here && next->line && next->line != here->line)
 				break;
 		}
-		bool is_taken = s[1].insn != s->insn + 1;
-		if (!next || !here || next->line == here->line)
+		const struct program_line *begin = from ? teller_line(t, from) : NULL;
+		if (!next || !here || next->line == here->line ||
+		    (begin && begin->line == here->line))
 			continue;
-		(void)is_taken;
 		teller_note(t, step, "from this test the path goes on at line %u", next->line);
 		shown++;
 	}
@@ -204,6 +231,8 @@ static void tell_opener(struct teller *t, const char *opener)
 		if (!strstr(name, opener) || strstr(name, "unlock"))
 			continue;
 		teller_note(t, step, "`%s` is called here", name);
+		if (record_at(t, t->path->steps.len - 1)->opcode == 0x95)
+			tell_branches(t, step); // it is open at the end of this path
 		return;
 	}
 }
@@ -215,7 +244,7 @@ static void tell_origin(struct teller *t)
 		if (t->path->steps.data[step].insn != t->result->origin)
 			continue;
 		verify_name_call(t->code, t->types, t->result->origin, name);
-		teller_note(t, step, "`%s` gives %s here", name, teller_name(t, step, "it"));
+		teller_note(t, step, "`%s` acquires %s here", name, teller_name(t, step, "it"));
 		tell_branches(t, step);
 		return;
 	}
@@ -236,12 +265,65 @@ static const char *known_text(struct teller *t, const struct subject *s)
 	if (!s->value || (s->value->kind == REG_NONE && !s->value->is_stack_data))
 		return "";
 	const char *words = teller_words(t, s->value);
+	if (t->result->reason == VERIFY_RESULT && s->value->kind == REG_SCALAR &&
+	    s->value->smin == s->value->smax)
+		return ""; // it is told already
+	if (s->size)
+		words = arena_printf(&t->story->arena, "%s, and argument %u%s%s%s is %s", words,
+				     s->argument + 1, s->size_name ? ", " : "",
+				     s->size_name ? s->size_name : "", s->size_name ? "," : "",
+				     teller_words(t, s->size));
+	if (t->lacks_test)
+		words = arena_printf(&t->story->arena,
+				     "%s: no test on this path compares it with the packet's end",
+				     words);
 	if (s->argument && s->name)
 		return arena_printf(&t->story->arena, "argument %u, %s, is %s", s->argument,
 				    s->name, words);
 	if (s->argument)
 		return arena_printf(&t->story->arena, "argument %u is %s", s->argument, words);
-	return arena_printf(&t->story->arena, "%s is %s", s->name ? s->name : "it", words);
+	const char *name = s->name ? s->name
+			   : t->result->reason == VERIFY_RESULT || s->value->kind == REG_SCALAR
+				   ? "it"
+				   : "this";
+	return arena_printf(&t->story->arena, "%s is %s", name, words);
+}
+
+/* The size that is passed beside a pointer decides how far the access reaches. */
+static void tell_size(struct teller *t, struct subject *s)
+{
+	const struct told *size;
+	bool is_memory = t->result->reason == VERIFY_STACK_BOUNDS ||
+			 t->result->reason == VERIFY_MAP_BOUNDS ||
+			 t->result->reason == VERIFY_MEM_BOUNDS ||
+			 t->result->reason == VERIFY_PACKET_BOUNDS;
+	if (!is_memory || !s->argument || s->argument == BPF_R5)
+		return;
+	size = path_find_value(t->path, t->path->steps.len - 1, s->frame, s->place + 1);
+	if (!size || size->kind != REG_SCALAR)
+		return;
+	s->size = size;
+	s->size_name = find_argument(t, t->path->steps.len - 1, s->argument + 1);
+	teller_follow(t, s->frame, s->place + 1);
+}
+
+/* Where the packet is shorter than it must be. */
+static void tell_packet_tests(struct teller *t)
+{
+	if (t->result->reason != VERIFY_PACKET_BOUNDS || t->has_test || t->is_invalidated)
+		return;
+	for (uint32_t step = t->path->steps.len - 1; step-- > 0;) {
+		const struct bpf_record *i = record_at(t, step);
+		unsigned frame = t->path->steps.data[step].frame;
+		const struct told *a = path_find_value(t->path, step, frame, i->dst),
+				  *b = path_find_value(t->path, step, frame, i->src);
+		if (!is_branch(i) || !(i->opcode & 8) || !a || !b ||
+		    (a->kind != REG_PACKET_END && b->kind != REG_PACKET_END))
+			continue;
+		teller_note(t, step, "this test leads on to here when the packet is too short");
+		return;
+	}
+	t->lacks_test = true;
 }
 
 static const char *fill_hint(struct teller *t, const char *hint, const struct subject *s)
@@ -272,15 +354,18 @@ void verify_tell_path(const struct program_code *code, const struct btf *types,
 	*t = (struct teller){
 		.code = code, .types = types, .result = result, .path = path, .story = story};
 	story->text = arena_copy_string(&story->arena, result->text, strlen(result->text));
-	story->known = "";
+	story->known = story->said = "";
 	story->hint = fill_hint(t, verify_reason_hint(result->reason), &s);
-	if (!path->steps.len || vec_last(&path->steps).insn != result->insn)
+	if (!path->steps.len ||
+	    (vec_last(&path->steps).insn != result->insn && result->reason != VERIFY_COMPLEX))
 		return; // refused for its form, before any path
 	const struct telling *how = &tellings[result->reason];
 	t->follows_numbers = how->what & NUMBERS;
 	find_subject(t, &s);
 	if (how->what & FOLLOW && s.place != PLACE_NONE)
 		teller_follow(t, s.frame, s.place);
+	tell_size(t, &s);
+	tell_packet_tests(t);
 	if (how->what & BRANCH)
 		tell_branches(t, 0);
 	if (how->what & ROUNDS)
@@ -291,8 +376,11 @@ void verify_tell_path(const struct program_code *code, const struct btf *types,
 		tell_origin(t);
 	teller_finish(t);
 	story->text = put_name(t, story->text, &s);
-	if (how->what & KNOWN)
+	if (how->what & KNOWN && !t->is_invalidated)
 		story->known = known_text(t, &s);
+	if (t->is_invalidated && result->reason == VERIFY_NOT_POINTER)
+		story->text = arena_printf(&story->arena, "%s is no longer a valid pointer here",
+					   s.name ? s.name : "this");
 	if (*story->known)
 		story->text = cut_kind(t, story->text);
 	story->hint = choose_hint(t, &s);

@@ -22,6 +22,7 @@ struct teller {
 	uint32_t wanted_count;
 	bool follows_numbers; // how a number got its bounds matters
 	bool has_test;        // a test of the value was found
+	bool lacks_test;      // a packet pointer was never compared with the end
 	bool is_invalidated;  // a call that made it invalid was found
 	struct told_note notes[64];
 	uint32_t note_count;

@@ -190,10 +190,13 @@ static void set_place(struct tracer *t, uint32_t place, uint32_t value, bool is_
 	vec_push(&t->trace->arena, &t->trace->changes, change);
 }
 
-/* Only what is known of the value: not how it is tied to others, who relied on it, who set it. */
-static struct reg bare(const struct reg *r)
+/* Only what is known of the value, as frame `frame` sees it: not how it is tied to others, who relied on
+ * it, who set it. */
+static struct reg bare(struct verifier *v, const struct reg *r, uint32_t frame)
 {
 	struct reg copy = *r;
+	if (copy.kind == REG_STACK && copy.frame == frame)
+		copy.frame = v->current->depth; // told as its frame's own, whichever runs
 	copy.precise = false;
 	copy.id = copy.cause = 0;
 	if (copy.kind == REG_SCALAR)
@@ -204,7 +207,7 @@ static struct reg bare(const struct reg *r)
 static void record_reg(struct verifier *v, uint32_t place, const struct reg *r, bool is_written)
 {
 	struct tracer *t = v->tracer;
-	struct reg now = bare(r);
+	struct reg now = bare(v, r, place / TRACE_FRAME_PLACES);
 	if (!is_written && t->is_seen[place] && !memcmp(&now, &t->seen[place], sizeof now))
 		return;
 	t->is_seen[place] = true;

@@ -49,7 +49,7 @@ struct trace_change {
 
 struct trace_value {
 	const char *text;  // in the log's way: "pkt(off=14,r=34)"
-	const char *words; // "packet pointer at offset 14; 34 bytes are known to be there"
+	const char *words; // "packet pointer at offset 14; 34 bytes checked"
 };
 
 struct verify_trace {
@@ -70,10 +70,6 @@ static inline uint32_t trace_change_end(const struct verify_trace *t, uint32_t s
 
 /* ---- questions about it ---- */
 
-/* What is known before the instruction of a step, by place. */
-void trace_get_state(const struct verify_trace *t, uint32_t step, uint32_t values[TRACE_PLACES]);
-/* The step behind which a place has had its value at `step` (the step that made it), or TRACE_NONE. */
-uint32_t trace_find_maker(const struct verify_trace *t, uint32_t step, uint16_t place);
 /* The call that made frame `number` on the path to a step; TRACE_NONE for frame 0. */
 uint32_t trace_find_call(const struct verify_trace *t, uint32_t step, uint32_t number);
 

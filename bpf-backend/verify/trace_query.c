@@ -3,51 +3,11 @@
  * Questions about a trace. Each walks the path back from a step once; places of frames that were entered
  * later than a change are other places.
  */
-#include <string.h>
-
 #include "bpf-backend/verify/trace.h"
 
 static uint32_t frame_of(uint16_t place)
 {
 	return place == TRACE_HELD ? 0 : place / TRACE_FRAME_PLACES;
-}
-
-void trace_get_state(const struct verify_trace *t, uint32_t step, uint32_t values[TRACE_PLACES])
-{
-	bool is_known[TRACE_PLACES] = {false};
-	uint32_t lowest = UINT32_MAX;
-	memset(values, 0, TRACE_PLACES * sizeof *values);
-	for (uint32_t s = step; s < t->steps.len; s = t->steps.data[s].previous) {
-		const struct trace_step *at = &t->steps.data[s];
-		lowest = at->depth < lowest ? at->depth : lowest;
-		for (uint32_t c = at->first_change; c < trace_change_end(t, s); c++) {
-			uint16_t place = t->changes.data[c].place;
-			if (is_known[place] || frame_of(place) > lowest)
-				continue;
-			is_known[place] = true;
-			values[place] = t->changes.data[c].value;
-		}
-	}
-}
-
-static bool changes_place(const struct verify_trace *t, uint32_t step, uint16_t place)
-{
-	for (uint32_t c = t->steps.data[step].first_change; c < trace_change_end(t, step); c++) {
-		if (t->changes.data[c].place == place)
-			return true;
-	}
-	return false;
-}
-
-uint32_t trace_find_maker(const struct verify_trace *t, uint32_t step, uint16_t place)
-{
-	for (uint32_t s = step; s < t->steps.len; s = t->steps.data[s].previous) {
-		if (t->steps.data[s].depth < frame_of(place))
-			return TRACE_NONE;
-		if (changes_place(t, s, place))
-			return t->steps.data[s].previous;
-	}
-	return TRACE_NONE;
 }
 
 uint32_t trace_find_call(const struct verify_trace *t, uint32_t step, uint32_t number)

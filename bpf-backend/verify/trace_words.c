@@ -5,9 +5,11 @@
 
 #include "bpf-backend/verify/rules.h"
 
+enum { SHOWN_IN_DECIMAL = 10000000 };
+
 static void tell_signed(struct buf *out, int64_t n)
 {
-	if (n >= -65536 && n <= 65536)
+	if (n >= -SHOWN_IN_DECIMAL && n <= SHOWN_IN_DECIMAL)
 		buf_printf(out, "%" PRId64, n);
 	else if (n < 0 && n > INT64_MIN)
 		buf_printf(out, "-0x%" PRIx64, (uint64_t)-n);
@@ -17,7 +19,7 @@ static void tell_signed(struct buf *out, int64_t n)
 
 static void tell_unsigned(struct buf *out, uint64_t n)
 {
-	buf_printf(out, n <= 65536 ? "%" PRIu64 : "0x%" PRIx64, n);
+	buf_printf(out, n <= SHOWN_IN_DECIMAL ? "%" PRIu64 : "0x%" PRIx64, n);
 }
 
 /* Low bits that are known to be 0, beyond what the bounds say. */
@@ -89,11 +91,16 @@ static void tell_offset(struct buf *out, const struct reg *r)
 			buf_printf(out, " at offset %" PRId64, off);
 		return;
 	}
-	buf_printf(out, " at offset ");
 	if (r->off)
-		buf_printf(out, "%d and ", r->off);
-	buf_add_text(out, "a number ");
+		buf_printf(out, " at offset %d plus a number ", r->off);
+	else
+		buf_add_text(out, " at an offset ");
 	tell_range(out, &r->v);
+}
+
+static void tell_bytes(struct buf *out, const char *before, uint32_t count, const char *after)
+{
+	buf_printf(out, "%s%u byte%s%s", before, count, count == 1 ? "" : "s", after);
 }
 
 static void tell_packet(struct buf *out, const struct reg *r)
@@ -101,12 +108,13 @@ static void tell_packet(struct buf *out, const struct reg *r)
 	buf_add_text(out, r->kind == REG_PACKET ? "packet pointer" : "pointer to packet metadata");
 	tell_offset(out, r);
 	if (r->range > 0)
-		buf_printf(out, "; %d bytes%s are known to be there", r->range,
-			   scalar_is_const(&r->v, 64) ? "" : " from that number on");
+		tell_bytes(out, "; ", (uint32_t)r->range,
+			   scalar_is_const(&r->v, 64) ? " checked"
+						      : " checked from that number on");
 	else if (r->range < 0)
 		buf_add_text(out, "; it is at the end or beyond");
 	else
-		buf_add_text(out, "; not compared with the end yet");
+		buf_add_text(out, "; no bytes checked");
 }
 
 static void tell_map(struct buf *out, const struct reg *r, const char *what)
@@ -180,8 +188,9 @@ void verify_tell_value(struct buf *out, const struct verifier *v, const struct r
 	case REG_MAP_VALUE:
 		tell_map(out, r, r->kind == REG_MAP_KEY ? "key of map" : "value of map");
 		if (r->map)
-			buf_printf(out, " (%u bytes)",
-				   r->kind == REG_MAP_KEY ? r->map->key_size : r->map->value_size);
+			tell_bytes(out, " (",
+				   r->kind == REG_MAP_KEY ? r->map->key_size : r->map->value_size,
+				   ")");
 		tell_offset(out, r);
 		break;
 	case REG_STACK:
@@ -195,7 +204,7 @@ void verify_tell_value(struct buf *out, const struct verifier *v, const struct r
 		tell_object(out, r);
 		break;
 	case REG_MEM:
-		buf_printf(out, "%u bytes of memory", r->size);
+		tell_bytes(out, "", r->size, " of memory");
 		tell_offset(out, r);
 		break;
 	case REG_CTX:

@@ -166,13 +166,15 @@ static bool check_pointer_kind(struct verifier *v, const struct reg *p, const st
 
 static void add_bounds(struct bounds *d, const struct bounds *p, const struct bounds *n)
 {
-	if (__builtin_add_overflow(p->smin, n->smin, &d->smin) |
-	    __builtin_add_overflow(p->smax, n->smax, &d->smax)) {
+	bool is_low = __builtin_add_overflow(p->smin, n->smin, &d->smin);
+	bool is_high = __builtin_add_overflow(p->smax, n->smax, &d->smax);
+	if (is_low || is_high) {
 		d->smin = INT64_MIN;
 		d->smax = INT64_MAX;
 	}
-	if (__builtin_add_overflow(p->umin, n->umin, &d->umin) |
-	    __builtin_add_overflow(p->umax, n->umax, &d->umax)) {
+	is_low = __builtin_add_overflow(p->umin, n->umin, &d->umin);
+	is_high = __builtin_add_overflow(p->umax, n->umax, &d->umax);
+	if (is_low || is_high) {
 		d->umin = 0;
 		d->umax = UINT64_MAX;
 	}
@@ -181,8 +183,9 @@ static void add_bounds(struct bounds *d, const struct bounds *p, const struct bo
 static void subtract_bounds(struct bounds *d, const struct bounds *p, const struct bounds *n)
 {
 	int64_t smin, smax;
-	bool is_over = __builtin_sub_overflow(p->smin, n->smax, &smin) |
-		       __builtin_sub_overflow(p->smax, n->smin, &smax);
+	bool is_low = __builtin_sub_overflow(p->smin, n->smax, &smin);
+	bool is_high = __builtin_sub_overflow(p->smax, n->smin, &smax);
+	bool is_over = is_low || is_high;
 	bool is_under = p->umin < n->umax;
 	uint64_t umin = p->umin - n->umax, umax = p->umax - n->umin;
 	d->smin = is_over ? INT64_MIN : smin;

@@ -44,6 +44,7 @@ struct verify_options {
 	int log_level;           // 0 none; 1 instructions and states of the path; 2 all paths
 	bool keep_steps;         // verify_result.steps
 	bool strict_alignment;
+	uint32_t limit; // instructions to follow, fewer than the kernel does; 0: as many
 	bool is_exhaustive; // paths end only where every value was seen: what an observer gets holds all
 	verify_observer observe; // NULL: none
 	void *observer;
@@ -85,6 +86,7 @@ struct verify_note {
 struct verify_story {
 	struct arena arena;
 	const char *text;          // what is wrong
+	const char *said;          // the kernel's own words, of a log; ""
 	const char *known;         // what is known of the value concerned, "" when there is none
 	const char *hint;          // the usual remedy, "" when there is none
 	struct verify_note *notes; // how it came to this, in order of the path

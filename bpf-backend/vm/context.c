@@ -72,19 +72,19 @@ bool vm_is_skb(const struct vm *vm)
 
 uint32_t vm_context_size(const struct vm *vm)
 {
-	uint32_t size = 0;
-	for (uint32_t i = 0; i < VM_CONTEXT_BYTES; i++) {
-		if (vm->fields[i])
-			size = i + 1;
-	}
+	uint32_t size = VM_CONTEXT_BYTES;
+	while (size && !vm->fields[size - 1])
+		size--;
 	return (size + 7) & ~7u;
 }
 
 static const struct ctx_field *field_named(const struct vm *vm, const char *name)
 {
-	for (uint32_t i = 0; i < VM_CONTEXT_BYTES; i++) {
-		if (vm->fields[i] && !strcmp(vm->fields[i]->name, name))
-			return vm->fields[i];
+	for (uint32_t i = 0; i < VM_CONTEXT_BYTES;) {
+		const struct ctx_field *field = vm->fields[i];
+		if (field && !strcmp(field->name, name))
+			return field;
+		i += field ? (uint32_t)field->width * field->count : 1;
 	}
 	return NULL;
 }

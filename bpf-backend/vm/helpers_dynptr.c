@@ -95,6 +95,62 @@ uint64_t vm_helper_dynptr_data(struct vm_call *call)
 								       : 0;
 }
 
+/* ---- functions of the kernel ---- */
+
+static uint64_t packet_dynptr(struct vm *vm, const uint64_t *a, bool is_skb)
+{
+	struct dynptr d = {0};
+	bool is_right = *vm->program->context && vm_is_skb(vm) == is_skb;
+	uint8_t *to = vm_memory(vm, a[2], sizeof d, true);
+	if (!to || !is_right || a[0] != vm_address(VM_REGION_CONTEXT, 0)) {
+		vm_raise(vm, VM_FAULT_HELPER, "the packet of this context is not to be had");
+		return 0;
+	}
+	if (!a[1])
+		d = (struct dynptr){vm_address(VM_REGION_PACKET, vm->data), vm->end - vm->data,
+				    DYNPTR_MEMORY};
+	memcpy(to, &d, sizeof d);
+	return a[1] ? ERROR(EINVAL) : 0;
+}
+
+uint64_t vm_kfunc_bpf_dynptr_from_skb(struct vm *vm, const uint64_t *a)
+{
+	return packet_dynptr(vm, a, true);
+}
+
+uint64_t vm_kfunc_bpf_dynptr_from_xdp(struct vm *vm, const uint64_t *a)
+{
+	return packet_dynptr(vm, a, false);
+}
+
+/* Packets are in one piece, so the buffer that the program offers is not needed. */
+uint64_t vm_kfunc_bpf_dynptr_slice(struct vm *vm, const uint64_t *a)
+{
+	struct dynptr d;
+	const uint8_t *from = vm_memory(vm, a[0], sizeof d, false);
+	if (!from) {
+		vm_raise(vm, VM_FAULT_ACCESS, "what is to be a dynptr is no memory of the program");
+		return 0;
+	}
+	memcpy(&d, from, sizeof d);
+	return inside(vm, &d, a[1], a[3], false) ? d.address + a[1] : 0;
+}
+
+uint64_t vm_kfunc_bpf_dynptr_slice_rdwr(struct vm *vm, const uint64_t *a)
+{
+	return vm_kfunc_bpf_dynptr_slice(vm, a);
+}
+
+uint64_t vm_kfunc_bpf_dynptr_size(struct vm *vm, const uint64_t *a)
+{
+	struct dynptr d;
+	const uint8_t *from = vm_memory(vm, a[0], sizeof d, false);
+	if (!from)
+		return ERROR(EINVAL);
+	memcpy(&d, from, sizeof d);
+	return d.kind == DYNPTR_NONE ? ERROR(EINVAL) : d.size;
+}
+
 /* ---- records ---- */
 
 uint64_t vm_helper_ringbuf_reserve_dynptr(struct vm_call *call)
@@ -149,8 +205,8 @@ uint64_t vm_helper_user_ringbuf_drain(struct vm_call *call)
 	if (vm->is_draining)
 		return ERROR(EBUSY);
 	vm->is_draining = true;
-	for (bool goes_on = true; goes_on && map->records.len;) {
-		struct vm_record record = map->records.data[0];
+	for (bool goes_on = true; goes_on && vm_map_oldest_record(map);) {
+		struct vm_record record = *vm_map_oldest_record(map);
 		uint32_t data = vm_add_regions(vm, 1);
 		struct dynptr d = {vm_address(data, 0), record.size, DYNPTR_MEMORY};
 		memcpy(vm->scratch_dynptr, &d, sizeof d);

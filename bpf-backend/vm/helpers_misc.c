@@ -83,6 +83,20 @@ uint64_t vm_helper_get_current_uid_gid(struct vm_call *call)
 	return call->vm->options.uid_gid;
 }
 
+/* The root of the hierarchy. */
+uint64_t vm_helper_get_current_cgroup_id(struct vm_call *call)
+{
+	(void)call;
+	return 1;
+}
+
+/* Nobody gave one. */
+uint64_t vm_helper_get_attach_cookie(struct vm_call *call)
+{
+	(void)call;
+	return 0;
+}
+
 uint64_t vm_helper_get_current_comm(struct vm_call *call)
 {
 	size_t size = call->arg[1], len = strlen(call->vm->options.comm);
@@ -167,6 +181,11 @@ uint64_t vm_helper_probe_read_kernel(struct vm_call *call)
 }
 
 uint64_t vm_helper_probe_read_user(struct vm_call *call)
+{
+	return vm_helper_probe_read(call);
+}
+
+uint64_t vm_helper_copy_from_user(struct vm_call *call)
 {
 	return vm_helper_probe_read(call);
 }

@@ -48,6 +48,47 @@ uint64_t vm_helper_redirect(struct vm_call *call)
 	return is_xdp ? XDP_REDIRECT : TC_REDIRECT;
 }
 
+static uint64_t redirect_skb(struct vm_call *call, uint64_t flags)
+{
+	enum { TC_SHOT = 2, TC_REDIRECT = 7 };
+	if (!needs_skb(call, true))
+		return 0;
+	if (flags)
+		return TC_SHOT;
+	call->vm->redirect = (uint32_t)call->arg[0];
+	return TC_REDIRECT;
+}
+
+uint64_t vm_helper_redirect_peer(struct vm_call *call)
+{
+	return redirect_skb(call, call->arg[1]);
+}
+
+uint64_t vm_helper_redirect_neigh(struct vm_call *call)
+{
+	return redirect_skb(call, call->arg[3]);
+}
+
+/* ---- sockets: there are none ---- */
+
+uint64_t vm_helper_sk_lookup_tcp(struct vm_call *call)
+{
+	(void)call;
+	return 0;
+}
+
+uint64_t vm_helper_sk_lookup_udp(struct vm_call *call)
+{
+	(void)call;
+	return 0;
+}
+
+uint64_t vm_helper_skc_lookup_tcp(struct vm_call *call)
+{
+	(void)call;
+	return 0;
+}
+
 /* ---- XDP ---- */
 
 uint64_t vm_helper_xdp_adjust_head(struct vm_call *call)

@@ -10,7 +10,7 @@
 
 #include "bpf-backend/vm/machine.h"
 
-enum { MAX_OBJECT = 1 << 20, SECTION_NONE = 0 };
+enum { MAX_OBJECT = 1 << 20, SECTION_NONE = 0, UNSET = 0xa7 };
 
 #define ERROR(number) ((uint64_t)(int64_t) - (number))
 
@@ -70,25 +70,25 @@ static uint64_t leave(struct vm *vm, const char *what)
 
 /* ---- models ---- */
 
-static uint64_t kfunc_bpf_rcu_read_lock(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_rcu_read_lock(struct vm *vm, const uint64_t *a)
 {
 	(void)a;
 	return enter(vm, "an RCU section");
 }
 
-static uint64_t kfunc_bpf_rcu_read_unlock(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_rcu_read_unlock(struct vm *vm, const uint64_t *a)
 {
 	(void)a;
 	return leave(vm, "an RCU section");
 }
 
-static uint64_t kfunc_bpf_preempt_disable(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_preempt_disable(struct vm *vm, const uint64_t *a)
 {
 	(void)a;
 	return enter(vm, "a section without preemption");
 }
 
-static uint64_t kfunc_bpf_preempt_enable(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_preempt_enable(struct vm *vm, const uint64_t *a)
 {
 	(void)a;
 	return leave(vm, "a section without preemption");
@@ -97,7 +97,7 @@ static uint64_t kfunc_bpf_preempt_enable(struct vm *vm, const uint64_t *a)
 const char vm_object_name[] = "an object from bpf_obj_new";
 
 /* The type is one of the program's own BTF. */
-static uint64_t kfunc_bpf_obj_new_impl(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_obj_new_impl(struct vm *vm, const uint64_t *a)
 {
 	const struct btf *btf = &vm->object.btf;
 	bool is_type = vm->object.has_btf && a[0] && a[0] <= btf->type_count;
@@ -107,16 +107,17 @@ static uint64_t kfunc_bpf_obj_new_impl(struct vm *vm, const uint64_t *a)
 			 (unsigned long long)a[0]);
 		return 0;
 	}
-	uint8_t *base = calloc(1, size);
+	uint8_t *base = malloc(size);
 	if (!base)
 		return 0;
+	memset(base, UNSET, size); // the kernel gives whatever was there
 	uint32_t region = vm->free_regions.len ? vec_pop(&vm->free_regions) : vm_add_regions(vm, 1);
 	vm_set_region(vm, region, REGION_OBJECT, base, size, true, NULL);
 	vm_hold(vm, vm_object_name, region);
 	return vm_address(region, 0);
 }
 
-static uint64_t kfunc_bpf_obj_drop_impl(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_obj_drop_impl(struct vm *vm, const uint64_t *a)
 {
 	uint32_t region = (uint32_t)(a[0] >> 32);
 	if ((uint32_t)a[0] || !vm_let_go(vm, vm_object_name, region))
@@ -138,7 +139,7 @@ static int32_t *iterator(struct vm *vm, uint64_t address)
 	return words;
 }
 
-static uint64_t kfunc_bpf_iter_num_new(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_iter_num_new(struct vm *vm, const uint64_t *a)
 {
 	int32_t words[2] = {0}, start = (int32_t)a[1], end = (int32_t)a[2];
 	int32_t *to = iterator(vm, a[0]);
@@ -155,7 +156,7 @@ static uint64_t kfunc_bpf_iter_num_new(struct vm *vm, const uint64_t *a)
 	return (uint64_t)(int64_t)err;
 }
 
-static uint64_t kfunc_bpf_iter_num_next(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_iter_num_next(struct vm *vm, const uint64_t *a)
 {
 	int32_t words[2], *to = iterator(vm, a[0]);
 	if (!to)
@@ -170,7 +171,7 @@ static uint64_t kfunc_bpf_iter_num_next(struct vm *vm, const uint64_t *a)
 	return a[0];
 }
 
-static uint64_t kfunc_bpf_iter_num_destroy(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_iter_num_destroy(struct vm *vm, const uint64_t *a)
 {
 	int32_t *to = iterator(vm, a[0]);
 	if (to)
@@ -178,16 +179,43 @@ static uint64_t kfunc_bpf_iter_num_destroy(struct vm *vm, const uint64_t *a)
 	return 0;
 }
 
-static uint64_t kfunc_bpf_cast_to_kern_ctx(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_cast_to_kern_ctx(struct vm *vm, const uint64_t *a)
 {
 	(void)vm;
 	return a[0];
 }
 
-static uint64_t kfunc_bpf_rdonly_cast(struct vm *vm, const uint64_t *a)
+uint64_t vm_kfunc_bpf_rdonly_cast(struct vm *vm, const uint64_t *a)
 {
 	(void)vm;
 	return a[0];
+}
+
+/* ---- tasks: there is only the current one ---- */
+
+static const char task_name[] = "a task";
+
+uint64_t vm_kfunc_bpf_task_from_pid(struct vm *vm, const uint64_t *a)
+{
+	if ((uint32_t)a[0] != (uint32_t)vm->pid_tgid)
+		return 0;
+	vm_hold(vm, task_name, VM_REGION_TASK);
+	return vm_address(VM_REGION_TASK, 0);
+}
+
+uint64_t vm_kfunc_bpf_task_acquire(struct vm *vm, const uint64_t *a)
+{
+	if (a[0] != vm_address(VM_REGION_TASK, 0))
+		return 0;
+	vm_hold(vm, task_name, VM_REGION_TASK);
+	return a[0];
+}
+
+uint64_t vm_kfunc_bpf_task_release(struct vm *vm, const uint64_t *a)
+{
+	if (!vm_let_go(vm, task_name, (uint32_t)(a[0] >> 32)))
+		vm_raise(vm, VM_FAULT_HELPER, "a task is released that is not held");
+	return 0;
 }
 
 /* ---- the table ---- */
@@ -196,7 +224,7 @@ static const struct {
 	const char *name;
 	uint64_t (*call)(struct vm *vm, const uint64_t *a);
 } models[] = {
-#define KFUNC(name) {#name, kfunc_##name},
+#define KFUNC(name) {#name, vm_kfunc_##name},
 #include "bpf-backend/vm/kfuncs.def"
 #undef KFUNC
 };

@@ -105,6 +105,7 @@ struct vm_element {
 struct vm_record {
 	uint8_t *data; // malloc'ed
 	uint32_t size;
+	bool is_discarded; // it takes room in a ring buffer until a reader passes over it
 };
 
 enum vm_map_model {
@@ -143,7 +144,8 @@ struct vm_map {
 	/* the rest */
 	const struct vm_program **programs;
 	VEC(struct vm_record) records;
-	uint64_t record_bytes; // in use of a ring buffer
+	uint32_t dropped_records; // at the beginning of the list
+	uint64_t record_bytes;    // in use of a ring buffer
 };
 
 struct vm_timer {
@@ -268,6 +270,8 @@ int vm_map_push(struct vm_map *map, const uint8_t *value, uint64_t flags);
 int vm_map_pop(struct vm_map *map, uint8_t *value, bool is_removed);
 /* Room for one more record, malloc'ed; NULL when the map's readers are too slow. */
 uint8_t *vm_map_new_record(struct vm_map *map, uint32_t size);
+/* The first one that is still there, NULL for none. */
+const struct vm_record *vm_map_oldest_record(const struct vm_map *map);
 /* Puts a finished record into the queue, or gives it back. */
 void vm_map_end_record(struct vm_map *map, uint8_t *data, uint32_t size, bool is_kept);
 void vm_map_recycle(struct vm_map *map);
@@ -302,6 +306,10 @@ extern const char vm_object_name[]; // what vm_hold() is told of allocated objec
 /* kfuncs.c: a function of the kernel, by the number that vm_find_kfunc() gave; false after a fault. */
 bool vm_call_kfunc(struct vm *vm, uint32_t number, uint64_t *r);
 int32_t vm_find_kfunc(const char *name); // -1 when it has no model
+/* Arguments in registers. */
+#define KFUNC(name) uint64_t vm_kfunc_##name(struct vm *vm, const uint64_t *a);
+#include "bpf-backend/vm/kfuncs.def"
+#undef KFUNC
 /* What a program must let go before it ends; `what` is a constant, region 0 when there is none. */
 void vm_hold(struct vm *vm, const char *what, uint32_t region);
 bool vm_let_go(struct vm *vm, const char *what, uint32_t region); // false: it is not held

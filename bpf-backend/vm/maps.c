@@ -488,13 +488,8 @@ uint8_t *vm_map_new_record(struct vm_map *map, uint32_t size)
 
 void vm_map_end_record(struct vm_map *map, uint8_t *data, uint32_t size, bool is_kept)
 {
-	struct vm_record record = {data, size};
-	if (is_kept) {
-		vec_push(&map->vm->object.arena, &map->records, record);
-		return;
-	}
-	map->record_bytes -= ((uint64_t)size + 15) & ~UINT64_C(7);
-	free(data);
+	struct vm_record record = {data, size, !is_kept};
+	vec_push(&map->vm->object.arena, &map->records, record);
 }
 
 /* ---- the host's side ---- */
@@ -623,22 +618,59 @@ int vm_map_set_program(struct vm_map *map, uint32_t index, const struct vm_progr
 	return 0;
 }
 
-const uint8_t *vm_map_record(const struct vm_map *map, uint32_t index, uint32_t *size)
+const struct vm_record *vm_map_oldest_record(const struct vm_map *map)
 {
-	if (index >= map->records.len)
-		return NULL;
-	*size = map->records.data[index].size;
-	return map->records.data[index].data;
+	return map->dropped_records < map->records.len ? &map->records.data[map->dropped_records]
+						       : NULL;
 }
 
+const uint8_t *vm_map_record(const struct vm_map *map, uint32_t index, uint32_t *size)
+{
+	for (uint32_t i = map->dropped_records; i < map->records.len; i++) {
+		const struct vm_record *record = &map->records.data[i];
+		if (record->is_discarded || index--)
+			continue;
+		*size = record->size;
+		return record->data;
+	}
+	return NULL;
+}
+
+static void drop_record(struct vm_map *map)
+{
+	struct vm_record *first = &map->records.data[map->dropped_records++];
+	map->record_bytes -= ((uint64_t)first->size + 15) & ~UINT64_C(7);
+	free(first->data);
+}
+
+/* Room of dropped records is taken back when it is half of the list. */
+static void close_gap(struct vm_map *map)
+{
+	uint32_t left = map->records.len - map->dropped_records;
+	if (map->dropped_records < left)
+		return;
+	if (left)
+		memmove(map->records.data, map->records.data + map->dropped_records,
+			left * sizeof *map->records.data);
+	map->records.len = left;
+	map->dropped_records = 0;
+}
+
+static void drop_discarded(struct vm_map *map)
+{
+	const struct vm_record *record;
+	while ((record = vm_map_oldest_record(map)) && record->is_discarded)
+		drop_record(map);
+}
+
+/* As a reader does, it passes over those that were discarded. */
 void vm_map_drop_first_record(struct vm_map *map)
 {
-	if (!map->records.len)
-		return;
-	struct vm_record first = map->records.data[0];
-	memmove(map->records.data, map->records.data + 1, (map->records.len - 1) * sizeof first);
-	map->records.len--;
-	vm_map_end_record(map, first.data, first.size, false);
+	drop_discarded(map);
+	if (vm_map_oldest_record(map))
+		drop_record(map);
+	drop_discarded(map);
+	close_gap(map);
 }
 
 int vm_map_send(struct vm_map *map, const void *record, uint32_t size)
@@ -655,8 +687,7 @@ int vm_map_send(struct vm_map *map, const void *record, uint32_t size)
 
 void vm_map_drop_records(struct vm_map *map)
 {
-	for (uint32_t i = 0; i < map->records.len; i++)
-		free(map->records.data[i].data);
-	map->records.len = 0;
-	map->record_bytes = 0;
+	while (vm_map_oldest_record(map))
+		drop_record(map);
+	close_gap(map);
 }

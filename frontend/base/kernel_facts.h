@@ -139,6 +139,15 @@ enum kfunc_flag {
 	KFUNC_RET_NULL = 4,
 	KFUNC_SLEEPABLE = 8, // sleepable programs only
 	KFUNC_MOVES_PACKET = 16,
+	/* for the verifier alone */
+	KFUNC_TRUSTED_ARGS = 32,   // arguments are pointers that are valid for sure
+	KFUNC_RCU = 64,            // or valid in this RCU section
+	KFUNC_RCU_PROTECTED = 128, // in RCU sections only
+	KFUNC_DESTRUCTIVE = 256,
+	KFUNC_ITER_NEW = 512,
+	KFUNC_ITER_NEXT = 1024,
+	KFUNC_ITER_DESTROY = 2048,
+	KFUNC_ACTION = 4096, // programs of the family TC: also those of the kind action
 };
 
 /* A function of the kernel that eBPF may call, beside the helpers; its signature is in the kernel's

@@ -69,8 +69,10 @@ static bool get_section(struct compile *compile, const char *path, bool is_asked
 			    strerror(error));
 	if (error)
 		return false;
-	if (btf_find_section(file, file_len, data, len))
+	if (btf_find_section(file, file_len, data, len)) {
+		*data = btf_turn_section(*data, *len, &compile->session);
 		return true;
+	}
 	diag_report(&compile->diags, D_BTF_DAMAGED, (span){0, 0},
 		    arena_printf(&compile->session, "%s: the file holds no BTF", path));
 	return false;

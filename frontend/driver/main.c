@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "frontend/driver/debug/debug.h"
 #include "frontend/driver/dump.h"
 #include "frontend/driver/explain.h"
 #include "frontend/driver/format.h"
@@ -108,6 +109,8 @@ static int run_command(struct compile *compile, const struct options *o)
 		status = dump_run(compile, o);
 	else if (o->command == COMMAND_LIST)
 		status = list_run(compile, o);
+	else if (o->command == COMMAND_DEBUG)
+		status = debug_run(compile, o);
 	else if (o->command == COMMAND_VERIFY)
 		status = o->html ? page_run(compile, o) : verify_run(compile, o);
 	else

@@ -184,25 +184,38 @@ static void add_values(struct buf *out, struct subject *s, const struct verify_t
 	buf_add_text(out, "],");
 }
 
+/* What is wrong, what is known, what to do; [instruction, text] of the notes in order of the path. */
+static void add_story(struct buf *out, const struct subject *s, const struct program_code *code,
+		      const struct verify_result *r)
+{
+	struct verify_story story;
+	subject_tell(s, code, r, &story);
+	add_member(out, "message", story.text);
+	add_member(out, "known", story.known);
+	add_member(out, "hint", story.hint);
+	buf_add_text(out, "\"notes\":[");
+	for (uint32_t i = 0; i < story.note_count; i++) {
+		buf_printf(out, "%s[%u,", i ? "," : "", story.notes[i].insn);
+		add_string(out, story.notes[i].text);
+		buf_add_char(out, ']');
+	}
+	buf_add_text(out, "],");
+	verify_story_free(&story);
+}
+
 static void add_verdict(struct buf *out, const struct subject *s, const struct program_code *code,
 			const struct verify_result *r)
 {
 	char version[16];
-	struct buf told;
-	buf_init(&told);
 	kernel_format_version(s->kernel, version);
 	add_member(out, "name", code->name);
 	add_member(out, "section", code->section);
 	add_member(out, "kernel", version);
-	add_member(out, "reason", r->is_accepted ? "" : verify_reason_name(r->reason));
-	add_member(out, "message", r->is_accepted ? "" : r->text);
-	add_member(out, "help", r->is_accepted ? "" : verify_reason_hint(r->reason));
-	subject_print_refusal(s, code, r, &told);
-	add_member(out, "told", told.len ? told.data : "");
+	if (!r->is_accepted)
+		add_story(out, s, code, r);
 	buf_printf(out, "\"accepted\":%s,\"processed\":%u,\"states\":%u,\"insn\":%d,\"reg\":%d,",
 		   r->is_accepted ? "true" : "false", r->processed, r->states,
 		   r->insn < code->count ? (int)r->insn : -1, r->reg);
-	buf_fini(&told);
 }
 
 /* As `ks verify` tells it without the page. */

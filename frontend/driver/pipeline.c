@@ -19,6 +19,7 @@
 #include "bpf-backend/codegen/bpf_gen.h"
 #include "bpf-backend/kernel/kernel.h"
 #include "bpf-backend/object/object.h"
+#include "frontend/driver/apart.h"
 #include "frontend/driver/kernel_btf.h"
 #include "frontend/driver/output.h"
 #include "frontend/driver/refusal.h"
@@ -379,16 +380,24 @@ static bool generate_bpf(struct session *s)
 
 /* What the kernel's verifier will say. Types of the running kernel serve another one as far as they
  * can: the program was made with them, too. */
-static bool passes_verifier(struct session *s, const struct buf *object)
+static struct precheck make_check(struct session *s, const struct buf *object)
 {
 	uint32_t running = 0;
 	bool types_fit = s->options->btf.len ||
 			 (kernel_parse_version("running", &running) &&
 			  running == s->target.kernel && is_for_this_machine(s->options));
 
+	return (struct precheck){object, s->target.kernel, open_btf(s), types_fit};
+}
+
+/* The object in its final form. False when a kernel would refuse it. */
+static bool write_object(struct session *s, struct buf *out)
+{
+	object_write(s->compile, &s->object, out);
 	if (s->options->no_verify || !is_clean(s))
 		return is_clean(s);
-	struct precheck check = {object, s->target.kernel, open_btf(s), types_fit};
+	struct precheck check = make_check(s, out);
+	apart_split(s->compile, &s->object, &check, out);
 	return refusal_precheck(s->compile, &check) && is_clean(s);
 }
 
@@ -464,8 +473,7 @@ static bool make_payloads(struct session *s)
 
 	if ((s->options->command != COMMAND_TEST && !has_main(s)) || !generate_bpf(s))
 		return false;
-	object_write(s->compile, &s->object, &p->bpf);
-	if (!passes_verifier(s, &p->bpf))
+	if (!write_object(s, &p->bpf))
 		return false;
 	image_write_meta(&s->module, s->options->input, &p->meta);
 	buf_init(&object);
@@ -508,8 +516,7 @@ static bool print_assembly(struct session *s, struct buf *out)
 	if (!generate_bpf(s))
 		return false;
 	buf_init(&object);
-	object_write(s->compile, &s->object, &object);
-	bool ok = passes_verifier(s, &object);
+	bool ok = write_object(s, &object);
 	if (ok)
 		bpf_print_object(s->compile, &s->object, out);
 	buf_fini(&object);
@@ -553,11 +560,10 @@ static bool make_output(struct session *s)
 		ir_print_module(&s->module, out);
 		return true;
 	case EMIT_BPF:
-		if (generate_bpf(s)) {
-			object_write(s->compile, &s->object, out);
-			keep_names(s);
-		}
-		return passes_verifier(s, out);
+		if (!generate_bpf(s))
+			return false;
+		keep_names(s);
+		return write_object(s, out);
 	case EMIT_ASM:
 		return print_assembly(s, out);
 	case EMIT_OBJ:

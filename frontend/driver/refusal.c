@@ -132,9 +132,12 @@ void refusal_report(struct compile *compile, const struct refusal *r)
 	bool has_insn = r->result->insn < code->count;
 	const struct program_line *line = has_insn ? verify_find_line(code, r->result->insn) : NULL;
 	span where = span_of(compile, code, line);
-	struct diag *d = diag_report(&compile->diags, D_REFUSED_BY_VERIFIER, where, code->name,
-				     r->kernels ? arena_printf(&compile->session, "Linux %s", r->kernels)
-						: "the kernel", r->story->text);
+	struct diag *d = diag_report(
+		&compile->diags, D_REFUSED_BY_VERIFIER, where, code->name,
+		r->kernels ? arena_printf(&compile->session, "Linux %s", r->kernels) : "the kernel",
+		r->story->text);
+	if (*r->story->said)
+		diag_note(&compile->diags, d, (span){0, 0}, "the kernel says: %s", r->story->said);
 	if (*r->story->known)
 		diag_note(&compile->diags, d, (span){0, 0}, "%s", r->story->known);
 	if (has_insn && !where.end)

@@ -90,13 +90,19 @@ void subject_trace(const struct subject *s, const struct program_code *code,
 	verify_program(&s->object, code, &options, result);
 }
 
-void subject_print_refusal(const struct subject *s, const struct program_code *code,
-			   const struct verify_result *result, struct buf *out)
+void subject_tell(const struct subject *s, const struct program_code *code,
+		  const struct verify_result *result, struct verify_story *story)
 {
 	struct verify_options options = {.kernel = s->kernel,
 					 .types = s->types,
 					 .cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
 					 .keep_steps = true};
+	verify_tell(&s->object, code, &options, result, story);
+}
+
+void subject_print_refusal(const struct subject *s, const struct program_code *code,
+			   const struct verify_result *result, struct buf *out)
+{
 	struct diags *diags = &s->compile->diags, before = *diags;
 	struct diag_style style = {0};
 	struct verify_story story;
@@ -105,7 +111,7 @@ void subject_print_refusal(const struct subject *s, const struct program_code *c
 	if (result->is_accepted)
 		return;
 	kernel_format_version(s->kernel, version);
-	verify_tell(&s->object, code, &options, result, &story);
+	subject_tell(s, code, result, &story);
 	refusal_report(s->compile, &(struct refusal){code, result, &story, version});
 	for (uint32_t i = before.list.len; i < diags->list.len; i++)
 		diag_render(&s->compile->sources, diags->list.data[i], &style, out);
@@ -264,10 +270,38 @@ uint32_t subject_find_file(struct subject *s, const struct program_code *code, c
 	return s->files.len - 1;
 }
 
+struct name_list {
+	struct trace_name *data;
+	uint32_t len, cap;
+};
+
+/* Of objects only the parameters of functions are known, from their types. */
+static void add_param_names(const struct subject *s, const struct program_code *code,
+			    struct name_list *names)
+{
+	for (uint32_t f = 0; s->object.has_btf && f < code->function_count; f++) {
+		const struct btf *btf = &s->object.btf;
+		uint32_t id = code->functions[f].func_type;
+		uint32_t proto_id = id && id <= btf->type_count ? btf_get_type(btf, id).type : 0;
+		if (!proto_id || btf_kind_of(btf, proto_id) != BTF_KIND_FUNC_PROTO)
+			continue;
+		struct btf_type proto = btf_get_type(btf, proto_id);
+		for (uint32_t i = 0; i < proto.count && i < 5; i++) {
+			struct btf_item item = btf_get_item(btf, &proto, i);
+			struct trace_name name = {.name = item.name,
+						  .function = f,
+						  .is_param = true,
+						  .reg = (uint8_t)(i + 1)};
+			if (item.name && *item.name)
+				vec_push(&s->compile->session, names, name);
+		}
+	}
+}
+
 const struct trace_name *subject_names(const struct subject *s, const struct program_code *code,
 				       uint32_t *count)
 {
-	VEC(struct trace_name) names = {0};
+	struct name_list names = {0};
 	for (uint32_t i = 0; i < s->product.names.len; i++) {
 		const struct product_name *n = &s->product.names.data[i];
 		for (uint32_t f = 0; f < code->function_count; f++) {
@@ -283,6 +317,8 @@ const struct trace_name *subject_names(const struct subject *s, const struct pro
 			vec_push(&s->compile->session, &names, name);
 		}
 	}
+	if (!names.len)
+		add_param_names(s, code, &names);
 	*count = names.len;
 	return names.data;
 }

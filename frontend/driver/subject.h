@@ -37,6 +37,9 @@ void subject_close(struct subject *s);
 /* Judges a program and keeps everything that was looked at. */
 void subject_trace(const struct subject *s, const struct program_code *code,
 		   struct verify_trace *trace, struct verify_result *result);
+/* Why a program is refused; to be freed. */
+void subject_tell(const struct subject *s, const struct program_code *code,
+		  const struct verify_result *result, struct verify_story *story);
 /* The refusal as `ks verify` words it; nothing when it is accepted. */
 void subject_print_refusal(const struct subject *s, const struct program_code *code,
 			   const struct verify_result *result, struct buf *out);

@@ -18,7 +18,7 @@
 #include "frontend/driver/output.h"
 #include "frontend/driver/test_inside.h"
 
-enum { MAX_OUTPUT = 1 << 20 };
+enum { MAX_OUTPUT = 1 << 20, GRACE_SECONDS = 2 };
 
 bool test_has_privilege(void)
 {
@@ -49,6 +49,17 @@ static void redirect(int output)
 	dup2(output, STDERR_FILENO);
 }
 
+/* TERM when the time is up, on which the runtime removes what is attached, and ALRM if that was of no use. */
+static void limit_time(uint32_t seconds)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM};
+	const struct itimerspec when = {.it_value = {.tv_sec = seconds}};
+	timer_t timer;
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) == 0)
+		timer_settime(timer, 0, &when, NULL);
+	alarm(seconds + GRACE_SECONDS);
+}
+
 static _Noreturn void run_in_child(const struct test_session *s, struct test_file *f,
 				   const struct product_test *test, uint32_t number,
 				   bool in_interpreter)
@@ -60,7 +71,7 @@ static _Noreturn void run_in_child(const struct test_session *s, struct test_fil
 	struct rlimit no_core = {0};
 	setrlimit(RLIMIT_CORE, &no_core);
 	output_release_signals();
-	alarm(s->timeout);
+	limit_time(s->timeout);
 	buf_init(&why);
 	if (in_interpreter && !test_open_machine(f, test->name, &machine, &why)) {
 		fprintf(stderr, "%s: the interpreter cannot open the program: %.*s\n", test->name,
@@ -96,15 +107,17 @@ static const char *take_output(struct test_session *s, int output)
 	return text;
 }
 
-static void judge(struct test_result *r, int status)
+static void judge(struct test_result *r, int status, uint32_t timeout)
 {
 	if (WIFSIGNALED(status)) {
 		r->number = WTERMSIG(status);
-		r->outcome = r->number == SIGALRM ? TEST_TOO_SLOW : TEST_CRASHED;
+		r->outcome = TEST_CRASHED;
 	} else {
 		r->number = WEXITSTATUS(status);
 		r->outcome = r->number ? TEST_FAILED : TEST_PASSED;
 	}
+	if (r->outcome != TEST_PASSED && r->seconds >= timeout)
+		r->outcome = TEST_TOO_SLOW;
 }
 
 struct test_result test_run_one(struct test_session *s, struct test_file *f,
@@ -128,7 +141,7 @@ struct test_result test_run_one(struct test_session *s, struct test_file *f,
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	r.seconds = now() - begin;
-	judge(&r, status);
+	judge(&r, status, s->timeout);
 	r.output = take_output(s, output);
 	close(output);
 	return r;

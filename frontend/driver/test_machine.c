@@ -89,6 +89,8 @@ static const void *take_record(void *owner, int map, uint32_t *size)
 	const void *record = vm_map_record(map_of(m, map), 0, size);
 	if (record)
 		m->taken = map_of(m, map);
+	else
+		vm_map_drop_records(map_of(m, map)); // discarded ones
 	return record;
 }
 

@@ -211,9 +211,8 @@ static void judge_program(struct judge *j, const struct program_object *object,
 }
 
 /* The program that most of the log's instructions are of. */
-static const struct program_code *find_logged(const struct judge *j,
-					      const struct program_object *object,
-					      const struct buf *log)
+static const struct program_code *
+find_logged(const struct judge *j, const struct program_object *object, const struct buf *log)
 {
 	const struct program_code *best = NULL;
 	uint32_t most = 0;
@@ -224,6 +223,8 @@ static const struct program_code *find_logged(const struct judge *j,
 				return code;
 			continue;
 		}
+		if (object->programs.len == 1)
+			return code;
 		uint32_t matches = verify_match_log(code, log->data, log->len);
 		if (!best || matches > most) {
 			best = code;

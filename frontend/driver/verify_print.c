@@ -48,6 +48,8 @@ static void print_refusal(struct buf *out, const struct verify_view *view)
 {
 	const struct verify_story *story = view->story;
 	print_member(out, "message", story->text);
+	if (*story->said)
+		print_member(out, "said", story->said);
 	print_member(out, "known", story->known);
 	print_member(out, "hint", story->hint);
 	print_member(out, "registers", view->result->detail);
@@ -76,7 +78,8 @@ void verify_print_json(struct buf *out, const struct verify_view *view)
 	buf_printf(out,
 		   ",\"kernel\":\"%s\",\"accepted\":%s,\"reason\":\"%s\",\"processed\":%u,"
 		   "\"states\":%u,\"stack\":%u",
-		   version, r->is_accepted ? "true" : "false", verify_reason_name(r->reason),
+		   version, r->is_accepted ? "true" : "false",
+		   r->is_accepted || r->reason ? verify_reason_name(r->reason) : "other",
 		   r->processed, r->states, r->stack_depth);
 	if (!r->is_accepted)
 		print_refusal(out, view);

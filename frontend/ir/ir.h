@@ -300,6 +300,13 @@ struct ir_switch {
 	uint32_t count;
 };
 
+/* A variable that is an address: that of `base`, plus `offset`. */
+struct ir_part {
+	ir_ref base;
+	symbol name;
+	int64_t offset;
+};
+
 struct ir_fn {
 	symbol name;
 	enum ir_target target;
@@ -312,6 +319,7 @@ struct ir_fn {
 	const char *watched; // of a program that watches something: what its attribute names
 	symbol stands_in_for; // the program whose place it takes where the kernel cannot attach that; 0
 	bool has_kernel_context; // its context is a struct of the kernel
+	uint32_t kernel_params;  // bits of parameters that are so, too, and known to the verifier
 	bool is_inline;    // must be inlined (pointer parameters the verifier could not follow)
 	symbol ops;        // of a member of a struct_ops: name of the impl
 	bool is_sleepable; // a program that may sleep
@@ -330,6 +338,7 @@ struct ir_fn {
 	VEC(uint32_t) block_of;
 	VEC(span) spans;
 	VEC(symbol) names;           // of the variable that a value is of, as far as known; 0: none
+	VEC(struct ir_part) parts;   // variables of which only the base has a value
 	VEC(struct ir_block) blocks; // [0] is the entry; removed ones have first == 0
 	VEC(struct ir_slot) slots;
 	VEC(struct ir_const) consts;
@@ -484,6 +493,9 @@ static inline ir_ref *ir_operand(const struct ir_fn *fn, ir_ref r, uint32_t k);
 /* Calls visit for each of them. */
 void ir_each_operand(const struct ir_fn *fn, ir_ref r, void (*visit)(ir_ref *operand, void *data),
 		     void *data);
+/* For when the address `r`, which a variable holds, becomes a part of the addresses of accesses only: notes
+ * which base it is relative to. */
+void ir_note_part(struct ir_fn *fn, ir_ref r);
 /* New instruction before/after `at`; span copied from it. */
 ir_ref ir_insert_before(struct ir_fn *fn, ir_ref at, struct ir_insn insn);
 ir_ref ir_insert_after(struct ir_fn *fn, ir_ref at, struct ir_insn insn);

@@ -89,6 +89,7 @@ void ir_settle(struct ir_fn *fn, struct arena *home)
 	SETTLE(&fn->block_of, slack);
 	SETTLE(&fn->spans, slack);
 	SETTLE(&fn->names, slack);
+	SETTLE(&fn->parts, 0);
 	SETTLE(&fn->blocks, 2);
 	for (uint32_t b = 0; b < fn->blocks.len; b++) {
 		struct ir_block *block = &fn->blocks.data[b];

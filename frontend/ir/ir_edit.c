@@ -101,6 +101,25 @@ ir_ref ir_follow_replacements(ir_ref *replacement, ir_ref r)
 	return last;
 }
 
+void ir_note_part(struct ir_fn *fn, ir_ref r)
+{
+	enum { MOST = 256 };
+	struct ir_part part = {.name = fn->names.data[r]};
+
+	while (!ir_is_const(r) && ir_get(fn, r)->op == IR_PTRADD && ir_is_const(ir_get(fn, r)->b)) {
+		part.offset += (int64_t)ir_get_const(fn, ir_get(fn, r)->b)->bits;
+		r = ir_get(fn, r)->a;
+	}
+	part.base = r;
+	if (!part.name || !r || ir_is_const(r) || fn->names.data[r] == part.name)
+		return;
+	for (uint32_t i = 0; i < fn->parts.len; i++)
+		if (fn->parts.data[i].base == r && fn->parts.data[i].name == part.name)
+			return;
+	if (fn->parts.len < MOST)
+		vec_push(fn->arena, &fn->parts, part);
+}
+
 /* What stands for a value stands for its variable too, unless it has one of its own. */
 static void hand_over_name(struct ir_fn *fn, ir_ref from, ir_ref to)
 {
@@ -111,6 +130,8 @@ static void hand_over_name(struct ir_fn *fn, ir_ref from, ir_ref to)
 
 void ir_replace_all(struct ir_fn *fn, ir_ref *replacement)
 {
+	for (uint32_t i = 0; i < fn->parts.len; i++)
+		fn->parts.data[i].base = ir_replacement_of(replacement, fn->parts.data[i].base);
 	for (uint32_t b = 0; b < fn->blocks.len; b++) {
 		for (ir_ref r = fn->blocks.data[b].first; r; r = fn->next.data[r]) {
 			uint32_t count = ir_operand_count(fn, r);

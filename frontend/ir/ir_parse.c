@@ -320,6 +320,55 @@ static bool parse_string(struct ir_parser *p, const char **text)
 	return true;
 }
 
+/* Numbers of bytes, each with the function whose address is there. */
+static bool parse_ops_functions(struct ir_parser *p, struct ir_ops *ops)
+{
+	if (p->token.at_line_start || !ir_lex_need_punct(p, '{'))
+		return false;
+	while (!ir_lex_take_punct(p, '}')) {
+		struct ir_ops_function row = {0};
+		span where = ir_lex_span(p);
+		if ((ops->functions.len && !ir_lex_need_punct(p, ',')) ||
+		    !ir_lex_need_number(p, &row.offset) ||
+		    !ir_lex_need_ref(p, '@', &p->fns, (uint64_t)IR_TARGET_BPF << 32, p->m->fns.len,
+				     &row.fn))
+			return false;
+		if (!p->m->fns.data[row.fn]->program || row.offset % 8 || ops->size < 8 ||
+		    row.offset > ops->size - 8) {
+			ir_lex_error(p, where,
+				     "a program stands at a place that 8 divides, in the struct");
+			return false;
+		}
+		vec_push(p->m->arena, &ops->functions, row);
+	}
+	return true;
+}
+
+/* `ops name size N dtype N init "…" { offset @fn, … }` */
+static void parse_ops(struct ir_parser *p)
+{
+	struct ir_ops ops = {.where = ir_lex_span(p)};
+	struct ir_global bytes = {0};
+
+	ops.name = ir_lex_need_name(p);
+	struct attribute attributes[] = {
+		{"size", &bytes.size, NULL}, {"dtype", &ops.dtype, NULL}, {0}};
+	while (at_attribute(p)) {
+		if (ir_lex_take_word(p, "init"))
+			parse_init(p, &bytes);
+		else if (!take_attribute(p, attributes))
+			break;
+	}
+	ops.size = bytes.size;
+	if (ops.size > SOURCE_MAX_BYTES) {
+		ir_lex_error(p, ops.where, "the struct would be larger than 1 GiB");
+		return;
+	}
+	ops.init = bytes.init ? bytes.init : ARENA_ARRAY(p->m->arena, uint8_t, ops.size);
+	if (parse_ops_functions(p, &ops))
+		vec_push(p->m->arena, &p->m->ops, ops);
+}
+
 /* `@name(types) -> type target …{`; fills `fn`. */
 static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 {
@@ -350,10 +399,16 @@ static bool parse_fn_head(struct ir_parser *p, struct ir_fn *fn)
 		return false;
 	if (ir_lex_take_word(p, "for"))
 		fn->stands_in_for = ir_lex_need_name(p);
+	if (ir_lex_take_word(p, "ops"))
+		fn->ops = ir_lex_need_name(p);
 	parse_attributes(p, (struct attribute[]){{"kernel_context", NULL, &fn->has_kernel_context},
+						 {"sleepable", NULL, &fn->is_sleepable},
+						 {"tcx", NULL, &fn->is_tcx},
+						 {"packet_constant", NULL, &fn->is_packet_constant},
 						 {"inline", NULL, &fn->is_inline},
 						 {"exported", NULL, &fn->is_exported},
 						 {"dtype", &fn->dtype, NULL},
+						 {"kernel_params", &fn->kernel_params, NULL},
 						 {"notes", &fn->notes, NULL},
 						 {"note_params", &fn->note_params, NULL},
 						 {"context_size", &fn->context_size, NULL},
@@ -386,10 +441,15 @@ static void declare_fns(struct ir_parser *p)
 		fn->program = head.program;
 		fn->watched = head.watched;
 		fn->stands_in_for = head.stands_in_for;
+		fn->ops = head.ops;
 		fn->has_kernel_context = head.has_kernel_context;
+		fn->is_sleepable = head.is_sleepable;
+		fn->is_tcx = head.is_tcx;
+		fn->is_packet_constant = head.is_packet_constant;
 		fn->is_inline = head.is_inline;
 		fn->is_exported = head.is_exported;
 		fn->dtype = head.dtype;
+		fn->kernel_params = head.kernel_params;
 		fn->notes = head.notes;
 		fn->note_params = head.note_params;
 		fn->context_size = head.context_size;
@@ -415,6 +475,8 @@ static void parse_declaration(struct ir_parser *p, uint32_t *next_fn)
 		parse_attributes(p, (struct attribute[]){{"size", &p->m->options_size, NULL}, {0}});
 	} else if (take_line_word(p, "option")) {
 		parse_option(p);
+	} else if (take_line_word(p, "ops")) {
+		parse_ops(p);
 	} else if (take_line_word(p, "main")) {
 		p->m->main_fn = *next_fn;
 	} else if (take_line_word(p, "fn")) {
@@ -425,7 +487,8 @@ static void parse_declaration(struct ir_parser *p, uint32_t *next_fn)
 	} else {
 		p->token.at_line_start = false;
 		ir_lex_expected(
-			p, "a declaration: dtype, core, global, map, extern, option, main or fn");
+			p,
+			"a declaration: dtype, core, global, map, extern, option, ops, main or fn");
 		return;
 	}
 	if (!p->token.at_line_start)
@@ -457,6 +520,9 @@ static bool check_dtypes(const struct ir_module *m)
 		       dtype_exists(m, m->maps.data[i].value_dtype);
 	for (uint32_t i = 0; i < m->options.len; i++)
 		good = good && dtype_exists(m, m->options.data[i].dtype);
+	for (uint32_t i = 0; i < m->ops.len; i++)
+		good = good && dtype_exists(m, m->ops.data[i].dtype) &&
+		       m->dtypes.data[m->ops.data[i].dtype].kind == IR_DTYPE_STRUCT;
 	for (uint32_t i = 0; i < m->fns.len; i++) {
 		const struct ir_fn *fn = m->fns.data[i];
 		good = good && dtype_exists(m, fn->dtype);
@@ -471,7 +537,9 @@ static void check_module(struct ir_parser *p)
 	span start = {p->file->base, p->file->base};
 
 	if (!check_dtypes(p->m))
-		ir_lex_error(p, start, "a debug type is used that is not declared");
+		ir_lex_error(p, start,
+			     "a debug type is used that is not declared, or that is no struct "
+			     "where one is wanted");
 	if (p->m->main_fn != UINT32_MAX && p->m->main_fn >= p->m->fns.len)
 		ir_lex_error(p, start, "`main` stands before no function");
 	for (uint32_t i = 0; i < p->m->fns.len && !p->failed; i++) {

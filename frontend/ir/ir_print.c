@@ -350,14 +350,26 @@ static void print_fn_head(struct printer *p, uint32_t index)
 		buf_add_text(p->out, " for ");
 		print_name(p, fn->stands_in_for);
 	}
+	if (fn->ops) {
+		buf_add_text(p->out, " ops ");
+		print_name(p, fn->ops);
+	}
 	if (fn->has_kernel_context)
 		buf_add_text(p->out, " kernel_context");
+	if (fn->is_sleepable)
+		buf_add_text(p->out, " sleepable");
+	if (fn->is_tcx)
+		buf_add_text(p->out, " tcx");
+	if (fn->is_packet_constant)
+		buf_add_text(p->out, " packet_constant");
 	if (fn->is_inline)
 		buf_add_text(p->out, " inline");
 	if (fn->is_exported)
 		buf_add_text(p->out, " exported");
 	if (fn->dtype)
 		buf_printf(p->out, " dtype %" PRIu32, fn->dtype);
+	if (fn->kernel_params)
+		buf_printf(p->out, " kernel_params %" PRIu32, fn->kernel_params);
 	if (fn->note_params)
 		buf_printf(p->out, " notes %" PRIu32 " note_params %" PRIu32, fn->notes,
 			   fn->note_params);
@@ -496,6 +508,21 @@ static void print_map(struct printer *p, uint32_t index)
 		   map->has_kptr ? " kptr" : "");
 }
 
+static void print_ops(struct printer *p, const struct ir_ops *ops)
+{
+	buf_add_text(p->out, "ops ");
+	print_name(p, ops->name);
+	buf_printf(p->out, " size %" PRIu32 " dtype %" PRIu32, ops->size, ops->dtype);
+	buf_add_text(p->out, " init ");
+	print_quoted(p, ops->init, ops->size);
+	buf_add_text(p->out, " {");
+	for (uint32_t i = 0; i < ops->functions.len; i++) {
+		buf_printf(p->out, "%s%" PRIu32 " ", i ? ", " : " ", ops->functions.data[i].offset);
+		print_fn_ref(p, ops->functions.data[i].fn);
+	}
+	buf_add_text(p->out, " }\n");
+}
+
 static void name_first(struct map *names, uint64_t key, uint32_t index)
 {
 	uint64_t *place = map_insert(names, key);
@@ -565,6 +592,8 @@ void ir_print_module(const struct ir_module *m, struct buf *out)
 		print_number(&p, "size", o->size);
 		buf_add_char(out, '\n');
 	}
+	for (uint32_t i = 0; i < m->ops.len; i++)
+		print_ops(&p, &m->ops.data[i]);
 	for (uint32_t i = 0; i < m->fns.len; i++) {
 		if (i == m->main_fn)
 			buf_add_text(out, "main\n");

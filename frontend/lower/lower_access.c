@@ -137,8 +137,10 @@ static struct place name_place(struct body *f, struct expr *expr)
 	struct decl *decl = expr->name.decl;
 	if (decl->kind == DECL_LOCAL || decl->kind == DECL_PARAM) {
 		struct local *local = local_of(decl);
-		if (local->value) // an aggregate parameter
-			return pointer_place(local->value, decl->type->align);
+		if (local->value) // an aggregate parameter: a slot of the caller
+			return pointer_place(local->value, f->target == IR_TARGET_BPF
+								   ? slot_align(decl->type)
+								   : decl->type->align);
 		struct place place = slot_place(f, local->slot);
 		if (!decl->variable.is_address_taken)
 			place.root = decl;

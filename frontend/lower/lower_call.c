@@ -31,9 +31,6 @@ static ir_ref lower_argument(struct body *f, struct expr *arg)
 {
 	if (arg->type->kind == TYPE_MAP)
 		return ir_emit_index(&f->b, IR_MAP, IR_PTR, map_of(arg->name.decl));
-	if (arg->kind == EXPR_NAME && arg->name.decl->kind == DECL_FUNC) // for the kernel to call
-		return ir_emit_index(&f->b, IR_FUNC, IR_PTR,
-				     request_callback(f->lw, arg->name.decl, CALLBACK_TIMER));
 	if (!type_is_aggregate(arg->type))
 		return lower_value(f, arg);
 	struct place copy = lower_temporary(f, arg, arg->type);
@@ -142,6 +139,30 @@ static ir_ref cut_result(struct body *f, const struct type *type, ir_ref value)
 	}
 }
 
+/* One of the helpers gives objects of the program or of the kernel: it stands twice in the module. */
+static uint32_t add_helper(struct body *f, const struct helper_info *helper,
+			   const struct type *type)
+{
+	enum ir_type result = value_type(type);
+	uint32_t effects = helper_effects(helper);
+	symbol name = intern_string(&f->lw->compile->names, helper->name);
+	bool is_exchange = !strcmp(helper->name, "bpf_kptr_xchg");
+	bool gives_object = is_exchange ? type_is_kernel(type->element) : helper->gives_object;
+	for (uint32_t i = 0; i < f->m->externs.len; i++) {
+		const struct ir_extern *e = &f->m->externs.data[i];
+		if (e->name == name && e->kind == IR_EXTERN_HELPER && e->result == result &&
+		    e->effects == effects && e->gives_object == gives_object)
+			return i;
+	}
+	struct ir_extern e = {.name = name,
+			      .kind = IR_EXTERN_HELPER,
+			      .result = (uint8_t)result,
+			      .effects = (uint8_t)effects,
+			      .gives_object = gives_object};
+	vec_push(f->m->arena, &f->m->externs, e);
+	return f->m->externs.len - 1;
+}
+
 static uint32_t kfunc_effects(const struct kfunc_info *kfunc)
 {
 	uint32_t moves = kfunc && kfunc->flags & KFUNC_MOVES_PACKET ? IR_EFFECT_PACKET : 0;
@@ -160,16 +181,21 @@ static ir_ref call_extern(struct body *f, struct expr *call)
 	const char *name = intern_text(&f->lw->compile->names, callee->name);
 	uint32_t count = call->call.args.len, index;
 	ir_ref *args = ARENA_ARRAY(f->m->arena, ir_ref, count + 1);
-	for (uint32_t i = 0; i < count; i++)
-		args[i] = lower_argument(f, call->call.args.data[i]);
+	const struct callback *row = sema_find_callback(name);
+	for (uint32_t i = 0; i < count; i++) {
+		struct expr *arg = call->call.args.data[i];
+		if (row && row->function == (int)i)
+			args[i] = ir_emit_index(&f->b, IR_FUNC, IR_PTR,
+						request_callback(f->lw, arg->name.decl, row));
+		else
+			args[i] = lower_argument(f, arg);
+	}
 	const struct target_info *info = f->lw->info;
 	const struct helper_info *helper = info->find_helper(name, info->kernel);
 	f->b.where = call->where;
 	enum ir_type result = value_type(call->type);
 	if (helper) {
-		index = ir_add_extern(f->m, IR_EXTERN_HELPER, name, result, helper_effects(helper));
-		f->m->externs.data[index].gives_object =
-			helper->gives_object && strcmp(name, "bpf_kptr_xchg") != 0;
+		index = add_helper(f, helper, call->type);
 		ir_ref given = ir_emit_call(&f->b, IR_CALL_EXTERN, result, index, args, count);
 		for (uint32_t i = 0; i < count && helper_changes_map(f, callee); i++)
 			if (call->call.args.data[i]->type->kind == TYPE_MAP)
@@ -344,6 +370,8 @@ static ir_ref call_builtin(struct body *f, struct expr *call, const struct place
 	case BUILTIN_HAS_CONSTANT:
 	case BUILTIN_KERNEL_CONSTANT:
 	case BUILTIN_KERNEL_SIZEOF:
+	case BUILTIN_KERNEL_SIZEOF_FIELD:
+	case BUILTIN_KERNEL_IS_SIGNED:
 		return lower_kernel_question(f, call);
 	case BUILTIN_TEST:
 		return lower_test(f, call);

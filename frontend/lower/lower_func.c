@@ -56,17 +56,21 @@ void branch(struct body *f, ir_ref cond, uint32_t yes, uint32_t no, enum ir_like
 
 /* ---- slots ---- */
 
-uint32_t new_slot(struct body *f, const struct type *type, symbol name, span where)
+uint32_t slot_align(const struct type *type)
 {
 	uint32_t size = value_type(type) == IR_VOID ? type->size : value_width(type);
 	uint32_t align = type->align ? type->align : size ? size : 1;
 	if (size >= 8)
-		align = 8;
-	else if (size >= 4 && align < 4)
-		align = 4;
+		return 8;
+	return size >= 4 && align < 4 ? 4 : align;
+}
+
+uint32_t new_slot(struct body *f, const struct type *type, symbol name, span where)
+{
+	uint32_t size = value_type(type) == IR_VOID ? type->size : value_width(type);
 	return ir_add_slot(f->fn, (struct ir_slot){.name = name,
 						   .size = size,
-						   .align = align,
+						   .align = slot_align(type),
 						   .dtype = lower_dtype(f->lw, type),
 						   .where = where});
 }

@@ -16,20 +16,13 @@
 #include "frontend/lower/lower.h"
 #include "frontend/syntax/ast_walk.h"
 
-/* Functions that the kernel calls and that call one of the program. */
-enum callback_kind {
-	CALLBACK_NONE,
-	CALLBACK_TIMER,  // map, key, value
-	CALLBACK_RECORD, // dynptr of a record, context
-};
-
 struct pending_fn { // a function asked for and not lowered yet
 	struct decl *decl;
 	struct decl **bound; // eBPF: for each parameter the function that it is, or NULL
 	const struct program_kind *kind; // that it is lowered as
 	uint32_t index;
 	uint32_t next_alike; // with `bound`: index into the queue + 1 of one with the same hash
-	enum callback_kind callback; // CALLBACK_NONE: the function itself
+	const struct callback *callback; // how the kernel calls it; NULL: the function itself
 };
 
 struct lower {
@@ -45,7 +38,6 @@ struct lower {
 	struct map changes;    // declaration -> maps that the function changes (lower_changes.c)
 	struct map panics;     // declaration -> 1 when a panic can
 	struct map core_types; // type id -> index of the dtype with the members that are read + 1
-	struct map callbacks;  // handler and kind -> index of the function + 1
 	struct map drops;      // DECL_MAP -> global that counts its lost records + 1
 	struct map bound; // hash of a function and what it is bound to -> the last in the queue + 1
 	struct map bindings; // declaration -> how many functions were made of it by binding
@@ -53,7 +45,8 @@ struct lower {
 	uint32_t named;
 	struct map tails;             // attribute of programs -> index of their program array + 1
 	VEC(struct pending_fn) queue; // every function, in the order of the requests
-	uint32_t error_count;         // of the diagnostics at the beginning
+	VEC(struct pending_fn) callbacks; // those of them that the kernel calls
+	uint32_t error_count;             // of the diagnostics at the beginning
 };
 
 /* An evaluated map entry. */
@@ -210,7 +203,7 @@ uint32_t request_bound(struct lower *lw, struct decl *decl, struct decl **bound)
 uint32_t global_of(struct lower *lw, struct decl *decl); // global, config or aggregate constant
 uint32_t map_of(struct decl *decl);
 /* The function to hand to the kernel for a handler of the program. */
-uint32_t request_callback(struct lower *lw, struct decl *handler, enum callback_kind kind);
+uint32_t request_callback(struct lower *lw, struct decl *handler, const struct callback *row);
 /* Read-only bytes without a name; equal ones are shared. Texts are of type char[size]. */
 uint32_t literal_global(struct lower *lw, const void *bytes, uint32_t size, uint32_t align,
 			uint32_t dtype);
@@ -229,6 +222,7 @@ bool is_live(const struct body *f);           // the builder has a block
 void jump_to(struct body *f, uint32_t block); // nothing when not live
 void start_block(struct body *f, uint32_t block);
 void branch(struct body *f, ir_ref cond, uint32_t yes, uint32_t no, enum ir_likely likely);
+uint32_t slot_align(const struct type *type); // of the slot of an object
 uint32_t new_slot(struct body *f, const struct type *type, symbol name, span where);
 uint32_t raw_slot(struct body *f, uint32_t size, uint32_t align);
 ir_ref slot_addr(struct body *f, uint32_t slot);

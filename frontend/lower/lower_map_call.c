@@ -127,7 +127,7 @@ static ir_ref capture(struct body *f, struct expr *call, uint64_t flags)
 static ir_ref drain(struct body *f, struct expr *call, struct decl *map)
 {
 	struct decl *handler = call->call.args.data[0]->name.decl;
-	uint32_t callback = request_callback(f->lw, handler, CALLBACK_RECORD);
+	uint32_t callback = request_callback(f->lw, handler, sema_find_callback(".drain"));
 	ir_ref args[] = {map_ref(f, map), ir_emit_index(&f->b, IR_FUNC, IR_PTR, callback),
 			 null_ptr(f), const64(f, 0)};
 	return emit_helper(f, "bpf_user_ringbuf_drain", IR_I64, args, 4);

@@ -450,7 +450,6 @@ bool lower_program(struct compile *compile, const struct checked_program *progra
 	map_init(&lw.literals, out->arena);
 	map_init(&lw.fns, out->arena);
 	map_init(&lw.throws, out->arena);
-	map_init(&lw.callbacks, out->arena);
 	map_init(&lw.drops, out->arena);
 	map_init(&lw.panics, out->arena);
 	map_init(&lw.changes, out->arena);

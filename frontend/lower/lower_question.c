@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions to the running kernel, which libbpf answers at load by putting a number into an instruction:
- * whether a type, a field or an enum constant exists, how large a type is, which number a constant has.
+ * whether a type, a field or an enum constant exists, how large a type or a field is, whether a field has a
+ * sign, which number a constant has.
  *
  * The answer about a field that the build's kernel knows goes by its type there. For one that it does
  * not know, libbpf is asked for each kind of type that it may have: structs whose names differ behind
@@ -143,6 +144,28 @@ static ir_ref ask_field(struct body *f, struct expr *call)
 	return ask_unknown_field(f, name_of_type(arg), &path);
 }
 
+/* Size or sign of a field that the type has. */
+static ir_ref ask_of_field(struct body *f, struct expr *call, enum ir_core_kind kind)
+{
+	struct expr *arg = call->call.args.data[0];
+	struct field_path path = {.count = 0};
+	struct place place = {.align = 1};
+	const struct type *t = arg->type;
+	bool is_kernel = type_is_kernel(t) && t->name;
+	if (!read_path(call->call.args.data[1], &path))
+		return const64(f, 0);
+	if (is_kernel) {
+		core_begin(f, &place, t);
+		if (!enter_path(f, &place, &path))
+			return const64(f, 0);
+		t = place.core->type;
+	}
+	for (uint32_t i = 0; !is_kernel && i < path.count; i++)
+		t = type_find_field(t, path.names[i])->type;
+	uint64_t local = kind == IR_CORE_FIELD_SIZE ? t->size : value_is_signed(t);
+	return is_kernel ? core_number(f, kind, NULL, place.core, local) : const64(f, local);
+}
+
 /* ---- types ---- */
 
 static ir_ref ask_type(struct body *f, struct expr *call)
@@ -191,6 +214,10 @@ ir_ref lower_kernel_question(struct body *f, struct expr *call)
 		return ask_field(f, call);
 	case BUILTIN_HAS_TYPE:
 		return ask_type(f, call);
+	case BUILTIN_KERNEL_SIZEOF_FIELD:
+		return ask_of_field(f, call, IR_CORE_FIELD_SIZE);
+	case BUILTIN_KERNEL_IS_SIGNED:
+		return as_bool(f, ask_of_field(f, call, IR_CORE_FIELD_SIGNED));
 	case BUILTIN_HAS_CONSTANT:
 		return as_bool(f, ask_constant(f, arg, IR_CORE_ENUM_EXISTS));
 	case BUILTIN_KERNEL_CONSTANT:

@@ -3,7 +3,7 @@
  * Strings. A str(N) is N bytes with a NUL after its characters; assignment makes the bytes behind the
  * NUL zero, so that equal strings made by assignment are equal as keys.
  *
- * Comparing with a literal of n characters compares n + 1 bytes, a few at a time and without branches.
+ * Comparing with a literal of n characters compares n + 1 bytes, a few at a time.
  * Two variables are compared byte by byte, because what follows a NUL need not be equal.
  */
 #include <string.h>
@@ -73,23 +73,32 @@ static uint64_t bytes_at(const struct body *f, const char *data, uint32_t width)
 	return value;
 }
 
-/* Zero exactly when the first `count` bytes at the place are those of `data`. */
-static ir_ref difference(struct body *f, const struct place *place, const char *data,
-			 uint32_t count)
+/* Whether the bytes at the place are those of `data`: the first piece that differs decides. */
+static ir_ref equals_bytes(struct body *f, const struct place *place, const char *data,
+			   uint32_t count)
 {
-	ir_ref all = IR_REF_NONE;
-	for (uint32_t at = 0; at < count;) {
+	uint32_t result = raw_slot(f, 4, 4), done = new_block(f);
+	store_word(f, result, IR_I32, const32(f, 0));
+	for (uint32_t at = 0, width; at < count; at += width) {
 		struct place piece = place_at(*place, at);
-		uint32_t width = place_align(&piece) < 8 ? place_align(&piece) : 8;
+		width = place_align(&piece) < 8 ? place_align(&piece) : 8;
 		while (width > count - at)
 			width /= 2;
-		ir_ref value = to_register(f, load_bytes(f, &piece, width), IR_I64, false);
-		ir_ref expected = const64(f, bytes_at(f, data + at, width));
-		value = ir_emit(&f->b, IR_XOR, IR_I64, value, expected);
-		all = all ? ir_emit(&f->b, IR_OR, IR_I64, all, value) : value;
-		at += width;
+		uint64_t expected = bytes_at(f, data + at, width);
+		ir_ref value = load_bytes(f, &piece, width);
+		ir_ref same = ir_emit(&f->b, IR_EQ, IR_I32, value,
+				      ir_const(f->fn, ir_type_of(f->fn, value), expected));
+		if (at + width == count) {
+			store_word(f, result, IR_I32, same);
+			jump_to(f, done);
+			break;
+		}
+		uint32_t next = new_block(f);
+		branch(f, same, next, done, IR_LIKELY_UNKNOWN);
+		start_block(f, next);
 	}
-	return all;
+	start_block(f, done);
+	return load_word(f, result, IR_I32);
 }
 
 static ir_ref equals_literal(struct body *f, const struct text *text, const struct expr *literal)
@@ -101,8 +110,7 @@ static ir_ref equals_literal(struct body *f, const struct text *text, const stru
 						  length));
 	if (length >= text->capacity)
 		return const32(f, 0);
-	ir_ref all = difference(f, &text->place, literal->string.data, length + 1);
-	return ir_emit(&f->b, IR_EQ, IR_I32, all, const64(f, 0));
+	return equals_bytes(f, &text->place, literal->string.data, length + 1);
 }
 
 ir_ref texts_equal(struct body *f, const struct text *a, const struct text *b)

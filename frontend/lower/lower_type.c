@@ -80,7 +80,9 @@ static uint32_t add_kptr(struct lower *lw, const struct type *type)
 {
 	struct ir_dtype pointer = {.kind = IR_DTYPE_POINTER,
 				   .name = intern_string(&lw->compile->names, "kptr"),
-				   .target = lower_dtype(lw, type->element),
+				   .target = type_is_kernel(type->element)
+						     ? core_record(lw, type->element)
+						     : lower_dtype(lw, type->element),
 				   .size = 8};
 	return ir_add_dtype(lw->m, pointer);
 }

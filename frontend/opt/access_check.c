@@ -534,14 +534,30 @@ static void replace_guarded(struct check *c)
 	ir_replace_all(c->fn, replacement);
 }
 
+/* A use of a packet pointer that goes on to an access perhaps: a length alone needs no proof. */
+static bool leads_on(const struct check *c, ir_ref r)
+{
+	const struct ir_insn *in = ir_get(c->fn, r);
+	uint32_t count = ir_operand_count(c->fn, r);
+	if (in->op == IR_PTRDIFF || ir_ops[in->op].b == IR_OPERAND_SAME)
+		return false;
+	for (uint32_t o = 0; o < count; o++) {
+		ir_ref operand = *ir_operand(c->fn, r, o);
+		if (operand && !ir_is_const(operand) && ir_is_packet_load(ir_get(c->fn, operand)))
+			return true;
+	}
+	return false;
+}
+
 static bool find_loads(struct check *c)
 {
 	bool found = false;
-	for (ir_ref r = 1; r < c->fn->insns.len; r++) {
-		const struct ir_insn *in = ir_get(c->fn, r);
-		if (ir_is_packet_load(in) && in->type == IR_PTR) {
-			c->load_of_kind[IR_MEM_SPACE(in->aux) & 3] = r;
-			found = true;
+	for (uint32_t b = 0; b < c->fn->blocks.len; b++) {
+		for (ir_ref r = c->fn->blocks.data[b].first; r; r = c->fn->next.data[r]) {
+			const struct ir_insn *in = ir_get(c->fn, r);
+			if (ir_is_packet_load(in) && in->type == IR_PTR)
+				c->load_of_kind[IR_MEM_SPACE(in->aux) & 3] = r;
+			found |= leads_on(c, r);
 		}
 	}
 	return found;

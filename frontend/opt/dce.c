@@ -136,8 +136,11 @@ bool opt_dce(struct opt_context *ctx, struct ir_fn *fn)
 	for (uint32_t b = 0; b < fn->blocks.len; b++) {
 		for (ir_ref r = fn->blocks.data[b].first, next; r; r = next) {
 			next = fn->next.data[r];
-			if (!k.is_alive[r])
-				ir_remove(fn, r);
+			if (k.is_alive[r])
+				continue;
+			if (ir_get(fn, r)->op == IR_PTRADD)
+				ir_note_part(fn, r);
+			ir_remove(fn, r);
 		}
 	}
 	compact_slots(fn, ctx->scratch);

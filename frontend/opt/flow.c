@@ -189,7 +189,7 @@ static bool leads_to(const struct flow *f, uint32_t from, uint32_t to)
 	return false;
 }
 
-enum { MAX_THREADED_INSNS = 6, MAX_THREADED_PREDS = 64 };
+enum { MAX_THREADED_INSNS = 6, MAX_THREADED_PREDS = 64, MAX_SPREAD = 4 };
 
 /* Only phis and a jump; or phis, at most one foldable comparison of a phi with a constant, and a
  * branch or switch on either: what an edge decides can be followed. *compare receives the comparison or none. */
@@ -336,6 +336,73 @@ static void thread_edges(struct flow *f, uint32_t b)
 	}
 }
 
+/* A block of one phi and the branch on it, which nothing else needs. */
+static bool is_mere_choice(const struct flow *f, uint32_t b, const uint32_t *uses)
+{
+	const struct ir_block *block = block_at(f, b);
+	const struct ir_insn *end = ir_get(f->fn, block->last);
+
+	return end->op == IR_BRANCH && end->a == block->first && has_phis(f, b) &&
+	       f->fn->next.data[block->first] == block->last && uses[block->first] == 1 &&
+	       block->succs[0] != b && block->succs[1] != b && block->succs[0] != block->succs[1] &&
+	       block->preds.len <= MAX_SPREAD && !is_loop_header(f, b) &&
+	       !is_loop_header(f, block->succs[0]) && !is_loop_header(f, block->succs[1]);
+}
+
+/* The block jumps to where a value of its own that nothing else needs decides. */
+static bool decides_itself(const struct flow *f, uint32_t pred, ir_ref value, const uint32_t *uses)
+{
+	const struct ir_insn *in = ir_is_const(value) ? NULL : ir_get(f->fn, value);
+
+	return in && ir_get(f->fn, block_at(f, pred)->last)->op == IR_JUMP &&
+	       f->fn->block_of.data[value] == pred && uses[value] == 1 &&
+	       ir_ops[in->op].b == IR_OPERAND_SAME;
+}
+
+/* Each way into a branch on a phi of comparisons branches on its own one:
+ *
+ *	b1: %1 = eq …; jump b3                  b1: %1 = eq …; branch %1, b4, b5
+ *	b2: %2 = eq …; jump b3             ->   b2: %2 = eq …; branch %2, b4, b5
+ *	b3: %3 = phi %1, %2; branch %3, b4, b5
+ */
+static void spread_branch(struct flow *f, uint32_t b, const uint32_t *uses)
+{
+	struct ir_fn *fn = f->fn;
+
+	if (!is_mere_choice(f, b, uses))
+		return;
+	for (uint32_t k = block_at(f, b)->preds.len; k-- > 0;) {
+		uint32_t pred = block_at(f, b)->preds.data[k];
+		ir_ref value = ir_args(fn, block_at(f, b)->first)[k];
+		if (!decides_itself(f, pred, value, uses))
+			continue;
+		const struct ir_block *block = block_at(f, b);
+		uint32_t succs[2] = {block->succs[0], block->succs[1]};
+		ir_remove_pred(fn, b, k);
+		struct ir_insn end = *ir_get(fn, block_at(f, b)->last);
+		end.a = value;
+		*ir_get(fn, block_at(f, pred)->last) = end;
+		block_at(f, pred)->succ_count = 0;
+		ir_set_succs(fn, pred, succs, 2);
+		for (uint32_t i = 0; i < 2; i++) {
+			uint32_t like = ir_pred_index(fn, succs[i], b);
+			ir_ref r = block_at(f, succs[i])->first;
+			for (; ir_get(fn, r)->op == IR_PHI; r = fn->next.data[r])
+				ir_args(fn, r)[ir_arg_count(fn, r) - 1] = ir_args(fn, r)[like];
+		}
+		f->changed = true;
+	}
+}
+
+static void spread_branches(struct flow *f)
+{
+	const uint32_t *uses = ir_count_uses(f->fn, f->ctx->scratch);
+
+	for (uint32_t b = 0; b < f->fn->blocks.len; b++)
+		if (block_at(f, b)->first && block_at(f, b)->preds.len)
+			spread_branch(f, b, uses);
+}
+
 /* A block with nothing but a jump, or with phis that only serve the phis of its target: its
  * predecessors go to the target, except those that lead there already when a phi tells the two ways
  * apart. The way into a loop stays one block, in which licm can put something. */
@@ -468,6 +535,7 @@ bool opt_flow(struct opt_context *ctx, struct ir_fn *fn)
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
 			if (fn->blocks.data[b].first)
 				thread_edges(&f, b);
+		spread_branches(&f);
 		for (uint32_t b = 0; b < fn->blocks.len; b++)
 			if (fn->blocks.data[b].first)
 				skip_block(&f, b);

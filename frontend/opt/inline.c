@@ -12,8 +12,10 @@
 #include "frontend/opt/passes.h"
 
 enum {
-	MAX_SIZE_BPF = 40,    // instructions of a function that is inlined for being small
-	MAX_SIZE_HOST = 8,    // same
+	MAX_SIZE_BPF = 40, // instructions of a function that is inlined for being small
+	MAX_SIZE_HOST = 8, // same
+	MAX_NUMBERS =
+		400, // of one with numbers only, called once: the verifier can judge it by itself
 	MAX_SLOTS = 256,      // bytes of locals, when the callee need not be inlined
 	MAX_CALLER = 50000,   // instructions of a caller that takes in only what it must
 	MAX_TOTAL = 1000000,  // instructions of a caller
@@ -58,6 +60,15 @@ static uint32_t slot_bytes(const struct ir_fn *fn)
 	return bytes;
 }
 
+static bool takes_numbers(const struct ir_fn *fn)
+{
+	bool is_plain = fn->result == IR_I32 || fn->result == IR_I64;
+
+	for (uint32_t i = 0; is_plain && i < fn->param_count; i++)
+		is_plain = fn->params[i] != IR_PTR;
+	return is_plain && fn->param_count <= 5;
+}
+
 static bool is_worth_it(const struct inlining *l, uint32_t index)
 {
 	const struct ir_fn *callee = l->ctx->module->fns.data[index];
@@ -69,7 +80,7 @@ static bool is_worth_it(const struct inlining *l, uint32_t index)
 	if (is_bpf && slot_bytes(callee) + slot_bytes(l->fn) > MAX_SLOTS)
 		return false;
 	if (is_bpf && l->ctx->calls[index] == 1 && !callee->is_exported && !callee->program)
-		limit = MAX_CALLER;
+		limit = takes_numbers(callee) ? MAX_NUMBERS : MAX_CALLER;
 	return is_small(l->ctx->module, callee, limit);
 }
 
@@ -139,6 +150,17 @@ static void copy_blocks(struct inlining *l, const struct ir_fn *callee, ir_ref c
 			fn->names.data[l->ref_map[r]] = callee->names.data[r];
 			ir_append(fn, l->block_map[b], l->ref_map[r]);
 		}
+	}
+}
+
+static void copy_parts(struct inlining *l, const struct ir_fn *callee)
+{
+	for (uint32_t i = 0; i < callee->parts.len; i++) {
+		struct ir_part part = callee->parts.data[i];
+		if (ir_is_const(part.base) || ir_get(callee, part.base)->op == IR_NONE)
+			continue;
+		part.base = l->ref_map[part.base];
+		vec_push(l->fn->arena, &l->fn->parts, part);
 	}
 }
 
@@ -229,6 +251,7 @@ static void inline_call(struct inlining *l, ir_ref call)
 	for (uint32_t i = 0; i < callee->slots.len; i++)
 		ir_add_slot(fn, callee->slots.data[i]);
 	copy_blocks(l, callee, call);
+	copy_parts(l, callee);
 	for (uint32_t c = 0; c < callee->blocks.len; c++) {
 		const struct ir_block *from = &callee->blocks.data[c];
 		if (from->first)

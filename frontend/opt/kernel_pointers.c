@@ -104,7 +104,10 @@ static uint8_t find_origin(const struct origins *o, ir_ref r)
 
 	switch (in->op) {
 	case IR_PARAM:
-		return o->fn->has_kernel_context ? DIRECT : PLAIN;
+		return o->fn->has_kernel_context ||
+				       (in->index < 32 && o->fn->kernel_params >> in->index & 1)
+			       ? DIRECT
+			       : PLAIN;
 	case IR_PTRADD:
 		return moved_origin(o, in);
 	case IR_CORE_PTR:

@@ -18,8 +18,8 @@ struct offsets {
 	struct opt_context *ctx;
 	struct ir_fn *fn;
 	const struct packets *numbers;
-	uint32_t loop;          // innermost one with a guard around the pointer
-	uint32_t block;         // where the pointer is made
+	uint32_t loop;  // innermost one with a guard around the pointer
+	uint32_t block; // where the pointer is made
 };
 
 static bool is_in_loop(const struct offsets *o, uint32_t b)

@@ -220,6 +220,7 @@ static void name_value(struct renaming *n, uint32_t part, ir_ref value)
 	const struct slot_part *p = &n->split.parts[part];
 	const struct ir_slot *slot = &n->fn->slots.data[p->slot];
 
+	value = ir_replacement_of(n->replacement, value); // it may be a load that was renamed
 	if (value && !ir_is_const(value) && p->width == slot->size && !n->fn->names.data[value])
 		n->fn->names.data[value] = slot->name;
 }

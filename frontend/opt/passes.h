@@ -10,7 +10,7 @@ opt_fn_pass opt_access_check, opt_choices, opt_dce, opt_flow, opt_frame_align, o
 opt_fn_pass opt_kernel_pointers, opt_key_in_place, opt_lock_check, opt_loop_bound, opt_lookup_reuse,
 	opt_mem2reg, opt_merge_accesses, opt_packet_bounds;
 opt_fn_pass opt_packet_pull, opt_probe_reads;
-opt_fn_pass opt_simplify, opt_slot_writes, opt_stored_value, opt_unroll;
+opt_fn_pass opt_simplify, opt_sink, opt_slot_writes, opt_stored_value, opt_unroll;
 opt_module_pass opt_loop_outline, opt_strip;
 
 /* What opt_loop_bound does first. loop_counters.c */

@@ -358,8 +358,13 @@ static ir_ref simplify_branch(struct simplifier *s, ir_ref r)
 	const struct ir_insn *ne = simplify_insn_of(s, in->a, IR_NE);
 	uint64_t c;
 
-	if (!ne->op || ir_type_of(s->fn, ne->a) != IR_I32 || !simplify_const(s, ne->b, &c) || c)
-		return IR_REF_NONE;
+	if (!ne->op || ir_type_of(s->fn, ne->a) != IR_I32 || !simplify_const(s, ne->b, &c) || c) {
+		ir_ref plain = simplify_masked_swap(s, r, in->a);
+		if (!plain)
+			return IR_REF_NONE;
+		ir_get(s->fn, r)->a = plain;
+		return r;
+	}
 	in->a = simplify_resolve(s, ne->a);
 	return r;
 }

@@ -31,6 +31,8 @@ bool simplify_is_single_use(const struct simplifier *s, ir_ref r);
 ir_ref simplify_emit(struct simplifier *s, ir_ref at, enum ir_op op, enum ir_type type, ir_ref a,
 		     ir_ref b);
 
+/* The operand of a branch without a swap, or none; a new instruction goes before `at`. */
+ir_ref simplify_masked_swap(struct simplifier *s, ir_ref at, ir_ref value);
 ir_ref simplify_switch(struct simplifier *s, ir_ref r);
 ir_ref simplify_integer(struct simplifier *s, ir_ref r);
 /* A value that has the bits of `value` under `mask` (the low bits), perhaps with less work; new

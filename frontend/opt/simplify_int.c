@@ -372,14 +372,82 @@ static ir_ref without_mask(struct simplifier *s, ir_ref r)
 	return known_max(known_get(&s->sure, x)) & ~mask ? r : x;
 }
 
+/* A choice by a swapped number is one by the number itself, if that has no other bits. */
+static bool switch_swapped(struct simplifier *s, ir_ref r)
+{
+	struct ir_insn *in = ir_get(s->fn, r);
+	const struct ir_insn *swap = simplify_insn_of(s, in->a, IR_BE16);
+	const struct ir_switch *table = &s->fn->switches.data[in->index];
+
+	if (!swap->op || swap->type != IR_I32)
+		return false;
+	ir_ref x = simplify_resolve(s, swap->a);
+	if (known_max(known_get(&s->sure, x)) > UINT16_MAX)
+		return false;
+	uint64_t *values = ARENA_ARRAY(s->scratch, uint64_t, table->count + 1);
+	for (uint32_t i = 0; i < table->count; i++) {
+		if (table->values[i] > UINT16_MAX)
+			return false;
+		values[i] = ir_fold(IR_BE16, IR_I32, IR_I32, table->values[i], 0);
+	}
+	uint32_t index = ir_add_switch(s->fn, values, table->count);
+	in = ir_get(s->fn, r);
+	in->index = index;
+	in->a = x;
+	return true;
+}
+
 ir_ref simplify_switch(struct simplifier *s, ir_ref r)
 {
 	struct ir_insn *in = ir_get(s->fn, r);
 	ir_ref x = without_mask(s, in->a);
 
+	if (switch_swapped(s, r))
+		return r;
 	if (x == in->a)
 		return IR_REF_NONE;
 	in->a = x;
+	return r;
+}
+
+/* Whether x >> n is zero asks whether x is below 1 << n: the value becomes that comparison, or its
+ * opposite. The verifier learns as much, as long as nobody else wants the shifted number. */
+static ir_ref compare_unshifted(struct simplifier *s, ir_ref r, ir_ref shifted, bool is_zero)
+{
+	const struct ir_insn *in = simplify_insn_of(s, shifted, IR_LSHR);
+	uint64_t n;
+
+	if (!in->op || !simplify_const(s, in->b, &n) || n > 30)
+		return IR_REF_NONE;
+	ir_ref x = simplify_resolve(s, in->a);
+	ir_ref limit = ir_const(s->fn, (enum ir_type)in->type, UINT64_C(1) << n);
+	return is_zero ? rewrite(s, r, IR_ULT, x, limit) : rewrite(s, r, IR_ULE, limit, x);
+}
+
+/* be16(x) & c is zero when x & be16(c) is. */
+ir_ref simplify_masked_swap(struct simplifier *s, ir_ref at, ir_ref value)
+{
+	const struct ir_insn *mask = simplify_insn_of(s, value, IR_AND);
+	uint64_t c;
+
+	if (!mask->op || !simplify_is_single_use(s, value) || !simplify_const(s, mask->b, &c) ||
+	    c > UINT16_MAX)
+		return IR_REF_NONE;
+	const struct ir_insn *swap = simplify_insn_of(s, mask->a, IR_BE16);
+	if (!swap->op || swap->type != mask->type || !simplify_is_single_use(s, mask->a))
+		return IR_REF_NONE;
+	enum ir_type type = (enum ir_type)mask->type;
+	return simplify_emit(s, at, IR_AND, type, simplify_resolve(s, swap->a),
+			     ir_const(s->fn, type, ir_fold(IR_BE16, type, type, c, 0)));
+}
+
+static ir_ref compare_masked_swap(struct simplifier *s, ir_ref r)
+{
+	ir_ref x = simplify_masked_swap(s, r, ir_get(s->fn, r)->a);
+
+	if (!x)
+		return IR_REF_NONE;
+	ir_get(s->fn, r)->a = x;
 	return r;
 }
 
@@ -407,6 +475,10 @@ static ir_ref simplify_equality(struct simplifier *s, ir_ref r)
 		if (is_compare(s, in->a))
 			return invert_compare(s, r, in->a);
 	}
+	if (simplify_const(s, in->b, &c) && !c) {
+		ir_ref result = compare_unshifted(s, r, in->a, is_eq);
+		return result ? result : compare_masked_swap(s, r);
+	}
 	return compare_swapped(s, r);
 }
 
@@ -430,6 +502,11 @@ static ir_ref simplify_order(struct simplifier *s, ir_ref r)
 		return ir_const(s->fn, IR_I32, 1);
 	if (is_strict ? min_a >= max_b : min_a > max_b)
 		return ir_const(s->fn, IR_I32, 0);
+	ir_ref zero = ir_const(s->fn, type, 0);
+	if (in->op == IR_ULE && in->b == zero && simplify_is_single_use(s, in->a))
+		return compare_unshifted(s, r, in->a, true);
+	if (in->op == IR_ULT && in->a == zero && simplify_is_single_use(s, in->b))
+		return compare_unshifted(s, r, in->b, false);
 	return compare_narrow(s, r);
 }
 

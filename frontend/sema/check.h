@@ -76,6 +76,7 @@ struct func_info {
 	struct user_reason user_only;
 	VEC(struct throw_event) throws;
 	VEC(struct escape) escapes;
+	VEC(uint32_t) handed_over;      // numbers of functions that the kernel calls for it
 	VEC(const struct decl *) named; // functions that it calls or whose value it takes
 	bool is_damaged;                // parts of the body did not parse
 	bool has_effect;                // it does something besides giving a result
@@ -152,9 +153,10 @@ struct checker {
 	struct map func_index;       // DECL_FUNC to index + 1 into funcs
 	VEC(struct func_info) funcs;
 	VEC(struct call_edge)
-	function_values;               // functions whose value is taken
-	struct value_sets *value_sets; // what variables and fields may hold of them
-	expr_list dropped;             // calls whose result is not used
+	function_values;                   // functions whose value is taken
+	VEC(struct call_edge) handed_over; // those of them that the kernel calls
+	struct value_sets *value_sets;     // what variables and fields may hold of them
+	expr_list dropped;                 // calls whose result is not used
 	VEC(struct dispatched) dispatched;
 	bool has_syntax_errors; // parts are missing: what is unused is not judged
 	uint32_t depth;         // nesting of whatever is being checked
@@ -184,6 +186,8 @@ const char *value_text(struct checker *c, const struct type *type, uint64_t valu
 
 /* Tells how a word of another language is written here. False when it is none such. */
 bool report_foreign(struct checker *c, struct diag *d, span where, const char *word);
+/* How the language writes a method that other languages have; NULL when it is none of those. */
+const char *foreign_method(const struct type *receiver, const char *word);
 
 enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
 /* What the table says about a name, or NULL. */
@@ -313,8 +317,14 @@ struct expr *check_exchange(struct checker *c, struct expr *call);
 void check_map_put(struct checker *c, struct stmt *s, struct type *inner);
 /* NULL when the argument is the address of such a struct, else what is wanted. */
 const char *special_pointer(struct checker *c, const struct expr *arg, const char *name);
-/* The call of a helper that takes a function; its other arguments were checked. */
+
+/* ---- functions that the kernel calls (check_callback.c) ---- */
+
+/* The call of a helper or function of the kernel that takes a function; its other arguments were checked. */
 struct expr *check_callback(struct checker *c, struct expr *call);
+/* The function itself, `map` that what it gets belongs to, `context` the argument that it gets back; both may be NULL. */
+struct expr *check_handed_over(struct checker *c, struct expr *arg, const struct callback *row,
+			       const struct type *map, const struct expr *context);
 /* After all bodies: functions that handle the records of a map because of their names. */
 void find_callbacks(struct checker *c);
 

@@ -151,7 +151,10 @@ static struct type *accessed_record(struct checker *c, struct expr *e)
 					     is_pointer ? "pointer" : "value", right);
 		/* Replaces what stands between the base and the name. */
 		span dot = {e->field.base->where.end, e->field.name_where.begin};
-		if (dot.end > dot.begin)
+		if (type_is_ctx_pointer(e->field.base->type) &&
+		    !strcmp(NAME(c, e->field.name), "len"))
+			diag_hint(c->diags, d, "the length of the packet is `ctx.len()`");
+		else if (dot.end > dot.begin)
 			diag_fix(c->diags, d, dot, right);
 	}
 	return t;

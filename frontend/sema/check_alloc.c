@@ -33,23 +33,53 @@ static struct expr *new_in_bpf(struct checker *c, struct expr *e, struct type *t
 
 static void delete_in_bpf(struct checker *c, struct stmt *s)
 {
+	const struct type *t = s->expr->type;
+	if (t->kind == TYPE_POINTER && type_is_kernel(t->element)) {
+		diag_report(c->diags, D_NOTHING_TO_GIVE_BACK, s->expr->where, "delete", "`new`");
+		return;
+	}
 	struct expr *args[] = {s->expr, constant(c, s->where, c->types->null)};
 
 	s->kind = STMT_EXPR;
 	s->expr = make_kfunc_call(c, s->where, "bpf_obj_drop_impl", args, 2);
 }
 
+/* Objects of the kernel that a value of a map can keep: those that the kernel knows how to end
+ * (register_btf_id_dtor_kfuncs(), Linux 6.12). */
+static bool can_be_kept(struct checker *c, const struct type *object)
+{
+	static const char *const names[] = {"task_struct", "cgroup", "bpf_cpumask",
+					    "bpf_crypto_ctx"};
+
+	if (object->kind != TYPE_STRUCT || object->record.is_ctx || !object->name)
+		return false;
+	if (!object->record.is_kernel)
+		return true;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(NAME(c, object->name), names[i]))
+			return true;
+	return false;
+}
+
+/* Kinds of map whose values keep pointers for programs (map_check_btf(), kernel/bpf/syscall.c, 6.12). */
+static bool keeps_pointers(const struct map_kind *kind)
+{
+	return kind->shape == MAP_SHAPE_HASH || kind->shape == MAP_SHAPE_ARRAY ||
+	       kind->shape == MAP_SHAPE_STORAGE;
+}
+
 /* The field of an entry whose address is taken. */
-static struct decl *exchanged_field(const struct expr *e)
+static struct decl *exchanged_field(struct checker *c, const struct expr *e)
 {
 	if (e->kind != EXPR_UNARY || e->unary.op != UNARY_ADDR ||
-	    e->unary.operand->kind != EXPR_FIELD || !place_entry(e->unary.operand))
+	    e->unary.operand->kind != EXPR_FIELD)
 		return NULL;
+	const struct expr *entry = place_entry(e->unary.operand);
 	struct decl *field = e->unary.operand->field.decl;
-	const struct type *t = field->type;
-	bool is_object = t->kind == TYPE_POINTER && t->element->kind == TYPE_STRUCT &&
-			 !t->element->record.is_kernel && !type_is_ctx_pointer(t);
-	return is_object ? field : NULL;
+	const struct type *t = field ? field->type : NULL;
+	bool is_good = entry && t && t->kind == TYPE_POINTER && can_be_kept(c, t->element) &&
+		       keeps_pointers(entry->type->entry_of->type->map.kind);
+	return is_good ? field : NULL;
 }
 
 struct expr *check_exchange(struct checker *c, struct expr *call)
@@ -58,10 +88,14 @@ struct expr *check_exchange(struct checker *c, struct expr *call)
 
 	if (args[0]->type->kind == TYPE_ERROR || args[1]->type->kind == TYPE_ERROR)
 		return fail(c, call);
-	struct decl *field = exchanged_field(args[0]);
+	struct decl *field = exchanged_field(c, args[0]);
 	if (!field) {
 		diag_report(c->diags, D_HELPER_ARGUMENT, args[0]->where, "bpf_kptr_xchg",
-			    "the address of a pointer to a struct in an entry: `&e.p`",
+			    "the address, `&e.p`, of a pointer in an entry of a hash, an array or "
+			    "a storage "
+			    "map, to a struct of the program, or to a task_struct, cgroup, "
+			    "bpf_cpumask or "
+			    "bpf_crypto_ctx of the kernel",
 			    TEXT(c, args[0]->type));
 		return fail(c, call);
 	}

@@ -231,6 +231,36 @@ static struct expr *check_field_name_arg(struct checker *c, struct expr *arg)
 	return fail(c, arg);
 }
 
+static bool has_path(struct checker *c, struct type *of, const struct expr *e, struct type **type)
+{
+	struct type *record = of;
+	if (e->kind == EXPR_FIELD && !has_path(c, of, e->field.base, &record))
+		return false;
+	symbol name = e->kind == EXPR_FIELD ? e->field.name : e->name.name;
+	bool is_record = record->kind == TYPE_STRUCT || record->kind == TYPE_UNION;
+	if (is_record && !complete_type(c, record, e->where))
+		return false;
+	const struct decl *field = is_record ? type_find_field(record, name) : NULL;
+	if (!field) {
+		diag_report(c->diags, D_UNKNOWN_FIELD, e->where, TEXT(c, record),
+			    intern_text(&c->compile->names, name));
+		return false;
+	}
+	*type = field->type;
+	return true;
+}
+
+/* The same of a field that the type has. */
+static struct expr *check_own_field_arg(struct checker *c, const struct expr *of, struct expr *arg)
+{
+	struct type *type;
+	arg = check_field_name_arg(c, arg);
+	if (arg->type->kind == TYPE_ERROR || of->type->kind == TYPE_ERROR ||
+	    has_path(c, of->type, arg, &type))
+		return arg;
+	return fail(c, arg);
+}
+
 /* A type that the kernel may lack: unknown names are fine. */
 static struct expr *check_maybe_type(struct checker *c, struct expr *arg)
 {
@@ -375,6 +405,8 @@ static struct expr *check_builtin_arg(struct checker *c, struct expr *call, stru
 		return check_maybe_type(c, arg);
 	case 'F':
 		return check_field_name_arg(c, arg);
+	case 'G':
+		return check_own_field_arg(c, call->call.args.data[0], arg);
 	case 'I':
 		return check_impl_arg(c, arg);
 	case 'O':
@@ -641,7 +673,10 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 	struct suggestion s = suggestion_begin(method);
 	const char *all = offer_methods(c, &s, base->type);
 	report_suggestion(c, diag, callee->field.name_where, &s);
-	if (!s.best && all)
+	const char *ours = foreign_method(base->type, method);
+	if (ours)
+		diag_hint(c->diags, diag, "here it is written %s", ours);
+	else if (!s.best && all)
 		diag_hint(c->diags, diag, "it has %s", all);
 	return fail_call(c, e);
 }

@@ -185,6 +185,7 @@ void add_operations(struct checker *c, struct decl *d)
 			arena_printf(c->arena, "%s_%s", NAME(c, d->name), NAME(c, f->name));
 		struct decl *other = scope_find_here(d->impl.names, f->name);
 		f->owner = d->owner;
+		f->func.impl = d;
 		f->link_name = intern_string(&c->compile->names, name);
 		if (other)
 			report_declared(

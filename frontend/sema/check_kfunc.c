@@ -81,8 +81,18 @@ static struct expr *check_kfunc_arg(struct checker *c, struct expr *arg, const s
 {
 	struct type *to = d->type->func.params[index];
 
+	if (to->kind == TYPE_FUNC)
+		return check_expr(c, arg, NULL); // judged with the other arguments
 	if (to->kind != TYPE_POINTER)
 		return check_as(c, arg, to);
+	if (has_ending(param_name(c, d, index), "__map")) {
+		arg = check_expr(c, arg, NULL);
+		if (arg->type->kind == TYPE_MAP || arg->type->kind == TYPE_ERROR)
+			return arg;
+		diag_report(c->diags, D_HELPER_ARGUMENT, arg->where, NAME(c, d->name), "a map",
+			    TEXT(c, arg->type));
+		return fail(c, arg);
+	}
 	arg = check_value(c, arg, to);
 	if (arg->type->kind == TYPE_ERROR || arg->kind == EXPR_NULL)
 		return arg->type->kind == TYPE_ERROR ? arg : convert_to(c, arg, to);
@@ -123,11 +133,11 @@ static struct expr *fail_call(struct checker *c, struct expr *e)
 }
 
 /* What a call cannot pass. */
-static const char *find_obstacle(const struct decl *kfunc)
+static const char *find_obstacle(const struct decl *kfunc, const char *name)
 {
 	const struct type *t = kfunc->type;
 
-	if (kfunc->func.has_callback)
+	if (kfunc->func.has_callback && !sema_find_callback(name))
 		return "a function";
 	if (t->func.param_count > MAX_ARGUMENTS)
 		return "too many arguments";
@@ -156,7 +166,7 @@ static struct decl *find_kfunc(struct checker *c, const struct expr *e, struct d
 			    release_text(c, kfunc->func.kfunc->kernel));
 		return NULL;
 	}
-	const char *obstacle = find_obstacle(kfunc);
+	const char *obstacle = find_obstacle(kfunc, name);
 	if (obstacle) {
 		report_unavailable(
 			c, e->where,
@@ -197,7 +207,7 @@ struct expr *check_kfunc_call(struct checker *c, struct expr *e, struct decl *d)
 		note_kfunc_call(c, kfunc->func.kfunc, e->where);
 	for (uint32_t i = 0; i < count; i++)
 		e->call.args.data[i] = check_kfunc_arg(c, e->call.args.data[i], kfunc, i);
-	return e;
+	return kfunc->func.has_callback ? check_callback(c, e) : e;
 }
 
 struct expr *make_kfunc_call(struct checker *c, span where, const char *name, struct expr **args,

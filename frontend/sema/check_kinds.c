@@ -13,6 +13,9 @@ const char *release_text(struct checker *c, uint32_t release)
 
 const char *kind_text(struct checker *c, const struct program_kind *kind)
 {
+	if (!strcmp(kind->attribute,
+		    "struct_ops")) // whose argument is a struct, not a word of the table
+		return "@struct_ops";
 	return *kind->arg ? arena_printf(c->arena, "@%s(\"%s\")", kind->attribute, kind->arg)
 			  : arena_printf(c->arena, "@%s", kind->attribute);
 }
@@ -126,17 +129,23 @@ static void suggest_field(struct checker *c, struct diag *d, const struct progra
 	report_suggestion(c, d, use->where, &s);
 }
 
-/* Functions of an impl are programs of the kind struct_ops. */
+/* Functions of an impl are programs of the kind struct_ops, or of one for the impl's struct. */
 static const struct program_kind *kind_of(struct checker *c, const struct decl *d)
 {
-	const struct program_kind *k;
+	const struct program_kind *k, *any = NULL;
+	const struct type *ops = d->func.impl ? d->func.impl->type : NULL;
 
 	if (d->func.role != ROLE_OPERATION)
 		return d->func.program;
-	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
-		if (!strcmp(k->name, "struct_ops"))
+	const char *name = ops && ops->kind == TYPE_STRUCT && ops->name ? NAME(c, ops->name) : "";
+	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++) {
+		if (strncmp(k->name, "struct_ops", 10) != 0)
+			continue;
+		if (k->name[10] == '/' && !strcmp(k->name + 11, name))
 			return k;
-	return NULL;
+		any = k->name[10] ? any : k;
+	}
+	return any;
 }
 
 static void judge(struct checker *c, struct decl *program, const struct decl *function,
@@ -179,25 +188,29 @@ static void judge(struct checker *c, struct decl *program, const struct decl *fu
 			  NAME(c, program->name));
 }
 
+static void reach(uint32_t callee, uint32_t root, uint32_t *seen, uint32_t *work, uint32_t *count)
+{
+	if (seen[callee] == root + 1)
+		return;
+	seen[callee] = root + 1;
+	work[(*count)++] = callee;
+}
+
 /* Every function that a program reaches, once. `seen` holds the number of the last program. */
 static void judge_program(struct checker *c, uint32_t root, uint32_t *seen, uint32_t *work)
 {
 	uint32_t count = 0;
 
-	work[count++] = root;
-	seen[root] = root + 1;
+	reach(root, root, seen, work, &count);
 	while (count) {
 		struct func_info *f = &c->funcs.data[work[--count]];
 		f->decl->func.reached_by |= kind_of(c, c->funcs.data[root].decl)->helpers;
 		for (uint32_t i = 0; i < f->kind_uses.len; i++)
 			judge(c, c->funcs.data[root].decl, f->decl, &f->kind_uses.data[i]);
-		for (uint32_t i = 0; i < f->calls.len; i++) {
-			uint32_t callee = f->calls.data[i].callee;
-			if (seen[callee] == root + 1)
-				continue;
-			seen[callee] = root + 1;
-			work[count++] = callee;
-		}
+		for (uint32_t i = 0; i < f->calls.len; i++)
+			reach(f->calls.data[i].callee, root, seen, work, &count);
+		for (uint32_t i = 0; i < f->handed_over.len; i++)
+			reach(f->handed_over.data[i], root, seen, work, &count);
 	}
 }
 

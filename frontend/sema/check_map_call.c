@@ -128,67 +128,6 @@ const char *special_pointer(struct checker *c, const struct expr *arg, const cha
 	return arena_printf(c->arena, "the address of a `%s`", name);
 }
 
-/* `arg` must name a helper function whose parameters point to these types. */
-static struct expr *check_kernel_callee(struct checker *c, struct expr *arg, const char *caller,
-					struct type **params, uint32_t count, struct type *result)
-{
-	struct decl *d = arg->kind == EXPR_NAME ? arg->name.decl : NULL;
-
-	if (arg->type->kind == TYPE_ERROR)
-		return arg;
-	for (uint32_t i = 0; i < count; i++)
-		params[i] = type_make_pointer(c->types, params[i]);
-	const struct type *want = type_make_func(c->types, params, count, result);
-	if (!d || d->kind != DECL_FUNC || d->func.program || d->func.target != TARGET_BPF ||
-	    d->type != want) {
-		diag_report(c->diags, D_HELPER_ARGUMENT, arg->where, caller,
-			    arena_printf(c->arena, "an `@helper` of type `%s`", TEXT(c, want)),
-			    TEXT(c, arg->type));
-		return fail(c, arg);
-	}
-	const uint64_t *place = map_find(&c->func_index, MAP_PTR(d));
-	if (place && *place) {
-		struct call_edge edge = {(uint32_t)*place - 1, arg->where};
-		vec_push(c->arena, &c->function_values, edge);
-	}
-	return arg;
-}
-
-/* The map in whose entry the object lies whose address is taken. */
-static struct decl *map_of_address(struct expr *e)
-{
-	struct expr *entry = e->kind == EXPR_UNARY && e->unary.op == UNARY_ADDR
-				     ? place_entry(e->unary.operand)
-				     : NULL;
-
-	return entry ? entry->type->entry_of : NULL;
-}
-
-struct expr *check_callback(struct checker *c, struct expr *call)
-{
-	const char *name = NAME(c, call->call.target->name);
-	struct decl *map = map_of_address(call->call.args.data[0]);
-	struct expr **arg = &call->call.args.data[1];
-
-	if (strcmp(name, "bpf_timer_set_callback") != 0) {
-		report_unavailable(c, call->where,
-				   arena_printf(c->arena, "a call of the helper `%s`", name));
-		return fail(c, call);
-	}
-	if (!map) {
-		if (call->call.args.data[0]->type->kind != TYPE_ERROR)
-			diag_report(c->diags, D_HELPER_ARGUMENT, call->call.args.data[0]->where,
-				    name, "the address of a field of an entry: `&e.timer`",
-				    TEXT(c, call->call.args.data[0]->type));
-		return fail(c, call);
-	}
-	struct type **params = ARENA_ARRAY(c->arena, struct type *, 2);
-	params[0] = map->type->map.key;
-	params[1] = map->type->map.value;
-	*arg = check_kernel_callee(c, *arg, name, params, 2, c->types->void_);
-	return (*arg)->type->kind == TYPE_ERROR ? fail(c, call) : call;
-}
-
 /* ---- methods ---- */
 
 bool map_method_family(const struct map_kind *kind, const char **at, char out[32])
@@ -217,11 +156,8 @@ static struct type *handler_type(struct checker *c, const struct type *map)
 /* In eBPF, where the kernel gives the record. */
 static struct expr *check_drain_handler(struct checker *c, const struct type *map, struct expr *arg)
 {
-	struct type **params = ARENA_ARRAY(c->arena, struct type *, 1);
-
-	params[0] = map->map.value;
 	arg = check_expr(c, arg, NULL);
-	return check_kernel_callee(c, arg, "drain", params, 1, c->types->i32);
+	return check_handed_over(c, arg, sema_find_callback(".drain"), map, NULL);
 }
 
 struct expr *check_map_arg(struct checker *c, struct expr *base, struct expr *arg, char letter)

@@ -324,6 +324,12 @@ static bool can_compare(const struct type *t, bool is_equality)
 			       t->kind == TYPE_PROGRAM_REF);
 }
 
+/* A constant that no negative number of that size is equal to, whichever way it is read. */
+static bool is_plain_constant(const struct expr *e, const struct type *t)
+{
+	return e->is_const && t->size && !(e->value >> (8 * t->size - 1));
+}
+
 static struct expr *check_comparison(struct checker *c, struct expr *e)
 {
 	struct expr **l = &e->binary.left, **r = &e->binary.right;
@@ -337,7 +343,9 @@ static struct expr *check_comparison(struct checker *c, struct expr *e)
 	struct type *t = unify(c, l, r, true);
 	if (!t || t->kind == TYPE_ERROR || !can_compare(t, is_equality))
 		return report_operands(c, e);
-	if (type_is_integer(t)) {
+	bool is_plain = is_equality && (*l)->is_const != (*r)->is_const &&
+			(is_plain_constant(*l, t) || is_plain_constant(*r, t));
+	if (type_is_integer(t) && !is_plain) {
 		warn_sign(c, e, *l, left_signed, t);
 		warn_sign(c, e, *r, right_signed, t);
 	}

@@ -133,10 +133,11 @@ static struct expr *capture(struct checker *c, struct stmt *s, struct expr *e)
 /* `defer f(x)`: x has the value that it has now. What is thrown meanwhile is thrown here. */
 static void capture_arguments(struct checker *c, struct stmt *s, uint32_t first_event)
 {
-	struct stmt *only = s->deferral.block->stmts.len ? s->deferral.block->stmts.data[0] : NULL;
+	const struct block *b = s->deferral.block;
+	const struct stmt *only = s->deferral.is_call && b->stmts.len ? b->stmts.data[0] : NULL;
 	struct expr *e = only && only->kind == STMT_EXPR ? only->expr : NULL;
 
-	if (!s->deferral.is_call || !e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
+	if (!e || e->kind != EXPR_CALL || e->type->kind == TYPE_ERROR)
 		return;
 	if (!e->call.target && is_captured(e->call.callee))
 		e->call.callee = capture(c, s, e->call.callee);
@@ -314,11 +315,12 @@ static void check_escapes(struct checker *c, const struct func_info *f)
 	}
 }
 
-static void check_handler(struct checker *c, const struct call_edge *value)
+static void check_handler(struct checker *c, const struct call_edge *value, bool is_called_back)
 {
 	const struct func_info *f = &c->funcs.data[value->callee];
 
-	if (!f->escapes.len || !map_find(&c->handler_types, MAP_PTR(f->decl->type)))
+	is_called_back = is_called_back || map_find(&c->handler_types, MAP_PTR(f->decl->type));
+	if (!f->escapes.len || !is_called_back)
 		return;
 	const struct escape *e = &f->escapes.data[0];
 	struct diag *d = diag_report(c->diags, D_UNCAUGHT_IN_HANDLER, value->where,
@@ -344,7 +346,9 @@ void check_throws(struct checker *c)
 	for (uint32_t i = 0; i < c->funcs.len; i++)
 		check_escapes(c, &c->funcs.data[i]);
 	for (uint32_t i = 0; i < c->function_values.len; i++)
-		check_handler(c, &c->function_values.data[i]);
+		check_handler(c, &c->function_values.data[i], false);
+	for (uint32_t i = 0; i < c->handed_over.len; i++)
+		check_handler(c, &c->handed_over.data[i], true);
 	for (uint32_t i = 0; i < c->function_values.len; i++)
 		vec_push(c->arena, &c->out->function_values,
 			 c->funcs.data[c->function_values.data[i].callee].decl);

@@ -493,6 +493,21 @@ static bool has_callback(struct checker *c, const struct btf_type *proto)
 	return false;
 }
 
+/* Parameters that are functions get the types of those, not of pointers to something. */
+static void set_callback_types(struct checker *c, struct decl *d, const struct btf_type *proto)
+{
+	struct type **params = ARENA_ARRAY(c->arena, struct type *, proto->count);
+	struct btf_type callback;
+
+	for (uint32_t i = 0; i < proto->count; i++) {
+		uint32_t id = btf_get_item(c->kernel.btf, proto, i).type;
+		params[i] = find_prototype(c, id, &callback) ? make_signature(c, &callback)
+							     : d->type->func.params[i];
+		d->func.params.data[i]->type = params[i];
+	}
+	d->type = type_make_func(c->types, params, proto->count, d->type->func.result);
+}
+
 struct type *kernel_member_function(struct checker *c, const struct type *record, symbol member)
 {
 	const uint64_t *id = record->decl ? map_find(&c->kernel.ids, MAP_PTR(record->decl)) : NULL;
@@ -539,6 +554,8 @@ struct decl *kernel_find_function(struct checker *c, symbol name)
 	d->func.target = TARGET_BPF;
 	d->func.kfunc = c->info->find_kfunc ? c->info->find_kfunc(NAME(c, name)) : NULL;
 	d->func.has_callback = has_callback(c, &proto);
+	if (d->func.has_callback)
+		set_callback_types(c, d, &proto);
 	d->func.is_kfunc = d->func.kfunc || is_tagged(btf, id);
 	scope_add(&c->prelude, name, d);
 	return d;

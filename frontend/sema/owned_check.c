@@ -52,6 +52,12 @@ static const char *call_name(struct nulls *n, const struct expr *call)
 	return strcmp(name, "bpf_obj_drop_impl") ? name : "delete";
 }
 
+/* What it gives and takes is an object of the program or of the kernel. */
+static bool is_exchange(const char *name)
+{
+	return !strcmp(name, "bpf_kptr_xchg");
+}
+
 /* The kind of thing that a call takes or gives back; NULL for other calls. */
 static const struct ownership *find_call(struct nulls *n, const struct expr *call, bool takes)
 {
@@ -68,7 +74,9 @@ static const struct ownership *find_call(struct nulls *n, const struct expr *cal
 		bool names_method = *calls[i].name == '.';
 		if (calls[i].takes == takes && names_method == is_method &&
 		    !strcmp(calls[i].name + names_method, name))
-			return &kinds[calls[i].kind];
+			return is_exchange(name) && type_is_kernel(call->type->element)
+				       ? &kinds[OWNS_OBJECT]
+				       : &kinds[calls[i].kind];
 	}
 	if (d->kind == DECL_EXTERN && d->func.kfunc)
 		return d->func.kfunc->flags & (takes ? KFUNC_ACQUIRE : KFUNC_RELEASE)
@@ -257,7 +265,7 @@ static bool expects_sites(struct nulls *n, const struct expr *arg, struct flow *
 /* The argument that is given back. */
 static uint32_t given_index(struct nulls *n, const struct expr *call)
 {
-	return !strcmp(call_name(n, call), "bpf_kptr_xchg");
+	return is_exchange(call_name(n, call));
 }
 
 static void release(struct nulls *n, const struct expr *call, const struct ownership *kind,

@@ -59,6 +59,8 @@ struct diag *report_mismatch(struct checker *c, span where, const struct type *w
 			  got->size == 2   ? "ntohs"
 			  : got->size == 4 ? "ntohl"
 					   : "ntohll");
+	else if (want->kind == TYPE_PROGRAM_REF && got->kind == TYPE_STR)
+		diag_hint(c->diags, d, "name the program's function, without quotes");
 	else if (want->kind == TYPE_PROGRAM_HANDLE && got->kind == TYPE_PROGRAM_REF)
 		diag_hint(c->diags, d, "load the program first: `load(…)` gives its handle");
 	else if (got->kind == TYPE_POINTER && want->kind == TYPE_POINTER)
@@ -110,8 +112,24 @@ static const struct {
 } foreign[] = {
 #define FOREIGN(word, ours, is_same) {word, ours, is_same},
 #include "frontend/sema/foreign.def"
-#undef FOREIGN
 };
+
+static const struct {
+	const char *word, *ours;
+} foreign_methods[] = {
+#define FOREIGN_METHOD(word, ours) {word, ours},
+#include "frontend/sema/foreign.def"
+};
+
+const char *foreign_method(const struct type *receiver, const char *word)
+{
+	if (receiver->kind != TYPE_MAP)
+		return NULL;
+	for (size_t i = 0; i < sizeof foreign_methods / sizeof *foreign_methods; i++)
+		if (!strcmp(foreign_methods[i].word, word))
+			return foreign_methods[i].ours;
+	return NULL;
+}
 
 bool report_foreign(struct checker *c, struct diag *d, span where, const char *word)
 {

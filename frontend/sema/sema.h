@@ -210,8 +210,8 @@ struct test_field_use {
 	uint32_t offset, width; // of the member of the context, or of a word of registers
 	uint32_t outer;         // offset in the context of the pointer to those registers
 	bool is_bytes;          // an array of bytes is wanted
-	bool is_pointer;        // a number or an array of bytes, of which the program sees the address
-	struct type *type;      // that the member has; NULL for the rows of test_fields.def
+	bool is_pointer;   // a number or an array of bytes, of which the program sees the address
+	struct type *type; // that the member has; NULL for the rows of test_fields.def
 };
 /* `program` may be NULL: then only the rows of test_fields.def are known. False when it means nothing. */
 bool sema_find_test_field(struct compile *compile, const struct target_info *info,
@@ -223,6 +223,16 @@ const struct decl *test_program(const struct expr *program);
 /* Reports each of checked->unavailable as an error. Asked for by whoever builds an output; a check
  * alone accepts what is right in the language. */
 void sema_report_unavailable(struct compile *compile, const struct checked_program *checked);
+
+/* A helper, function of the kernel or method that calls a function of the program (row of callbacks.def). */
+struct callback {
+	const char *name;
+	int8_t function, context; // numbers of arguments; context: -1 when it has none
+	const char *params;       // letters, as the table has them
+	bool gives_number;        // the function gives 0 to go on; else nothing
+};
+/* NULL when it is none such. */
+const struct callback *sema_find_callback(const char *name);
 
 /* Built-in functions and methods (rows of builtins.def): what an EXPR_CALL with a DECL_BUILTIN
  * target means. */

@@ -256,7 +256,14 @@ static struct decl *parse_param(struct parser *p, bool names_optional, uint32_t 
 
 	d->owner = NULL;
 	d->variable.index = index;
-	if (!names_optional || parser_peek(p, 1)->kind == TOK_COLON) {
+	const struct token *second = parser_peek(p, 1);
+	bool is_type_first = token_info(parser_peek(p, 0)->kind)->role == WORD_TYPE;
+	if (!names_optional && is_type_first &&
+	    (second->kind == TOK_ID || second->kind == TOK_STAR)) {
+		struct diag *diag = parser_expected(p, "a name");
+		if (diag)
+			diag_hint(&p->compile->diags, diag, "the name comes first: `name: type`");
+	} else if (!names_optional || second->kind == TOK_COLON) {
 		d->name =
 			parser_expect_name(p, parser_peek(p, 1)->kind == TOK_COLON, &d->name_where);
 		if (!p->panic)
@@ -279,6 +286,12 @@ void parse_params(struct parser *p, decl_list *out, bool names_optional)
 	while (!parser_at(p, TOK_RPAREN) && !p->panic) {
 		struct decl *param = parse_param(p, names_optional, out->len);
 		vec_push(p->arena, out, param);
+		if (parser_at(p, TOK_STAR)) {
+			struct diag *d = parser_expected(p, "`,` or `)`");
+			if (d)
+				diag_hint(&p->compile->diags, d,
+					  "the type of a pointer is written `*T`");
+		}
 		if (!parser_accept(p, TOK_COMMA))
 			break;
 	}
@@ -513,7 +526,11 @@ static void parse_decl(struct parser *p)
 			p->panic = true;
 			return;
 		}
-		parser_report_found(p, D_EXPECTED_DECLARATION);
+		bool is_map = parser_at(p, TOK_ID) && parser_peek(p, 1)->kind == TOK_LT;
+		struct diag *diag = parser_report_found(p, D_EXPECTED_DECLARATION);
+		if (diag && is_map)
+			diag_hint(&p->compile->diags, diag,
+				  "a map is a variable: `var name : hash<u32, u64>(1024)`");
 		return;
 	}
 	struct decl *d = parser_new_decl(p, kind, prefix.where);

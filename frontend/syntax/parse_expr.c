@@ -406,6 +406,11 @@ static struct match_arm parse_arm(struct parser *p)
 	struct match_arm arm = {.where = parser_peek(p, 0)->where};
 
 	parse_patterns(p, &arm);
+	if (!p->panic && parser_at(p, TOK_ASSIGN) && parser_peek(p, 1)->kind == TOK_GT) {
+		struct diag *d = parser_expected(p, "`:`");
+		if (d)
+			diag_hint(&p->compile->diags, d, "an arm is written `PATTERN: value`");
+	}
 	if (!p->panic && parser_expect(p, TOK_COLON)) {
 		if (parser_at(p, TOK_LBRACE))
 			arm.body = parse_block(p);
@@ -508,6 +513,15 @@ static struct expr *parse_name_or_literal(struct parser *p)
 	return at_struct_literal(p) ? parse_struct_literal(p, type_of_name(p, e)) : e;
 }
 
+/* The tokens before are `--`, which was read as two signs. */
+static bool is_decrement(const struct parser *p)
+{
+	const struct source_file *f = p->lexer.file;
+	uint32_t end = p->last.end > f->base ? p->last.end - f->base : 0;
+
+	return end >= 2 && f->text[end - 1] == '-' && f->text[end - 2] == '-';
+}
+
 /* primary = INT | CHAR | STRING | "true" | "false" | "null" | ID | literal | array | "(" expr ")"
  *         | match | if-expression | new | sizeof | offsetof | type */
 static struct expr *parse_primary(struct parser *p)
@@ -548,9 +562,10 @@ static struct expr *parse_primary(struct parser *p)
 	const struct source_file *f = p->lexer.file;
 	bool is_doubled = t->where.begin == p->last.end && t->where.begin > f->base &&
 			  f->text[t->where.begin - f->base] == f->text[p->last.begin - f->base];
-	if (d && is_doubled && (t->kind == TOK_PLUS || t->kind == TOK_MINUS))
+	bool is_increment = is_doubled && t->kind == TOK_PLUS;
+	if (d && (is_increment || is_decrement(p)))
 		diag_hint(&p->compile->diags, d, "there is no `%s`: write `x %s= 1`",
-			  t->kind == TOK_PLUS ? "++" : "--", t->kind == TOK_PLUS ? "+" : "-");
+			  is_increment ? "++" : "--", is_increment ? "+" : "-");
 	return e;
 }
 

@@ -51,8 +51,30 @@ static void end_statement(struct parser *p, const struct stmt *s)
 	bool braces = p->last.end > s->where.begin &&
 		      p->lexer.file->text[p->last.begin - p->lexer.file->base] == '}';
 
-	if (!p->panic && !parser_accept(p, TOK_SEMICOLON) && !braces && !begins_statement(p))
-		parser_report_found(p, D_EXPECTED_STATEMENT_END);
+	if (p->panic || parser_accept(p, TOK_SEMICOLON) || braces || begins_statement(p))
+		return;
+	struct diag *d = parser_report_found(p, D_EXPECTED_STATEMENT_END);
+	const struct expr *callee =
+		s->kind == STMT_EXPR && s->expr->kind == EXPR_CALL ? s->expr->call.callee : NULL;
+	if (d && parser_at(p, TOK_LBRACE) && callee && callee->kind == EXPR_NAME &&
+	    callee->name.name == intern_string(&p->compile->names, "switch"))
+		diag_hint(&p->compile->diags, d,
+			  "here it is written `match (x) { 1: …, 2 | 3: …, default: … }`");
+}
+
+/* `let x = …` and `u32 x = …` of other languages: said once, and read as `var`. */
+static bool at_foreign_variable(struct parser *p)
+{
+	bool is_type = token_info(parser_peek(p, 0)->kind)->role == WORD_TYPE;
+	bool is_word = is_type || parser_at_word(p, "let") || parser_at_word(p, "auto");
+
+	if (!is_word || parser_peek(p, 1)->kind != TOK_ID || parser_peek(p, 1)->newline)
+		return false;
+	struct diag *d = parser_expected(p, "`var`");
+	if (d && is_type)
+		diag_hint(&p->compile->diags, d, "a variable is declared as `var name: type = …`");
+	p->panic = p->bailed;
+	return true;
 }
 
 /* A statement with a mistake in it stays in the tree as a gap, so that the checker does not judge
@@ -252,8 +274,17 @@ static struct decl *parse_loop_variable(struct parser *p)
  * head = ID "in" expr ".." expr [ "step" expr ] | ID "," ID "in" expr */
 static void parse_for_head(struct parser *p, struct stmt *s)
 {
-	struct decl *first = parse_loop_variable(p), *second = NULL;
+	struct decl *first, *second = NULL;
 
+	if (parser_at(p, KW_VAR)) {
+		struct diag *d = parser_expected(p, "a name");
+		if (d)
+			diag_hint(&p->compile->diags, d,
+				  "loops that count are written `for (i in 0..n) { … }`, others "
+				  "with `while`");
+		return;
+	}
+	first = parse_loop_variable(p);
 	if (parser_accept(p, TOK_COMMA))
 		second = parse_loop_variable(p);
 	parser_expect(p, KW_IN);
@@ -413,6 +444,11 @@ struct stmt *parse_stmt(struct parser *p)
 		s->block = parse_block(p);
 		break;
 	default:
+		if (at_foreign_variable(p)) {
+			s->kind = STMT_VAR;
+			s->var.decl = parse_local(p);
+			break;
+		}
 		parse_simple(p, s);
 		break;
 	}

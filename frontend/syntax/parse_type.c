@@ -25,6 +25,12 @@ static struct expr *parse_size(struct parser *p, enum token_kind close, span ope
 	bool saved = p->ignore_newlines;
 
 	p->ignore_newlines = true;
+	if (parser_at(p, close)) {
+		struct diag *d = parser_expected(p, "a number");
+		if (d)
+			diag_hint(&p->compile->diags, d,
+				  "sizes are part of the type; pass `*T` and a length for others");
+	}
 	struct expr *e = parse_expr(p);
 	p->ignore_newlines = saved;
 	parser_expect_close(p, close, open);

@@ -93,7 +93,7 @@ test_each_diagnostic_test_shows_its_diagnostic() {
 
 test_each_source_is_in_a_target() {
 	local file folder
-	for file in $(sources '*.c' | grep -Ev '^(tests/unit|bench)/|\.bpf\.c$'); do
+	for file in $(sources '*.c' | grep -Ev '^(tests/(unit|see|verify/explain)|bench)/|\.bpf\.c$'); do
 		folder=$(dirname "$file")
 		while [ ! -e "$ROOT/$folder/CMakeLists.txt" ]; do folder=$(dirname "$folder"); done
 		grep -qE "(^|[^a-z_0-9])$(basename "$file")" "$ROOT/$folder/CMakeLists.txt" ||
@@ -110,6 +110,12 @@ test_each_source_names_its_licence() {
 test_no_reminders_are_left_in_the_code() {
 	! (cd "$ROOT" && sources '*.c' '*.h' '*.def' | xargs grep -nE '\b(TODO|FIXME|XXX|HACK)\b') ||
 		fail "see above"
+}
+
+test_helper_sets_are_those_of_the_kernel() {
+	local tree=${KERNEL_SOURCE:-/usr/src/linux-source-6.12}
+	[ -e "$tree/net/core/filter.c" ] || skip "$tree is not the source of Linux 6.12"
+	python3 "$ROOT/tests/tools/helper_sets.py" "$tree" || fail "see above"
 }
 
 run_cases checks "$@"

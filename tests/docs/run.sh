@@ -72,6 +72,15 @@ test_examples_of_the_readme() {
 	check_examples README.md 1
 }
 
+# The tests in the page about tests pass.
+test_examples_of_the_page_about_tests() {
+	local file
+	check_examples docs/tests.md 2
+	for file in blocks/*.ks; do
+		"$KS" test --interp "$file" >out 2>&1 || fail "$file: $(cat out)" || true
+	done
+}
+
 # Productions of the grammar in the page, each on one line with single spaces.
 page_grammar() {
 	awk '/^## Grammar/ { on = 1 } on && /^```/ { if (inside) exit; inside = 1; next } inside' "$page" |
@@ -168,6 +177,7 @@ test_commands_of_the_readme() {
 			[ "$(id -u)" = 0 ] || continue
 			command="in_namespace ${command/--seconds 5/--seconds 1}"
 			;;
+		*"ks test"*) printf '@test fn t() -> i32 { return test(packet_quota, P { packet_size: 60 }) - 2 }\n' >>x.ks ;;
 		*"x.o") "$KS" build --emit=bpf -o x.o x.ks ;;
 		*NAME*) command=${command/NAME/narrowing} ;;
 		*"ks detach"*) command="$command || [ \$? = 1 ]" ;;
@@ -175,6 +185,24 @@ test_commands_of_the_readme() {
 		PATH=$SCRATCH/bin:$PATH
 		eval "$command" >out 2>err || fail "$command: status $?: $(cat err)" || true
 	done <commands
+}
+
+# Commands of the page about the verifier, with the sources at their places; those of its transcript are commands.
+test_commands_of_the_verifier_page() {
+	local command
+	mkdir -p bin examples blocks
+	ln -s "$KS" bin/ks
+	cp "$ROOT"/examples/*.ks examples
+	awk -v folder=blocks -f "$ROOT/tests/docs/blocks.awk" "$ROOT/docs/verifier.md"
+	for command in blocks/*.sh; do
+		PATH=$SCRATCH/bin:$PATH bash -e "$command" </dev/null >out 2>err ||
+			fail "$(cat "$command"): status $?: $(cat err)" || true
+		! grep -E 'There is no|Several commands|is no line' out || fail "$(cat "$command")" || true
+	done
+	[ -s firewall.html ] || fail "no page was written"
+	sed -n 's/^(ks) //p' blocks/*.text | "$KS" debug examples/firewall.ks >out
+	expect_line "the transcript" out '^header \(r[0-9]\): a number from 20 to 60, a multiple of 4'
+	! grep -E 'There is no|Several commands|is no line' out || fail "a command of the transcript is none"
 }
 
 # The commands to type, with the build that is under test and a second instead of a minute.

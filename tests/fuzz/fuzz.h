@@ -14,7 +14,10 @@
 	FUZZ_TARGET(syntax, 1, "lexer, parser, layout there and back")                             \
 	FUZZ_TARGET(sema, 1, "checker, with the real tables and a small BTF")                      \
 	FUZZ_TARGET(compile, 1, "checker, lowering, every pass, code for eBPF")                    \
-	FUZZ_TARGET(btf, 0, "BTF reader: types, layouts, names, printed declarations")
+	FUZZ_TARGET(btf, 0, "BTF reader: types, layouts, names, printed declarations")             \
+	FUZZ_TARGET(object, 0, "reader of eBPF objects: programs, maps, lines, relocations")       \
+	FUZZ_TARGET(verify, 0, "simulated verifier, on objects and on bare code")                  \
+	FUZZ_TARGET(vm, 0, "interpreter, likewise; what the verifier accepts stays in its memory")
 
 #define FUZZ_DECLARE(name, is_text, what) void fuzz_##name(const uint8_t *data, size_t len);
 FUZZ_TARGETS(FUZZ_DECLARE)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs libFuzzer on one target and keeps what it finds:
-#	tests/fuzz/fuzz.sh syntax|sema|compile|btf SECONDS
+#	tests/fuzz/fuzz.sh syntax|sema|compile|btf|object|verify|vm SECONDS
 # Begins with the kept corpus, the sources of the tree and, for BTF, pieces of the running kernel's. What ends the
 # target lies in build/fuzz/crashes/TARGET afterwards; the corpus, without what adds no coverage, is packed again.
 set -euo pipefail
@@ -17,6 +17,9 @@ mkdir -p "$found/corpus" "$found/merged" "$crashes" tests/fuzz/corpus
 [ ! -e "$kept" ] || tar -xf "$kept" -C "$found/corpus"
 if [ "$target" = btf ]; then
 	build/fuzz/tests/fuzzseeds btf "$found/corpus"
+	dictionary=()
+elif [[ $target = object || $target = verify || $target = vm ]]; then
+	build/fuzz/tests/fuzzseeds code "$found/corpus" examples/*.ks tests/exec/*.ks tests/kstest/*.ks
 	dictionary=()
 else
 	git ls-files '*.ks' '*.kh' | while read -r file; do

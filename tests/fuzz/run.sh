@@ -16,7 +16,7 @@ replay() {
 	cat out >&2
 }
 
-for target in syntax sema compile btf; do
+for target in syntax sema compile btf object verify vm; do
 	eval "test_corpus_$target() { replay $target; }"
 done
 

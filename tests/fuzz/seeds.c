@@ -3,6 +3,7 @@
  * What the fuzzers begin with, besides the programs of the tree:
  *	fuzzseeds dictionary          the words of the language, from its tables, for libFuzzer's -dict
  *	fuzzseeds btf FOLDER          sections of BTF: a made one, and pieces of the running kernel's
+ *	fuzzseeds code FOLDER FILE... what sources compile to: the object, and the bare code of each function
  *
  * A piece is a type with what it refers to, up to some depth; what lies deeper becomes void.
  */
@@ -10,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf-backend/object/object.h"
 #include "btf/btf_str.h"
+#include "tests/lib/compilation.h"
 #include "tests/lib/small_btf.h"
 
 /* ---- dictionary ---- */
@@ -188,6 +191,81 @@ static void write_pieces(const char *folder)
 	arena_fini(&arena);
 }
 
+/* ---- code ---- */
+
+static void write_bytes(const char *folder, uint32_t number, const char *suffix,
+			const struct buf *b)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%u.%s", folder, number, suffix);
+	if (b->len && buf_write_file(b, path, 0644))
+		perror(path);
+}
+
+/* The bare code: two bytes that choose kind and packet, as object_targets.c reads them, then records. */
+static void write_code(const struct bpf_object *object, const char *folder, uint32_t number)
+{
+	for (uint32_t i = 0; i < object->funcs.len; i++) {
+		const struct bpf_func *fn = object->funcs.data[i];
+		struct buf b;
+		buf_init(&b);
+		buf_add_char(&b, (char)(i % 4));
+		buf_add_char(&b, 90);
+		for (uint32_t k = 0; k < fn->code.len; k++) {
+			uint8_t bytes[8];
+			insn_encode(&fn->code.data[k], false, bytes);
+			buf_add(&b, bytes, sizeof bytes);
+		}
+		write_bytes(folder, number * 64 + i, "code", &b);
+		buf_fini(&b);
+	}
+}
+
+static void compile_seed(const char *folder, const char *path, uint32_t number,
+			 const struct btf *btf)
+{
+	static char text[1 << 20];
+	FILE *in = fopen(path, "rb");
+	size_t len = in ? fread(text, 1, sizeof text, in) : 0;
+	struct compilation_options o = {.depth = COMPILE_CODE,
+					.path = path,
+					.kernel = 6 << 16 | 18 << 8,
+					.level = 1,
+					.btf = btf};
+	struct compilation c;
+	struct buf object;
+
+	if (in)
+		fclose(in);
+	compilation_run(&c, &o, text, len);
+	buf_init(&object);
+	if (c.is_complete) {
+		object_write(&c.compile, &c.object, &object);
+		write_bytes(folder, number, "o", &object);
+		write_code(&c.object, folder, number);
+	}
+	buf_fini(&object);
+	compilation_fini(&c);
+}
+
+static void compile_seeds(const char *folder, char **paths, int count)
+{
+	struct arena arena;
+	struct buf small;
+	struct btf btf;
+	const char *why;
+
+	arena_init(&arena);
+	buf_init(&small);
+	small_btf_write(&arena, &small);
+	bool has_btf = !btf_open(&btf, (const uint8_t *)small.data, small.len, &arena, &why);
+	for (int i = 0; i < count; i++)
+		compile_seed(folder, paths[i], (uint32_t)i, has_btf ? &btf : NULL);
+	buf_fini(&small);
+	arena_fini(&arena);
+}
+
 int main(int argc, char **argv)
 {
 	struct arena arena;
@@ -198,8 +276,13 @@ int main(int argc, char **argv)
 		print_dictionary();
 		return 0;
 	}
+	if (argc > 3 && !strcmp(argv[1], "code")) {
+		compile_seeds(argv[2], argv + 3, argc - 3);
+		return 0;
+	}
 	if (argc != 3 || strcmp(argv[1], "btf") != 0) {
-		fprintf(stderr, "usage: fuzzseeds dictionary | fuzzseeds btf FOLDER\n");
+		fprintf(stderr, "usage: fuzzseeds dictionary | fuzzseeds btf FOLDER | "
+				"fuzzseeds code FOLDER FILE...\n");
 		return 2;
 	}
 	arena_init(&arena);

@@ -341,7 +341,10 @@ static void add_main(struct gen *g, struct chunks *c)
 		put(g, "fn main() -> i32 {");
 	}
 	put_loads(g);
+	for (uint32_t i = 0; i < g->others.len; i++)
+		put(g, "\n    load(%s)", g->others.data[i]);
 	put_function_value(g);
+	put_table_calls(g);
 	g->body.statements = 12;
 	g->indent = 1;
 	put_statements(g, 8);
@@ -398,9 +401,13 @@ static void add_all(struct gen *g, struct chunks *c)
 	static const struct {
 		void (*add)(struct gen *g);
 		unsigned least, range;
+		bool is_for_all; // else for whole programs only
 	} kinds[] = {
-		{add_const, 0, 4}, {add_global, 0, 5},   {add_config, 0, 2},
-		{add_map, 1, 5},   {add_function, 1, 7}, {add_program, 1, 3},
+		{add_const, 0, 4, true},          {add_global, 0, 5, true},
+		{add_config, 0, 2, true},         {add_map, 1, 5, true},
+		{add_import, 0, 2, false},        {add_channel, 0, 3, false},
+		{add_function, 1, 7, true},       {add_program, 1, 3, true},
+		{add_other_program, 0, 3, false}, {add_function_table, 0, 2, false},
 	};
 
 	begin(g, c);
@@ -408,11 +415,15 @@ static void add_all(struct gen *g, struct chunks *c)
 	make_action(g);
 	if (g->options.only_types)
 		return;
-	for (size_t k = 0; k < sizeof kinds / sizeof *kinds - g->options.is_same; k++)
-		for (unsigned i = kinds[k].least + below(g, kinds[k].range); i; i--) {
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+		bool is_whole = !g->options.only_bpf && !g->options.is_same;
+		bool is_out = (!kinds[k].is_for_all && !is_whole) ||
+			      (kinds[k].add == add_program && g->options.is_same);
+		for (unsigned i = is_out ? 0 : kinds[k].least + below(g, kinds[k].range); i; i--) {
 			begin(g, c);
 			kinds[k].add(g);
 		}
+	}
 	if (g->options.is_same) {
 		begin(g, c);
 		add_work(g, c);

@@ -644,17 +644,26 @@ static void hide_packets(struct gen *g, bool is_hidden)
 
 static bool form_defer(struct gen *g)
 {
-	if (g->body.in_loop || g->body.in_defer || g->body.has_tail_call)
+	if ((g->body.in_loop && g->body.where != IN_USER) || g->body.in_defer ||
+	    g->body.has_tail_call)
 		return false;
 	struct gen_body was = g->body;
 	line(g);
 	put(g, "defer ");
+	if (g->body.where == IN_USER && chance(g, 40)) { // its arguments are taken now
+		put(g, "print(\"later\", ");
+		put_varying(g, random_int(g), 2);
+		put(g, ")");
+		return true;
+	}
 	g->body.in_defer = true;
+	g->body.in_loop = false;
 	g->body.can_throw = false;
 	hide_packets(g, true);
 	put_block(g, 1);
 	hide_packets(g, false);
 	g->body.in_defer = was.in_defer;
+	g->body.in_loop = was.in_loop;
 	g->body.can_throw = was.can_throw;
 	g->body.has_defer = true;
 	return true;
@@ -740,7 +749,8 @@ static form *const forms[] = {
 	form_map_count, form_map_count, form_map_field,  form_delete,     form_if_entry,
 	form_if_entry,  form_entry,     form_at,         form_at,         form_packet,
 	form_ctx_field, form_throw,     form_throw,      form_try,        form_defer,
-	form_call,      form_call,      form_print,      form_leave,
+	form_call,      form_call,      form_print,      form_leave,      form_channel,
+	form_new,
 };
 
 enum { FORMS = sizeof forms / sizeof *forms };
@@ -752,7 +762,7 @@ void put_statements(struct gen *g, unsigned count)
 		bool opens = f == form_if || f == form_match || f == form_block || f == form_for ||
 			     f == form_while || f == form_for_map || f == form_if_entry ||
 			     f == form_at || f == form_packet || f == form_try || f == form_defer ||
-			     f == form_shadow;
+			     f == form_shadow || f == form_new;
 		if (opens && g->indent > MAX_INDENT)
 			continue;
 		g->body.statements--;

@@ -16,7 +16,8 @@ bool gentest_compile(struct compilation *c, uint64_t seed, const struct compilat
 		     const struct buf *text);
 
 /* Writes a C file that asserts the layouts of generated structs, and the bytes of its section `probe`. */
-bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const char *bytes_path);
+bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const char *bytes_path,
+		     bool is_big_endian);
 /* Loads and runs generated eBPF programs; prints totals and gives the number of failures. With types of the
  * running kernel the simulated verifier judges them as well. `isa`: 1 to 4, 0 for what the kernel has. */
 unsigned gentest_load(uint64_t first, unsigned count, uint32_t kernel, int isa,

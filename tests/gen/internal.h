@@ -70,6 +70,19 @@ struct gen_program_fn {
 	bool is_tc;
 };
 
+enum gen_channel_kind { CHANNEL_QUEUE, CHANNEL_STACK, CHANNEL_SET, CHANNEL_RING };
+
+struct gen_channel { // a map without keys
+	enum gen_channel_kind kind;
+	const char *name;
+	struct gen_type *value;
+};
+
+struct gen_table { // a struct of functions like one of `functions`
+	const char *name;
+	uint32_t function;
+};
+
 /* What is known of the function whose body is being written. */
 struct gen_body {
 	unsigned where;
@@ -101,6 +114,9 @@ struct gen {
 	VEC(struct gen_map) maps;
 	VEC(struct gen_function) functions;
 	VEC(struct gen_program_fn) programs;
+	VEC(const char *) others; // programs of other kinds
+	VEC(struct gen_channel) channels;
+	VEC(struct gen_table) tables;
 	struct gen_type *ints[8], *boolean, *character, *be[3], *action;
 	VEC(struct gen_type *) headers; // of packets
 	struct gen_body body;
@@ -161,6 +177,17 @@ struct gen_type *put_place(struct gen *g, struct gen_type *wanted, bool is_writt
 bool put_call(struct gen *g, struct gen_type *result, unsigned depth);
 struct gen_map *random_map(struct gen *g, struct gen_type *value);
 void put_key(struct gen *g, const struct gen_map *m, unsigned depth);
+
+/* ---- parts on their own (gen_more.c); only whole programs have them ---- */
+
+void add_other_program(struct gen *g);
+void add_import(struct gen *g);
+void add_channel(struct gen *g);
+void add_function_table(struct gen *g);
+bool form_channel(struct gen *g); // statements
+bool form_new(struct gen *g);
+/* Values of the tables, and calls through them. */
+void put_table_calls(struct gen *g);
 
 /* ---- statements (gen_stmt.c) ---- */
 

@@ -357,8 +357,9 @@ int main(int argc, char **argv)
 		return print(first, *command == 'r', false);
 	if (!strcmp(command, "bpf"))
 		return print(first, false, true);
-	if (!strcmp(command, "structs") && argc == 6)
-		return !gentest_structs(first, count, argv[4], argv[5]);
+	if (!strcmp(command, "structs") && (argc == 6 || argc == 7))
+		return !gentest_structs(first, count, argv[4], argv[5],
+					argc == 7 && !strcmp(argv[6], "big"));
 	if (!strcmp(command, "load"))
 		return load(first, count, argc > 4 ? atoi(argv[4]) : 0);
 	if (!strcmp(command, "same")) {

@@ -36,11 +36,11 @@ test_simulated_verifier_takes_what_the_kernel_takes() {
 	"$TOOLS/gentest" verify "$FIRST" "$JUDGED" >&2
 }
 
-# same_layout COMPILER…
+# same_layout COMPILER…: ORDER is the machine's byte order
 same_layout() {
 	need_command "$1"
 	need_command llvm-objcopy-19
-	"$TOOLS/gentest" structs "$FIRST" 400 structs.c wanted >&2
+	"$TOOLS/gentest" structs "$FIRST" 400 structs.c wanted ${ORDER:-} >&2
 	"$@" -std=gnu11 -w -c -o structs.o structs.c >&2
 	llvm-objcopy-19 -O binary --only-section=probe structs.o got
 	cmp got wanted >&2
@@ -49,5 +49,9 @@ same_layout() {
 test_structs_are_laid_out_as_gcc_does() { same_layout gcc -fno-toplevel-reorder; }
 
 test_structs_are_laid_out_as_clang_does_for_bpf() { same_layout clang-19 -target bpf -ffreestanding; }
+
+test_structs_are_laid_out_as_clang_does_for_big_endian_bpf() {
+	ORDER=big same_layout clang-19 --target=bpfeb -ffreestanding
+}
 
 run_cases gen "$@"

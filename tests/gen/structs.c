@@ -16,6 +16,7 @@ struct writer {
 	struct buf *c, *bytes;
 	uint64_t seed;
 	unsigned probes;
+	bool is_big_endian;
 };
 
 static const char *name_of(const struct writer *w, symbol name)
@@ -82,8 +83,11 @@ static void put_probe(struct writer *w, const struct decl *d, const struct decl 
 		buf_add_char(w->bytes, 0);
 	size_t at = buf_add_zeros(w->bytes, d->type->size);
 	uint32_t width = f->type->kind == TYPE_BOOL ? 1 : f->field.bit_width;
+	if (w->is_big_endian)
+		first += f->field.bit_width - width; // the lowest bits are the last
 	for (uint64_t bit = first; bit < first + width; bit++)
-		w->bytes->data[at + bit / 8] |= (char)(1 << bit % 8);
+		w->bytes->data[at + bit / 8] |=
+			(char)(w->is_big_endian ? 0x80 >> bit % 8 : 1 << bit % 8);
 }
 
 static void put_struct(struct writer *w, const struct decl *d)
@@ -117,7 +121,8 @@ static void put_struct(struct writer *w, const struct decl *d)
 	}
 }
 
-bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const char *bytes_path)
+bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const char *bytes_path,
+		     bool is_big_endian)
 {
 	struct gen_options gen = {.only_types = true, .kernel = 6 << 16 | 18 << 8};
 	struct compilation_options o = {
@@ -137,7 +142,7 @@ bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const c
 		buf_init(&text);
 		gen_program(seed, &gen, &text);
 		ok &= gentest_compile(&compilation, seed, &o, &text);
-		struct writer w = {&compilation.compile, &c, &bytes, seed, 0};
+		struct writer w = {&compilation.compile, &c, &bytes, seed, 0, is_big_endian};
 		const struct module *m = compilation.program.modules.data[0];
 		for (uint32_t i = 0; compilation.is_complete && i < m->decls.len; i++)
 			if (m->decls.data[i]->kind == DECL_STRUCT) {

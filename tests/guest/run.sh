@@ -148,7 +148,7 @@ write_job() {
 		check_watch() {
 			lacks=0
 			for line in 'probe 0 0' 'syscall 0' 'kprobe 0 0' 'offset 0' 'map 0' 'lsm 0' 'entered 40 280 40 left 280' \
-				'calls 40 40780' 'kprobes 40 40 40' 'asked 40 mapped 40'; do
+				'calls 40 40780' 'kprobes 40 40 40' 'asked 40 mapped 40 kept 40'; do
 				grep -qx "$line" log || { echo "no line: $line"; lacks=1; }
 			done
 			grep -Eq 'reads 280 opened 40 refused 40$' log || { echo "the events went wrong"; lacks=1; }

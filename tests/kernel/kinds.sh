@@ -492,6 +492,83 @@ test_a_congestion_control_carries_a_gigabyte() {
 	! grep -q ks_gentle /proc/sys/net/ipv4/tcp_available_congestion_control || fail "it stayed"
 }
 
+test_a_congestion_control_keeps_values_for_sockets() {
+	trap kinds_end EXIT
+	need_root
+	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+	program keeps_for_sockets <<-'END'
+		struct Flow { acked: u64, rounds: u64 }
+		var flows: sk_storage<Flow>
+		var sockets: u64 = 0
+		var acked: u64 = 0
+		var ends: u64 = 0
+		@struct_ops("tcp_congestion_ops") impl ks_keeping {
+		    fn init(sk: *sock) {
+		        flows[sk] = Flow { rounds: 1 }
+		        sockets += 1
+		    }
+		    fn ssthresh(sk: *sock) -> u32 { return tcp_reno_ssthresh(sk) }
+		    fn undo_cwnd(sk: *sock) -> u32 { return (sk as *tcp_sock)->snd_cwnd }
+		    fn cong_avoid(sk: *sock, ack: u32, n: u32) {
+		        if (var f = flows[sk]) {
+		            f.acked += n as u64
+		            f.rounds += bpf_ktime_get_coarse_ns() & 0
+		        }
+		        tcp_reno_cong_avoid(sk, ack, n)
+		    }
+		    fn release(sk: *sock) {
+		        if (var f = flows[sk]) {
+		            acked += f.acked
+		            ends += f.rounds
+		        }
+		        delete flows[sk]
+		    }
+		}
+		fn main() -> i32 {
+		    if (register(ks_keeping) != 0) { return 1 }
+		    print("ready")
+		    sleep(2000)
+		    print("sockets", sockets, "acked", acked > 10, "ends", ends)
+		    return 3
+		}
+	END
+	"$TOOLS/sockets" sink 127.0.0.1 45102 >sunk &
+	SERVERS="$SERVERS $!"
+	wait_for sunk ready
+	expect_equal sent "$("$TOOLS/sockets" pump 127.0.0.1 45102 10000000 ks_keeping)" "sent 10000000 bytes with ks_keeping"
+	wait_for sunk received
+	finish || true
+	expect_line counts log '^sockets 1 acked true ends 1$'
+}
+
+test_a_congestion_control_goes_through_the_text_of_its_ir() {
+	need_root
+	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+	cat >gentle.ks <<-'END'
+		var rounds: u64 = 0
+		@struct_ops("tcp_congestion_ops") impl ks_by_text {
+		    fn ssthresh(sk: *sock) -> u32 { return tcp_reno_ssthresh(sk) }
+		    fn undo_cwnd(sk: *sock) -> u32 { return (sk as *tcp_sock)->snd_cwnd }
+		    fn cong_avoid(sk: *sock, ack: u32, n: u32) {
+		        rounds += 1
+		        tcp_reno_cong_avoid(sk, ack, n)
+		    }
+		}
+		fn main() -> i32 {
+		    print(register(ks_by_text), register(ks_by_text) != 0)
+		    return 3
+		}
+	END
+	"$KS" build --emit=ir -o gentle.ir gentle.ks
+	"$KS" build --emit=ir -o again.ir gentle.ir
+	cmp gentle.ir again.ir || fail "the text of the text is another one"
+	"$KS" build -o gentle gentle.ir
+	local status=0
+	./gentle >log 2>errors || status=$?
+	expect_equal status $status 3
+	expect_line registered log '^0 true$'
+}
+
 test_a_congestion_control_stays_when_main_returns_0() {
 	need_root
 	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
@@ -531,10 +608,14 @@ test_messages_go_from_socket_to_socket() {
 	expect_line counts log '^2 sockets, 1600 messages, 1600000 bytes$'
 }
 
-test_packets_are_redirected_through_maps() {
+test_packets_are_redirected_through_maps() { redirect_through_maps ""; }
+test_packets_in_pieces_are_redirected_through_maps() { redirect_through_maps frags; }
+
+# redirect_through_maps KIND: the XDP programs are of that kind, "" or frags
+redirect_through_maps() {
 	need_root
 	network_make
-	build_source mirror <<-'END'
+	sed -E "${1:+s/@xdp fn/@xdp(\"$1\") fn/;s/@xdp\(\"(devmap|cpumap)/@xdp(\"$1\/\1/}" >source <<-'END'
 		var ports : devmap<u32, u32>(4)
 		var cpus : cpumap<u32, u32>(4)
 		var seen: u64 = 0
@@ -568,6 +649,7 @@ test_packets_are_redirected_through_maps() {
 		    return 3
 		}
 	END
+	build_source mirror <source
 	local index way
 	index=$(here cat /sys/class/net/ks1/ifindex)
 	for way in 0 1; do
@@ -576,8 +658,10 @@ test_packets_are_redirected_through_maps() {
 		ready ready
 		count_start here udp
 		send 10.77.0.1 90 udp
-		[ $way = 0 ] && expect_equal arrived "$(count_stop here udp)" "" ||
-			expect_equal arrived "$(count_stop here udp)" "10.77.0.1 90"
+		local arrived
+		arrived=$(count_stop here udp)
+		# Generic XDP copies packets for programs of frags, and what a cpumap passes on then goes nowhere (Linux 6.18).
+		[ "$way $1" = "1 frags" ] || expect_equal arrived "$arrived" "$([ $way = 0 ] || echo 10.77.0.1 90)"
 		finish || true
 		[ $way = 0 ] && expect_line counts log '^90 90 0$' || expect_line counts log '^0 0 90$'
 	done
@@ -636,4 +720,183 @@ test_syscall_programs_are_run_by_userspace() {
 	expect_line counts log '^again -5$'
 	expect_line counts log '^small -1 9 18$'
 	expect_line counts log '^self true$'
+}
+
+# Every hook of addresses, in a group with the server and with those who talk to it.
+test_cgroup_hooks_of_both_families() {
+	trap kinds_end EXIT
+	group_make
+	[ "$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6)" = 0 ] || skip "the loopback has no IPv6"
+	program addresses <<-END
+		var counts: array<u32, u64>(32)
+		@helper fn count(index: u32) -> i32 {
+		    counts[index] += 1
+		    return 1
+		}
+		@cgroup("bind4") fn bind_four(_ctx: *bpf_sock_addr) -> i32 { return count(0) }
+		@cgroup("post_bind4") fn bound_four(_ctx: *bpf_sock) -> i32 { return count(1) }
+		@cgroup("connect4") fn connect_four(_ctx: *bpf_sock_addr) -> i32 { return count(2) }
+		@cgroup("sendmsg4") fn send_four(_ctx: *bpf_sock_addr) -> i32 { return count(3) }
+		@cgroup("recvmsg4") fn receive_four(_ctx: *bpf_sock_addr) -> i32 { return count(4) }
+		@cgroup("getpeername4") fn peer_four(_ctx: *bpf_sock_addr) -> i32 { return count(5) }
+		@cgroup("getsockname4") fn name_four(_ctx: *bpf_sock_addr) -> i32 { return count(6) }
+		@cgroup("bind6") fn bind_six(_ctx: *bpf_sock_addr) -> i32 { return count(8) }
+		@cgroup("post_bind6") fn bound_six(ctx: *bpf_sock) -> i32 {
+		    return if (ctx->src_port == 45112) { count(9) } else { 1 }
+		}
+		@cgroup("connect6") fn connect_six(ctx: *bpf_sock_addr) -> i32 {
+		    if (ctx->user_port != htons(99)) { return 1 }
+		    ctx->user_ip6[0] = htonl(0)
+		    ctx->user_ip6[1] = htonl(0)
+		    ctx->user_ip6[2] = htonl(0)
+		    ctx->user_ip6[3] = htonl(1)
+		    ctx->user_port = htons(45112)
+		    return count(10)
+		}
+		@cgroup("sendmsg6") fn send_six(_ctx: *bpf_sock_addr) -> i32 { return count(11) }
+		@cgroup("recvmsg6") fn receive_six(_ctx: *bpf_sock_addr) -> i32 { return count(12) }
+		@cgroup("getpeername6") fn peer_six(ctx: *bpf_sock_addr) -> i32 {
+		    ctx->user_port = htons(99)
+		    return count(13)
+		}
+		@cgroup("getsockname6") fn name_six(_ctx: *bpf_sock_addr) -> i32 { return count(14) }
+		fn main() -> i32 {
+		    var group = "$GROUP"
+		    var failed = attach(load(bind_four), group, 0) | attach(load(bound_four), group, 0) |
+		        attach(load(connect_four), group, 0) | attach(load(send_four), group, 0) |
+		        attach(load(receive_four), group, 0) | attach(load(peer_four), group, 0) |
+		        attach(load(name_four), group, 0) | attach(load(bind_six), group, 0) |
+		        attach(load(bound_six), group, 0) | attach(load(connect_six), group, 0) |
+		        attach(load(send_six), group, 0) | attach(load(receive_six), group, 0) |
+		        attach(load(peer_six), group, 0) | attach(load(name_six), group, 0)
+		    if (failed != 0) { return 1 }
+		    print("ready")
+		    sleep(2500)
+		    print("four", counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6])
+		    print("six", counts[8], counts[9], counts[10], counts[11], counts[12], counts[13], counts[14])
+		    return 3
+		}
+	END
+	inside "$TOOLS/sockets" serve udp 127.0.0.1 45111 >four &
+	SERVERS="$SERVERS $!"
+	inside "$TOOLS/sockets" serve udp ::1 45112 >six &
+	SERVERS="$SERVERS $!"
+	wait_for four ready
+	wait_for six ready
+	expect_equal four "$(inside "$TOOLS/sockets" talk udp 127.0.0.1 45111 3 20)" "ok 3 from 127.0.0.1:45111"
+	expect_equal six "$(inside "$TOOLS/sockets" talk udp fd00::99 99 4 20)" "ok 4 from ::1:99"
+	finish || true
+	expect_line counts log '^four 1 1 1 3 3 1 1$'
+	expect_line counts log '^six 1 1 1 4 4 1 1$'
+}
+
+test_netfilter_hooks_on_the_way_out() {
+	need_root
+	network_make
+	here ip link set lo up
+	build_source ways <<-'END'
+		var before: u64 = 0
+		var out: u64 = 0
+		var after: u64 = 0
+		@netfilter("prerouting") fn first(_ctx: *bpf_nf_ctx) -> i32 {
+		    before += 1
+		    return NF_ACCEPT
+		}
+		@netfilter("output") fn output(_ctx: *bpf_nf_ctx) -> i32 {
+		    out += 1
+		    return NF_ACCEPT
+		}
+		@netfilter("postrouting") fn last(_ctx: *bpf_nf_ctx) -> i32 {
+		    after += 1
+		    return NF_ACCEPT
+		}
+		fn main() -> i32 {
+		    if (attach(load(first), "ipv4", 0) != 0 || attach(load(output), "ipv4", 0) != 0) { return 1 }
+		    if (attach(load(last), "ipv4", 100) != 0) { return 1 }
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu %lu", before, out, after)
+		    return 3
+		}
+	END
+	background here ./ways >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	background here "$TOOLS/sockets" serve udp 127.0.0.1 45120 >served &
+	wait_for served ready
+	expect_equal "a talk" "$(here "$TOOLS/sockets" talk udp 127.0.0.1 45120 5 100)" "ok 5 from 127.0.0.1:45120"
+	finish || true
+	expect_line counts log '^10 10 10$'
+}
+
+test_streams_are_cut_and_judged() {
+	trap kinds_end EXIT
+	group_make
+	program streams <<-END
+		var streams: sockhash<u32, u32>(16)
+		var kept: u64 = 0
+		var parsed: u64 = 0
+		var judged: u64 = 0
+		var bytes: u64 = 0
+		@sockops fn keep(ctx: *bpf_sock_ops) -> i32 {
+		    if (ctx->op != 5 || ctx->local_port != 45121) { return 1 } // PASSIVE_ESTABLISHED
+		    var key: u32 = 1
+		    if (bpf_sock_hash_update(ctx, streams, &key, 0) == 0) { kept += 1 }
+		    return 1
+		}
+		@sk_skb("parser") fn parse(ctx: *__sk_buff) -> i32 {
+		    parsed += 1
+		    return ctx->len as i32
+		}
+		@sk_skb("verdict") fn judge(ctx: *__sk_buff) -> i32 {
+		    judged += 1
+		    bytes += ctx->len as u64
+		    return redirect(streams, 1) // back to where it came from; the server sees nothing
+		}
+		fn main() -> i32 {
+		    if (attach(load(parse), streams, 0) != 0 || attach(load(judge), streams, 0) != 0) { return 1 }
+		    if (attach(load(keep), "$GROUP", 0) != 0) { return 1 }
+		    print("ready")
+		    sleep(2000)
+		    print("kept", kept, "parsed", parsed >= judged, "judged", judged > 0, "bytes", bytes)
+		    return 3
+		}
+	END
+	inside "$TOOLS/sockets" serve tcp 127.0.0.1 45121 >served &
+	SERVERS="$SERVERS $!"
+	wait_for served ready
+	expect_equal "a talk" "$(inside "$TOOLS/sockets" talk tcp 127.0.0.1 45121 50 100)" "ok 50 from 127.0.0.1:45121"
+	finish || true
+	expect_line counts log '^kept 1 parsed true judged true bytes 5000$'
+}
+
+test_packets_in_pieces_are_seen() {
+	need_root
+	network_make
+	here ip link set ks1 mtu 9000
+	there ip link set ks0 mtu 9000
+	build_source pieces <<-'END'
+		var packets: u64 = 0
+		var bytes: u64 = 0
+		@xdp("frags") fn whole(ctx: *xdp_md) -> xdp_action {
+		    packets += 1
+		    bytes += bpf_xdp_get_buff_len(ctx)
+		    return XDP_PASS
+		}
+		fn main() -> i32 {
+		    if (attach(load(whole), "ks1", 4) != 0) { return 1 } // XDP_FLAGS_DRV_MODE
+		    print("ready")
+		    sleep(1500)
+		    print("%lu %lu", packets, bytes)
+		    return 3
+		}
+	END
+	background here ./pieces >log 2>errors &
+	PROGRAM=$!
+	ready ready
+	count_start here udp
+	send 10.77.0.1 40 udp 8000
+	expect_equal arrived "$(count_stop here udp)" "10.77.0.1 40"
+	finish || true
+	expect_line counts log '^40 3[0-9]{5}$'
 }

@@ -733,6 +733,44 @@ test_storage_with_tasks() {
 0 8 true true true"
 }
 
+test_storage_with_groups() {
+	program groups_of_tasks <<-'END'
+		struct Seen { switches: u64, first: i32 }
+		var groups: cgrp_storage<Seen>
+		var mismatch: u64 = 0
+		var switches: u64 = 0
+		var deleted: u64 = 0
+
+		@raw_tracepoint("sched_switch") fn switched(prev: *task_struct) -> i32 {
+		    var group = prev->cgroups->dfl_cgrp
+		    switches += 1
+		    if (groups[group] == null) { groups[group] = Seen { first: 7 } }
+		    if (var s = groups[group]) {
+		        s.switches += 1
+		        if (s.first != 7 || s.switches > 60) { mismatch += 1 }
+		        if (s.switches == 50) {
+		            delete groups[group]
+		            if (group in groups) { mismatch += 1 }
+		            deleted += 1
+		        }
+		    }
+		    return 0
+		}
+		fn main() -> i32 {
+		    var h = load(switched)
+		    if (h == null || attach(h, "", 0) != 0) { return 1 }
+		    print("ready")
+		    for (_i in 0..100) { sleep(1) }
+		    detach(h)
+		    print(mismatch, switches > 60, deleted > 0)
+		    return 0
+		}
+	END
+	finish
+	expect_equal log "$(cat log)" "ready
+0 true true"
+}
+
 test_storage_with_sockets() {
 	need_root
 	network_make

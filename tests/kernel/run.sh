@@ -523,6 +523,7 @@ test_nothing_stays_after_all_of_this() {
 }
 
 . "$ROOT/tests/kernel/kinds.sh"
+. "$ROOT/tests/kernel/calls.sh"
 . "$ROOT/tests/kernel/examples.sh"
 . "$ROOT/tests/kernel/trace.sh"
 

@@ -221,6 +221,52 @@ test_iterator_sees_every_process_and_writes() {
 	[ ! -e /sys/fs/bpf/ks-test-iterator ] || fail "the file is still there"
 }
 
+test_iterators_of_other_kinds() {
+	need_root
+	"$TOOLS/sockets" serve tcp 127.0.0.1 45130 >served &
+	local server=$!
+	trap "kill $server" EXIT
+	wait_for served ready
+	watch lists <<-'END'
+		var own_map: hash<u32, u32>(77)
+		var maps: u64 = 0
+		var programs: u64 = 0
+		var sockets: u64 = 0
+		var files: u64 = 0
+		@iter("bpf_map") fn each_map(map: *bpf_map) -> i32 {
+		    if (map == null) { return 0 }
+		    if (map->max_entries == 77 && map->name == "own_map") { maps += 1 }
+		    return 0
+		}
+		@iter("bpf_prog") fn each_program(prog: *bpf_prog) -> i32 {
+		    if (prog == null) { return 0 }
+		    if (prog->aux->name == "each_program") { programs += 1 }
+		    return 0
+		}
+		@iter("tcp") fn each_socket(sk_common: *sock_common) -> i32 {
+		    if (sk_common == null) { return 0 }
+		    if (sk_common->skc_num == 45130) { sockets += 1 }
+		    return 0
+		}
+		@iter("task_file") fn each_file(task: *task_struct, fd: u32, file: *file) -> i32 {
+		    if (task == null || file == null || fd != 1) { return 0 }
+		    if (task->comm == "lists") { files += 1 }
+		    return 0
+		}
+		fn main() -> i32 {
+		    own_map[1] = 1
+		    if (attach(load(each_map), "", 0) != 0 || attach(load(each_program), "", 0) != 0) { return 1 }
+		    if (attach(load(each_socket), "", 0) != 0) { return 1 }
+		    if (attach(load(each_file), "", 0) != 0) { return 1 }
+		    print(maps > 0, programs > 0, sockets, files > 0)
+		    print("ready")
+		    return 0
+		}
+	END
+	watched
+	expect_line counts log '^true true 1 true$'
+}
+
 test_performance_counter_runs_its_program() {
 	watch counters <<-END
 		var runs: u64 = 0

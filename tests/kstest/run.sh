@@ -83,6 +83,24 @@ test_ends_in_the_interpreter() {
 	ends --interp
 }
 
+test_nothing_stays_attached() {
+	need_root
+	need_command unshare
+	cat >attaches.ks <<-'END'
+		@xdp fn p(_ctx: *xdp_md) -> xdp_action { return XDP_PASS }
+		@test fn slow() -> i32 {
+		    if (attach(load(p), "lo", 0) != 0) { return 1 }
+		    while (now_ns() > 0) { sleep(10) }
+		    return 0
+		}
+		@test fn fast() -> i32 { return attach(load(p), "lo", 0) }
+	END
+	unshare -n sh -c "ip link set lo up; '$KS' test --timeout 1 attaches.ks >out; ip link show lo >link" || true
+	expect_line "the slow one" out 'it took too long'
+	expect_line "the fast one" out 'ok +fast'
+	if grep xdp link; then fail "a program stays attached"; fi
+}
+
 test_in_kernel_means_it() {
 	need_root
 	local status=0

@@ -32,6 +32,23 @@ static void add_enums(struct maker *m)
 	btf_add_enumerator(m->b, "VERY_LARGE", 1ull << 40);
 }
 
+/* Contexts of programs that the kernel's BTF describes. */
+static void add_contexts(struct maker *m)
+{
+	uint32_t regs = btf_add_struct(m->b, "pt_regs", 168, false);
+	btf_add_member(m->b, "di", m->u64, 112 * 8, 0);
+	btf_add_struct(m->b, "bpf_perf_event_data", 184, false);
+	btf_add_member(m->b, "regs", regs, 0, 0);
+	btf_add_member(m->b, "sample_period", m->u64, 168 * 8, 0);
+	btf_add_member(m->b, "addr", m->u64, 176 * 8, 0);
+	uint32_t state = btf_add_struct(m->b, "nf_hook_state", 8, false);
+	btf_add_member(m->b, "hook", m->u8, 0, 0);
+	btf_add_member(m->b, "pf", m->u8, 8, 0);
+	uint32_t to_state = btf_add_pointer(m->b, state);
+	btf_add_struct(m->b, "bpf_nf_ctx", 16, false);
+	btf_add_member(m->b, "state", to_state, 0, 0);
+}
+
 /* Anonymous members, bit-fields, a flexible array. */
 static void add_records(struct maker *m)
 {
@@ -64,6 +81,7 @@ static void add_records(struct maker *m)
 	btf_add_struct(m->b, "trace_event_raw_sys_enter", 64, false);
 	btf_add_member(m->b, "id", m->i64, 64, 0);
 	btf_add_member(m->b, "args", btf_add_array(m->b, m->u64, m->u32, 6), 128, 0);
+	add_contexts(m);
 }
 
 static void add_functions(struct maker *m)

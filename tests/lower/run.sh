@@ -75,4 +75,34 @@ test_packet_rewriting() { expect_result packet_rewriting stamp 4669; }
 test_sorting() { expect_result sorting_and_many_arguments sorts 117; }
 test_prefix_lookup() { expect_result prefix_lookup firewall 78; }
 
+# The kernel refuses the program while the calls are followed one by one.
+test_functions_judged_apart() {
+	need_root
+	"$KS" build --emit=bpf -o object.o "$ROOT/tests/lower/functions_judged_apart.ks" 2>warnings || fail "$(grep -m 3 error warnings)"
+	"$TOOLS/prog_run" object.o --prog both --packet "$PACKET" --repeat 1 >result
+	expect_line both result "^run both retval=4547 "
+	"$KS" build --no-verify --emit=bpf -o static.o "$ROOT/tests/lower/functions_judged_apart.ks" 2>warnings
+	! "$TOOLS/prog_run" static.o >result 2>&1 || fail "the kernel follows every call"
+}
+
+# A jump over more instructions than its 16 bits can say, taken and not taken.
+test_jumps_over_forty_thousand_instructions() {
+	need_root
+	local length mcpu wanted
+	for length in 60 61; do
+		awk -v length_=$length 'BEGIN {
+			print "@tc(\"ingress\") fn far(ctx: *__sk_buff) -> i32 {\n    var x: u32 = ctx->len\n    var y: u32 = 3"
+			print "    if (x == " length_ ") {"
+			for (i = 0; i < 10000; i++) printf "        x = x * %d + %d\n        y ^= x << %d\n", i * 7 + 3, i % 97, i % 31
+			print "    } else { y = 9 }\n    return ((x + y) & 0xffff) as i32\n}\nfn main() -> i32 { return 0 }" }' >far.ks
+		for mcpu in v1 v3 v4; do
+			"$KS" build --mcpu $mcpu --kernel 6.12 --emit=bpf -o object.o far.ks 2>warnings || fail "$(grep -m 3 error warnings)"
+			"$TOOLS/prog_run" object.o --size 60 --repeat 1 | tee result | sed 's/ ns=.*//' | grep -E 'run ' >run.$mcpu
+			grep -Eq ' insns=[4-9][0-9]{4} ' result || fail "too short: $(cat result)"
+			cmp run.v1 run.$mcpu >&2
+		done
+	done
+	expect_equal "the result without the way" "$(cat run.v1)" "run far retval=69"
+}
+
 run_cases lower "$@"

@@ -4,10 +4,15 @@
  * counts before and after loading, instructions the verifier processed, and, per BPF_PROG_TEST_RUN,
  * result and time of a run on a given packet. Tests and bench/ read its output:
  *
- *	prog_run OBJECT [--prog NAME] [--packet HEX | --size N] [--repeat N] [--maps]
+ *	prog_run OBJECT [--prog NAME] [--packet HEX | --size N] [--set MAP=KEY:VALUE]... [--repeat N] [--maps] [--btf FILE]
+ *	         [--attach COMMAND] [--count]
+ *	--btf takes the kernel's types from a file; --attach attaches the programs while a command runs
  *	program NAME section=S insns=N xlated=N jited=BYTES processed=N stack=BYTES
  *	run NAME retval=N ns=N         or, of kinds that the kernel cannot run on a packet: load NAME
  *	map NAME key=HEX value=HEX
+ *
+ * KEY and VALUE of an entry that is set before the runs are bytes in hexadecimal digits. With --count nothing is
+ * loaded: "program NAME insns=N" only.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,6 +26,8 @@
 enum {
 	LOG_SIZE = 1 << 20,
 	MAX_PACKET = 4096,
+	MAX_SETTINGS = 16,
+	MAX_OBJECT = 512, // bytes of a key or a value
 	LOG_STATS = 4,
 	KERNEL_ENOTSUPP = 524,
 	TYPE_NETFILTER = 32, // which libbpf 1.1 does not know by its section
@@ -28,11 +35,13 @@ enum {
 };
 
 struct options {
-	const char *object, *prog;
+	const char *object, *prog, *btf, *command;
 	unsigned char packet[MAX_PACKET];
 	size_t packet_len;
 	int repeat; // 0: do not run
-	bool maps;
+	bool maps, only_count;
+	const char *settings[MAX_SETTINGS]; // MAP=KEY:VALUE
+	int setting_count;
 };
 
 static bool parse_packet(struct options *o, const char *hex)
@@ -54,10 +63,18 @@ static bool parse_options(struct options *o, char **argv)
 	for (o->object = *argv++; *argv; argv++) {
 		if (!strcmp(*argv, "--maps"))
 			o->maps = true;
+		else if (!strcmp(*argv, "--count"))
+			o->only_count = true;
 		else if (!argv[1])
 			return false;
 		else if (!strcmp(*argv, "--prog"))
 			o->prog = *++argv;
+		else if (!strcmp(*argv, "--set") && o->setting_count < MAX_SETTINGS)
+			o->settings[o->setting_count++] = *++argv;
+		else if (!strcmp(*argv, "--btf"))
+			o->btf = *++argv;
+		else if (!strcmp(*argv, "--attach"))
+			o->command = *++argv;
 		else if (!strcmp(*argv, "--repeat"))
 			o->repeat = atoi(*++argv);
 		else if (!strcmp(*argv, "--size"))
@@ -152,6 +169,38 @@ static void print_map(const struct bpf_map *map)
 	free(value);
 }
 
+static size_t read_bytes(const char *hex, unsigned char *bytes)
+{
+	size_t len = 0;
+	while (len < MAX_OBJECT && sscanf(hex + 2 * len, "%2hhx", &bytes[len]) == 1)
+		len++;
+	return len;
+}
+
+static bool set_entry(struct bpf_object *object, const char *setting)
+{
+	unsigned char key[MAX_OBJECT] = {0}, value[MAX_OBJECT] = {0};
+	char name[64] = "", key_text[2 * MAX_OBJECT + 1] = "", value_text[2 * MAX_OBJECT + 1] = "";
+	if (sscanf(setting, "%63[^=]=%1024[^:]:%1024s", name, key_text, value_text) != 3)
+		return false;
+	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+	read_bytes(key_text, key);
+	read_bytes(value_text, value);
+	return map && !bpf_map_update_elem(bpf_map__fd(map), key, value, 0);
+}
+
+static int print_counts(const char *path)
+{
+	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	struct bpf_program *prog;
+	if (!object)
+		return 1;
+	bpf_object__for_each_program(prog, object) printf(
+		"program %s insns=%zu\n", bpf_program__name(prog), bpf_program__insn_cnt(prog));
+	bpf_object__close(object);
+	return 0;
+}
+
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
 {
 	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
@@ -160,7 +209,8 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 /* Loads every wanted program with a log of its own. */
 static struct bpf_object *load_object(const struct options *o)
 {
-	struct bpf_object *object = bpf_object__open_file(o->object, NULL);
+	LIBBPF_OPTS(bpf_object_open_opts, open, .btf_custom_path = o->btf);
+	struct bpf_object *object = bpf_object__open_file(o->object, &open);
 	struct bpf_program *prog;
 	if (!object)
 		return NULL;
@@ -182,18 +232,42 @@ static struct bpf_object *load_object(const struct options *o)
 	return NULL;
 }
 
+/* Runs the command with all programs attached; its status. */
+static int run_attached(const struct options *o, struct bpf_object *object)
+{
+	struct bpf_program *prog;
+	bpf_object__for_each_program(prog, object)
+	{
+		if (bpf_program__autoload(prog) && !bpf_program__attach(prog)) {
+			fprintf(stderr, "%s: cannot attach: %s\n", bpf_program__name(prog),
+				strerror(errno));
+			return 1;
+		}
+	}
+	return system(o->command) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o;
 	if (argc < 2 || !parse_options(&o, argv + 1)) {
 		fprintf(stderr, "usage: prog_run OBJECT [--prog NAME] [--packet HEX | --size N] "
-				"[--repeat N] [--maps]\n");
+				"[--set MAP=KEY:VALUE]... [--repeat N] [--maps] [--btf FILE] "
+				"[--attach COMMAND] [--count]\n");
 		return 2;
 	}
 	libbpf_set_print(silent);
+	if (o.only_count)
+		return print_counts(o.object);
 	struct bpf_object *object = load_object(&o);
 	if (!object)
 		return 1;
+	for (int i = 0; i < o.setting_count; i++) {
+		if (!set_entry(object, o.settings[i])) {
+			fprintf(stderr, "cannot set %s\n", o.settings[i]);
+			return 1;
+		}
+	}
 	struct bpf_program *prog;
 	struct bpf_map *map;
 	int result = 0;
@@ -206,6 +280,8 @@ int main(int argc, char **argv)
 		if (o.repeat)
 			result |= run_program(&o, prog);
 	}
+	if (o.command)
+		result |= run_attached(&o, object);
 	if (o.maps)
 		bpf_object__for_each_map(map, object) print_map(map);
 	bpf_object__close(object);

@@ -67,7 +67,8 @@ static void echo_stream(int fd)
 {
 	static char buffer[PIECE];
 	ssize_t n;
-	while ((n = read(fd, buffer, sizeof buffer)) > 0)
+	/* A socket of a map says EAGAIN when what woke it went elsewhere. */
+	while ((n = read(fd, buffer, sizeof buffer)) > 0 || (n < 0 && errno == EAGAIN))
 		for (ssize_t done = 0, m; done < n; done += m)
 			if ((m = write(fd, buffer + done, (size_t)(n - done))) <= 0)
 				return;
@@ -106,6 +107,8 @@ static void say_peer(int fd, long count)
 		getnameinfo((void *)&peer, len, host, sizeof host, port, sizeof port,
 			    NI_NUMERICHOST | NI_NUMERICSERV);
 	printf("ok %ld from %s:%s\n", count, host, port);
+	len = sizeof peer;
+	getsockname(fd, (void *)&peer, &len); // for those who watch
 }
 
 static int talk(bool is_udp, const char *address, const char *port, long count, size_t size)

@@ -47,8 +47,11 @@ def main():
         if k[2] != o[2]:
             wrong.append((k, o))
         elif k[2] == "no":
-            names = next((n for p, n in table if p.search(k[7])), None)
+            message = re.sub(r"^\d+: \([0-9a-f]{2}\)[^|]*\| ", "", k[7])  # without the instruction
+            names = next((n for p, n in table if p.search(message)), None)
             reasons["same class" if names and o[3] in names else "other class" if names else "unclassified"] += 1
+            if verbose and not names:
+                print("unclassified\t%s" % message[-140:])
             if verbose and names and o[3] not in names:
                 print("class\t%s %s\t%s\t| %s %s" % (k[0], k[1], k[7][:120], o[3], o[7][:90]))
         else:

@@ -32,7 +32,7 @@ comparable() {
 	name=$(basename "${1%%.*}")
 	[[ $CLOCKED != *" $name "* ]] || return 1
 	case "$1" in
-	*.ks) ! grep -E '^@' "$1" | grep -Evq '^@(xdp|tc|helper|flags|packed|align)' ;;
+	*.ks) ! grep -E '^@' "$1" | grep -Evq '^@(xdp|tc|helper|flags|packed|align|test)' ;;
 	*) ! grep -E '^SEC\("' "$1" | grep -Evq '"(xdp|tc|classifier|license|\.maps)' ;;
 	esac
 }
@@ -65,6 +65,12 @@ for version in v1 v2 v3 v4; do
 		compare object.o
 	}"
 done
+
+# What a slot keeps is an address, which is nobody's business.
+test_objects_of_programs() {
+	compile "$ROOT/tests/vm/objects.bpf.c" -mcpu=v3
+	compare object.o slots ring
+}
 
 test_every_instruction_on_edge_values() {
 	need_root

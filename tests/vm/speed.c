@@ -40,3 +40,22 @@ double measure(void)
 	vm_close(vm);
 	return err ? -1 : speed;
 }
+
+void measure_program(struct vm *vm, const struct vm_program *program, const struct vm_input *input)
+{
+	struct vm_result result = {0};
+	uint64_t runs = 0, instructions = 0;
+	double begin = seconds(), used = 0;
+	for (; used < 0.3 && !result.fault.kind; runs++) {
+		if (vm_run(vm, program, input, &result))
+			break;
+		instructions += result.instructions;
+		vm_printed(vm)->len = 0;
+		if (runs % 64 == 63)
+			used = seconds() - begin;
+	}
+	if (result.fault.kind || !runs || used <= 0)
+		return; // not on this packet
+	printf("| %s | %.0f | %.0f | %.0f |\n", program->name, (double)instructions / (double)runs,
+	       used / (double)runs * 1e9, (double)instructions / used / 1e6);
+}

@@ -44,5 +44,7 @@ struct object_test {
 int check_object_bytes(struct object_test *test);
 /* Instructions per second; negative on failure. */
 double measure(void);
+/* Runs the program over and over for a third of a second: prints a row of a Markdown table. */
+void measure_program(struct vm *vm, const struct vm_program *program, const struct vm_input *input);
 
 #endif

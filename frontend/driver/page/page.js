@@ -455,7 +455,7 @@ const lists = {
 
 function lineAt(insn) {
 	const index = view.lineOf[insn];
-	return index < 0 ? null : view.trace.program.lines[index];
+	return !(index >= 0) ? null : view.trace.program.lines[index];
 }
 
 function placeName(place) {
@@ -496,12 +496,15 @@ function openProgram(index) {
 		view.insnRows.push(i);
 	});
 	view.failing = -1;
+	$("strip").hidden = !trace.count;
 	for (let s = trace.count - 1; s >= 0 && view.failing < 0; s--) {
 		if (trace.end[s] === REFUSED)
 			view.failing = s;
 	}
 	lists.steps.resize(trace.count);
 	lists.insns.resize(view.insnRows.length);
+	if (trace.count)
+		showTab("steps");
 	setChain(-1);
 	showVerdict(program, trace);
 	if (trace.count)
@@ -522,18 +525,56 @@ function showVerdict(program, trace) {
 	$("facts").textContent = `${program.section} · ${count(program.processed, "step", "steps")} · ` +
 		`${count(trace.pathStart.length, "path", "paths")} · ${count(program.insns.length, "instruction", "instructions")}`;
 	$("refusal").hidden = program.accepted;
-	$("refusal").querySelector("summary").replaceChildren(program.message,
-		make("small", "", program.help ? " — " + program.help : ""));
-	$("refusal").querySelector("pre").textContent = program.told;
+	if (!program.accepted)
+		showRefusal(program);
 	$("total").textContent = trace.count ? "of " + (trace.count - 1).toLocaleString("en") : "";
 	$("at").max = Math.max(0, trace.count - 1);
+}
+
+/* Text in which `words` between back quotes are code. */
+function prose(tag, className, text) {
+	const element = make(tag, className);
+	text.split("`").forEach((part, i) => part && element.append(i % 2 ? make("code", "", part) : part));
+	return element;
+}
+
+/* The refusal as a story: what is wrong, what is known, how it came to this, each part a way to its step. */
+function showRefusal(program) {
+	const box = $("refusal"), told = box.querySelector(".told"), list = make("ol");
+	const stepOf = (insn) => { // the last time on the path
+		let s = view.failing;
+		while (s >= 0 && view.trace.insn[s] !== insn)
+			s = view.trace.previous[s];
+		return s;
+	};
+	box.querySelector("summary").replaceChildren(...prose("span", "", program.message.charAt(0).toUpperCase() + program.message.slice(1)).childNodes);
+	const parts = program.notes.map(([insn, text]) => [insn, text, stepOf(insn)]);
+	parts.push([program.insn, program.known || "Here it is refused.", view.failing]);
+	for (const [insn, text, step] of parts) {
+		const item = make("li"), button = make("button"), line = insn >= 0 ? lineAt(insn) : null;
+		button.type = "button";
+		button.disabled = step < 0;
+		button.dataset.step = step;
+		if (line && line[2])
+			button.append(make("span", "no", line[2]), make("code", "", data.files[line[1]].lines[line[2] - 1].trim()));
+		else if (insn >= 0)
+			button.append(make("span", "no", insn), make("code", "", program.insns[insn][0]));
+		button.append(prose("span", "note", text));
+		item.append(button);
+		list.append(item);
+	}
+	told.replaceChildren(list);
+	if (program.hint)
+		told.append(prose("p", "hint", program.hint));
 }
 
 function showNothing(program) {
 	$("state").replaceChildren(make("h3", "", "It was refused before the first instruction was looked at."));
 	$("status").textContent = program.message;
 	showFile(0);
-	["steps", "insns"].forEach((id) => lists[id].show(-1));
+	lists.steps.show(-1);
+	lists.insns.show(program.insn >= 0 ? view.rowOfInsn[program.insn] : -1);
+	showTab("insns");
 	showButtons();
 }
 
@@ -624,6 +665,8 @@ const actions = {
 
 function showStep() {
 	const {trace, step} = view, insn = trace.insn[step], line = lineAt(insn);
+	if (!trace.count)
+		return;
 	if (line)
 		showFile(line[1]);
 	lists.source.show(line && line[2] ? line[2] - 1 : -1);
@@ -695,7 +738,7 @@ function showState() {
 		for (let place = f * FRAME; place < (f + 1) * FRAME; place++) {
 			const isNew = f <= (before < 0 ? -1 : trace.depth[before]);
 			const was = isNew ? old[place] : 0, value = state[place];
-			if (value || was)
+			if ((value || was) && place % FRAME !== 10) // r10 is always the same
 				table.append(stateRow(place, value, was, names.get(place), before >= 0 && (value !== was || trace.changes(step, place))));
 		}
 		parts.push(make("h3", "", head), table);
@@ -715,7 +758,6 @@ function stateRow(place, value, was, name, isChanged) {
 	button.type = "button";
 	button.dataset.place = place;
 	button.title = "Where this value came from";
-	button.disabled = place % FRAME === 10;
 	head.append(button);
 	const cell = make("td", "value");
 	cell.append(make("div", "", valueWords(value)));
@@ -1059,11 +1101,13 @@ function start() {
 		if (button)
 			pick(Number(button.dataset.place));
 	});
-	$("origin").addEventListener("click", (event) => {
-		const button = event.target.closest("[data-step]");
-		if (button)
-			jump(Number(button.dataset.step));
-	});
+	for (const id of ["origin", "refusal"]) {
+		$(id).addEventListener("click", (event) => {
+			const button = event.target.closest("[data-step]");
+			if (button)
+				jump(Number(button.dataset.step));
+		});
+	}
 	for (const name of ["steps", "insns"])
 		$("tab-" + name).addEventListener("click", () => showTab(name));
 	$("map").addEventListener("click", (event) =>

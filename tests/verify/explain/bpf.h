@@ -10,7 +10,7 @@ typedef long long s64;
 #define SEC(name) __attribute__((section(name), used))
 #define NOINLINE static __attribute__((noinline))
 #define INT(name, value) int(*name)[value]
-#define LICENSE(text) char license[] SEC("license") = text
+#define LICENSE(text) char licensed[] SEC("license") = text
 /* Keeps the compiler from seeing where a value comes from. */
 #define HIDE(x) __asm__ volatile("" : "+r"(x))
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// reason: size-argument
+#include "bpf.h"
+
+SEC("tc") int copy(struct __sk_buff *skb)
+{
+	u8 bytes[64] = {0};
+	u32 len = skb->len;
+	if (len > sizeof(bytes))
+		return 0;
+	bpf_skb_load_bytes(skb, 0, bytes, len);
+	return bytes[0];
+}
+
+LICENSE("GPL");

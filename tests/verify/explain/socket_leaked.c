@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// reason: reference-leak
+#include "bpf.h"
+
+struct tuple {
+	u32 saddr, daddr;
+	u16 sport, dport;
+};
+
+SEC("tc") int find(struct __sk_buff *skb)
+{
+	struct tuple tuple = {.daddr = 0x0100007f, .dport = 0x5000};
+	void *sock = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple), -1, 0);
+	return sock ? 0 : 2;
+}
+
+LICENSE("GPL");
