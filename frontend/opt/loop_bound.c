@@ -32,11 +32,12 @@ enum {
 	AFFORDABLE = 50000,
 	AFFORDABLE_FORKS = 2000, // with branches inside, where states may multiply beyond that
 	LAST_RESORT = 500000,
-	MOST_STATES = 256,   // that a forking loop is taken to leave behind
-	FEW_ROUNDS = 5,      // of a loop that forks inside of one with a guard
-	GUARDED_ROUNDS = 4,  // after about as many the states of a guarded loop are alike
-	MOST_DOUBLINGS = 10, // forks on a computed number that the verifier is left to walk
-	FORKS_OF_CALL = 8,   // that a function with branches is taken to have
+	LAST_RESORT_FORKS = 20000, // 5.10 gives up after 8192 branches that it has not followed
+	MOST_STATES = 256,         // that a forking loop is taken to leave behind
+	FEW_ROUNDS = 5,            // of a loop that forks inside of one with a guard
+	GUARDED_ROUNDS = 4,        // after about as many the states of a guarded loop are alike
+	MOST_DOUBLINGS = 10,       // forks on a computed number that the verifier is left to walk
+	FORKS_OF_CALL = 8,         // that a function with branches is taken to have
 };
 #define MAY_GOTO_KERNEL (6u << 16 | 9u << 8)
 #define BPF_LOOP_KERNEL (5u << 16 | 17u << 8)
@@ -544,7 +545,8 @@ static void decide(struct bounder *s)
 		if (has_guards)
 			find_doublings(s, l);
 		uint64_t most = facts->forks || facts->has_forks ? AFFORDABLE_FORKS : AFFORDABLE;
-		most = has_guards ? most : LAST_RESORT;
+		if (!has_guards)
+			most = most == AFFORDABLE ? LAST_RESORT : LAST_RESORT_FORKS;
 		// At a guard the verifier forgets the counters of the loops around.
 		bool must = facts->has_guard && s->ctx->options->kernel >= MAY_GOTO_KERNEL;
 		if (must || facts->doublings > MOST_DOUBLINGS || total > most) {
@@ -873,7 +875,9 @@ bool opt_loop_bound(struct opt_context *ctx, struct ir_fn *fn)
 {
 	if (!ctx->loops.count)
 		return true;
-	loop_tidy_counters(ctx, fn);
+	if (ctx->options->kernel >=
+	    BPF_LOOP_KERNEL) // where a loop that turns out dear can have a guard
+		loop_tidy_counters(ctx, fn);
 	struct bounder s = {.ctx = ctx, .fn = fn, .good = true};
 	s.facts = ARENA_ARRAY(ctx->scratch, struct loop_facts, ctx->loops.count);
 	s.uses = ir_count_uses(fn, ctx->scratch);

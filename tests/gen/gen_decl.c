@@ -416,11 +416,10 @@ static void add_all(struct gen *g, struct chunks *c)
 	if (g->options.only_types)
 		return;
 	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-		bool is_wanted = kinds[k].is_for_all
-					 ? !g->options.is_same || kinds[k].add != add_program
-					 : !g->options.is_same && !g->options.only_bpf;
-		for (unsigned i = is_wanted ? kinds[k].least + below(g, kinds[k].range) : 0; i;
-		     i--) {
+		bool is_whole = !g->options.only_bpf && !g->options.is_same;
+		bool is_out = (!kinds[k].is_for_all && !is_whole) ||
+			      (kinds[k].add == add_program && g->options.is_same);
+		for (unsigned i = is_out ? 0 : kinds[k].least + below(g, kinds[k].range); i; i--) {
 			begin(g, c);
 			kinds[k].add(g);
 		}
