@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Generated programs: accepted, laid out, compiled; edited at random; loaded, run. PROGRAMS, EDITED, LOADED,
-# SAME and JUDGED say how many (the figures that the project promises are 10000, 10000, 5000, 1000 and 5000), FIRST where the seeds begin.
+# SAME and JUDGED say how many (the figures that the project promises are 10000, 10000, 5000, 1000 and 5000), FIRST
+# where the seeds begin.
 #   tests/gen/run.sh [FILTER…]
 . "$(dirname "$0")/../cases.sh"
 
