@@ -33,7 +33,8 @@ static bool is_plain_refusal(const struct compilation *c)
 	buf_init(&said);
 	compilation_print(c, &said);
 	bool is_plain = said.len && (strstr(said.data, "Linux ") ||
-				     strstr(said.data, diag_info(D_STACK_TOO_LARGE)->name));
+				     strstr(said.data, diag_info(D_STACK_TOO_LARGE)->name) ||
+			 strstr(said.data, diag_info(D_STACK_CHAIN_TOO_LARGE)->name));
 	buf_fini(&said);
 	return is_plain;
 }
