@@ -47,13 +47,30 @@ static int null_branch(const struct reg *a, const struct reg *b, enum jump op, u
 	return op == JUMP_EQ ? 0 : op == JUMP_NE ? 1 : -1;
 }
 
-static int decide(const struct reg *a, const struct reg *b, enum jump op, unsigned width)
+/* Older kernels ask only about a number that they know exactly, as the second operand (is_branch_taken(),
+ * kernel/bpf/verifier.c, Linux 6.1), and whether it is the one other value. */
+static int scalar_branch(const struct verifier *v, const struct scalar *a, const struct scalar *b,
+			 enum jump op, unsigned width)
+{
+	bool is_first = !scalar_is_const(b, width);
+	bool is_equality = op == JUMP_EQ || op == JUMP_NE;
+	if (is_first && !scalar_is_const(a, width) && !v->model.compares_ranges)
+		return -1;
+	if (is_first && !v->model.decides_constant_first)
+		return -1;
+	if (is_equality && !scalar_is_const(a, width) && !v->model.decides_constant_first)
+		return -1;
+	return scalar_compare(a, b, op, width);
+}
+
+static int decide(const struct verifier *v, const struct reg *a, const struct reg *b, enum jump op,
+		  unsigned width)
 {
 	if (is_packet_kind(a) && is_packet_kind(b) && width == 64)
 		return packet_branch(a, b, op);
 	if (a->kind != REG_SCALAR || b->kind != REG_SCALAR)
 		return null_branch(a, b, op, width);
-	return scalar_compare(&a->v, &b->v, op, width);
+	return scalar_branch(v, &a->v, &b->v, op, width);
 }
 
 /* ---- scalars that are linked by an id ---- */
@@ -227,8 +244,13 @@ static void learn_equal_pointers(struct verifier *v, const struct bpf_record *i,
 
 /* ---- the branch ---- */
 
-static void learn_numbers(struct reg *a, struct reg *b, enum jump op, unsigned width)
+static void learn_numbers(const struct verifier *v, struct reg *a, struct reg *b, enum jump op,
+			  unsigned width)
 {
+	bool is_equality = width == 64 && (op == JUMP_EQ || op == JUMP_NE);
+	if (!v->model.compares_ranges && !is_equality && !scalar_is_const(&a->v, width) &&
+	    !scalar_is_const(&b->v, width))
+		return;
 	scalar_assume(&a->v, &b->v, op, width);
 	scalar_settle(&a->v);
 	scalar_settle(&b->v);
@@ -287,8 +309,8 @@ static bool fork_branch(struct verifier *v, const struct bpf_record *i, struct r
 	struct reg *x = &state_frame(taken)->r[i->dst];
 	struct reg *y = has_src ? &state_frame(taken)->r[i->src] : &copy;
 	if (a->kind == REG_SCALAR && b->kind == REG_SCALAR) {
-		learn_numbers(a, b, jump_negate(op), width);
-		learn_numbers(x, y, op, width);
+		learn_numbers(v, a, b, jump_negate(op), width);
+		learn_numbers(v, x, y, op, width);
 	}
 	if (has_src && b->kind == REG_SCALAR && b->id) {
 		share(v, v->current, b, &links);
@@ -321,7 +343,7 @@ bool verify_step_branch(struct verifier *v, const struct bpf_record *i)
 	reg_set_const(&immediate, (uint64_t)(int64_t)i->imm);
 	struct reg *a = reg_at(v, i->dst), *b = has_src ? reg_at(v, i->src) : &immediate;
 	note_stack_operands(v, a, b);
-	int taken = decide(a, b, op, width);
+	int taken = decide(v, a, b, op, width);
 	if (taken < 0)
 		return fork_branch(v, i, &immediate);
 	if (!verify_need_value(v, i->dst) || (has_src && !verify_need_value(v, i->src)))
