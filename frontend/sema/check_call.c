@@ -613,7 +613,7 @@ static struct expr *check_value_call(struct checker *c, struct expr *e)
 	note_effect(c);
 	if (t->kind != TYPE_FUNC) {
 		if (t->kind != TYPE_ERROR)
-			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "value");
+			diag_report(c->diags, D_NOT_CALLABLE, callee->where, TEXT(c, t), "a value");
 		return fail_call(c, e);
 	}
 	if (e->call.args.len != t->func.param_count) {
@@ -731,8 +731,9 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 		d->kind == DECL_IMPORT ||
 		((d->kind == DECL_LOCAL || d->kind == DECL_PARAM) && d->type->kind == TYPE_ERROR);
 	if (!is_known_wrong) {
-		struct diag *diag = diag_report(c->diags, D_NOT_CALLABLE, e->call.callee->where,
-						NAME(c, d->name), decl_kind_name(d->kind));
+		struct diag *diag =
+			diag_report(c->diags, D_NOT_CALLABLE, e->call.callee->where,
+				    NAME(c, d->name), with_article(c, decl_kind_name(d->kind)));
 		if (d->kind == DECL_STRUCT)
 			diag_hint(c->diags, diag, "a value is written `%s { field: value, … }`",
 				  NAME(c, d->name));

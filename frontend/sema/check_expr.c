@@ -96,7 +96,7 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 		break;
 	}
 	struct diag *diag = diag_report(c->diags, D_NOT_A_VALUE, e->where, NAME(c, d->name),
-					decl_kind_name(d->kind));
+					with_article(c, decl_kind_name(d->kind)));
 	if (d->kind == DECL_STRUCT)
 		diag_hint(c->diags, diag, "a value is written `%s { field: value, … }`",
 			  NAME(c, d->name));
@@ -155,6 +155,9 @@ static struct expr *check_cast(struct checker *c, struct expr *e)
 			diag_hint(c->diags, d,
 				  "byte order is changed by `ntohs`, `ntohl`, `ntohll`, "
 				  "`htons`, `htonl`, `htonll`");
+		else if (to->kind == TYPE_POINTER && e->cast.operand->is_const)
+			diag_hint(c->diags, d, "`as` is tighter than `+`: write `(p + n) as %s`",
+				  TEXT(c, to));
 		return fail(c, e);
 	}
 	if (from->kind != TYPE_POINTER && to->kind == TYPE_POINTER &&

@@ -169,6 +169,9 @@ static struct expr *report_operands(struct checker *c, struct expr *e)
 			  be->size == 2   ? "htons"
 			  : be->size == 4 ? "htonl"
 					  : "htonll");
+	else if (be && (l->kind == TYPE_STR || r->kind == TYPE_STR))
+		diag_hint(c->diags, d,
+			  "an address or port is a number: `htonl(10 << 24 | 1)` is 10.0.0.1");
 	else if (be)
 		diag_hint(c->diags, d, "convert big-endian values with `%s` first",
 			  be->size == 2   ? "ntohs"

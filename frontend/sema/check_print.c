@@ -85,7 +85,7 @@ static void check_format(struct checker *c, const struct expr *e, uint32_t first
 			return;
 		}
 		const struct expr *arg = e->call.args.data[used++];
-		if (arg->type->kind != TYPE_ERROR && !agrees(spec.kind, arg->type))
+		if (is_printable(arg->type) && !agrees(spec.kind, arg->type))
 			diag_report(c->diags, D_PRINT_TYPE, arg->where, text, TEXT(c, arg->type));
 	}
 	if (used < e->call.args.len)

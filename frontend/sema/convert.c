@@ -68,8 +68,8 @@ static struct expr *function_to_value(struct checker *c, struct expr *e, struct 
 	}
 	if (d->kind != DECL_FUNC || d == c->out->main) {
 		diag_report(c->diags, D_NOT_A_VALUE, e->where, NAME(c, d->name),
-			    d->kind == DECL_FUNC ? "function that nobody calls"
-						 : "kernel function");
+			    d->kind == DECL_FUNC ? "a function that nobody calls"
+						 : "a kernel function");
 		return fail(c, e);
 	}
 	if (c->fn.decl && !check_value_target(c, e->where, d))
@@ -89,15 +89,15 @@ struct expr *to_value(struct checker *c, struct expr *e)
 	struct decl *d = e->kind == EXPR_NAME ? e->name.decl : NULL;
 
 	if (e->type->kind == TYPE_ENTRY && type_entry_value(e->type)->kind == TYPE_MAP) {
-		diag_report(c->diags, D_NOT_A_VALUE, e->where, "this", "map");
+		diag_report(c->diags, D_NOT_A_VALUE, e->where, "this", "a map");
 		return fail(c, e);
 	}
 	if (e->type->kind == TYPE_ENTRY)
 		return make_convert(c, e, type_entry_value(e->type), CONV_ENTRY_VALUE);
 	if (e->type->kind == TYPE_MAP || (d && d->kind == DECL_CONFIG)) {
-		struct diag *diag = diag_report(c->diags, D_NOT_A_VALUE, e->where,
-						d ? NAME(c, d->name) : "this",
-						d ? decl_kind_name(d->kind) : "map");
+		struct diag *diag = diag_report(
+			c->diags, D_NOT_A_VALUE, e->where, d ? NAME(c, d->name) : "this",
+			d ? with_article(c, decl_kind_name(d->kind)) : "a map");
 		if (d)
 			report_declared(c, diag, d);
 		return fail(c, e);

@@ -122,6 +122,11 @@ static const struct {
 #include "frontend/sema/foreign.def"
 };
 
+const char *with_article(struct checker *c, const char *noun)
+{
+	return arena_printf(c->arena, "%s %s", strchr("aeiou", *noun) ? "an" : "a", noun);
+}
+
 static const struct {
 	const char *word, *ours;
 } foreign_attributes[] = {

@@ -574,6 +574,9 @@ static struct expr *parse_primary(struct parser *p)
 	else if (d && t->kind == TOK_DOT && t->where.begin == p->last.end &&
 		 f->text[p->last.begin - f->base] == '.')
 		diag_hint(&p->compile->diags, d, "a range is written `a..b`, and ends before b");
+	else if (d && (t->kind == KW_FN || t->kind == TOK_OR))
+		diag_hint(&p->compile->diags, d,
+			  "functions have names: declare it with `fn` and give its name here");
 	else if (d && t->kind == KW_CONFIG && parser_peek(p, 1)->kind == TOK_DOT)
 		diag_hint(&p->compile->diags, d,
 			  "a field is named with the name of its group: `config net { port: u16 }` "
@@ -635,6 +638,12 @@ static struct expr *parse_field(struct parser *p, struct expr *base)
 
 	e->field.base = base;
 	e->field.arrow = parser_advance(p).kind == TOK_ARROW;
+	if (base->kind == EXPR_INT && parser_at(p, TOK_INT)) {
+		struct diag *d = parser_expected(p, "a name");
+		if (d)
+			diag_hint(&p->compile->diags, d,
+				  "numbers are integers, without a fraction");
+	}
 	e->field.name = parser_expect_name(p, true, &e->field.name_where);
 	e->where = parser_from(p, e->where);
 	stand_on(p, e, base);
