@@ -195,6 +195,7 @@ bool refusal_precheck(struct compile *compile, const struct precheck *check)
 	buf_init(&why);
 	if (program_open(&object, (const uint8_t *)check->object->data, check->object->len, &how,
 			 &why)) {
+		product_mark_sleepers(check->product, &object);
 		for (uint32_t i = 0; i < object.programs.len; i++)
 			if (!object.programs.data[i].problem)
 				check_program(compile, check, &object, &object.programs.data[i]);
