@@ -386,14 +386,6 @@ static bool generate_bpf(struct session *s)
 	return is_clean(s);
 }
 
-void product_mark_sleepers(const struct product *product, struct program_object *object)
-{
-	for (uint32_t i = 0; i < object->programs.len; i++)
-		for (uint32_t k = 0; k < product->sleepers.len; k++)
-			object->programs.data[i].is_sleepable |=
-				!strcmp(object->programs.data[i].name, product->sleepers.data[k]);
-}
-
 /* What the kernel's verifier will say. Types of the running kernel serve another one as far as they
  * can: the program was made with them, too. */
 static struct precheck make_check(struct session *s, const struct buf *object)

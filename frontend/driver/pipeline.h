@@ -38,7 +38,8 @@ struct product {
 
 struct program_object; // bpf-backend/program/program.h
 
-/* Tells an object that was read back what its sections do not say: which programs may sleep. */
+/* Tells an object that was read back what its sections do not say: which programs may sleep. Without a
+ * product it says nothing. refusal.c */
 void product_mark_sleepers(const struct product *product, struct program_object *object);
 
 /* Runs the stages that the options ask for. Problems are diagnostics in `compile`, except mistakes

@@ -34,7 +34,7 @@ static bool is_plain_refusal(const struct compilation *c)
 	compilation_print(c, &said);
 	bool is_plain = said.len && (strstr(said.data, "Linux ") ||
 				     strstr(said.data, diag_info(D_STACK_TOO_LARGE)->name) ||
-			 strstr(said.data, diag_info(D_STACK_CHAIN_TOO_LARGE)->name));
+				     strstr(said.data, diag_info(D_STACK_CHAIN_TOO_LARGE)->name));
 	buf_fini(&said);
 	return is_plain;
 }
@@ -60,7 +60,7 @@ static void write_object(struct making *m, uint64_t seed, struct compilation *c)
 
 	buf_init(&object);
 	object_write(&c->compile, &c->object, &object);
-	struct precheck check = {&object, m->kernel, m->types, m->types_fit};
+	struct precheck check = {NULL, &object, m->kernel, m->types, m->types_fit};
 	apart_split(&c->compile, &c->object, &check, &object);
 	snprintf(path, sizeof path, "%s/generated%" PRIu64 ".o", m->folder, seed);
 	if (!refusal_precheck(&c->compile, &check))
