@@ -214,7 +214,10 @@ static bool write_variable(struct verifier *v, struct frame *f, int64_t first, i
 			continue;
 		}
 		bool stays_zero = is_zero && *byte == SLOT_ZERO;
-		scrub(s);
+		if (v->model.variable_writes_scrub)
+			scrub(s);
+		else
+			reg_set_none(&s->reg);
 		relies_on_zero |= stays_zero;
 		if (*byte == SLOT_INVALID && !v->model.uninit_stack_ok)
 			return verify_refuse(
@@ -268,6 +271,10 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 {
 	uint32_t slot = (uint32_t)((-off - 1) / 8);
 	struct slot *s = &f->slots[slot];
+	if (s->reg.kind == REG_NONE)
+		return verify_refuse(v, VERIFY_UNINIT_STACK, -1,
+				     "a write at a variable offset left this word on the stack in "
+				     "two parts, of which neither may be read");
 	if (s->reg.kind != REG_SCALAR)
 		return verify_refuse(v, VERIFY_NOT_POINTER, -1,
 				     "a pointer on the stack is read in part");

@@ -31,8 +31,14 @@ static int packet_branch(const struct reg *a, const struct reg *b, enum jump op)
 	return -1;
 }
 
+static bool is_seen_not_null(const struct verifier *v, const struct reg *r)
+{
+	return verify_is_known_not_null(r) && (r->kind != REG_MEM || v->model.memory_not_null);
+}
+
 /* A pointer against zero. */
-static int null_branch(const struct reg *a, const struct reg *b, enum jump op, unsigned width)
+static int null_branch(const struct verifier *v, const struct reg *a, const struct reg *b,
+		       enum jump op, unsigned width)
 {
 	if (width == 32)
 		return -1;
@@ -42,7 +48,7 @@ static int null_branch(const struct reg *a, const struct reg *b, enum jump op, u
 		b = swap;
 		op = jump_swap(op);
 	}
-	if (!reg_is_null(b) || !verify_is_known_not_null(a))
+	if (!reg_is_null(b) || !is_seen_not_null(v, a))
 		return -1;
 	return op == JUMP_EQ ? 0 : op == JUMP_NE ? 1 : -1;
 }
@@ -69,7 +75,7 @@ static int decide(const struct verifier *v, const struct reg *a, const struct re
 	if (is_packet_kind(a) && is_packet_kind(b) && width == 64)
 		return packet_branch(a, b, op);
 	if (a->kind != REG_SCALAR || b->kind != REG_SCALAR)
-		return null_branch(a, b, op, width);
+		return null_branch(v, a, b, op, width);
 	return scalar_branch(v, &a->v, &b->v, op, width);
 }
 
