@@ -262,7 +262,7 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 		return true;
 	struct reg *r = reg_at(v, (unsigned)value);
 	// A little-endian machine: the low bytes are the first ones.
-	if (size <= spilled && off % 8 == 0) {
+	if ((v->model.narrow_fills ? size <= spilled : size == spilled) && off % 8 == 0) {
 		*r = s->reg;
 		if (scalar_width(&r->v) > size * 8)
 			verify_unlink_scalar(r);
@@ -276,7 +276,7 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 	}
 	if (!check_bytes(v, f, off, size))
 		return false;
-	if (spills == size && tnum_equals(s->reg.v.bits, 0)) {
+	if (v->model.precise_spills && spills == size && tnum_equals(s->reg.v.bits, 0)) {
 		reg_set_const(r, 0);
 		note_access(v, f, slot);
 	} else if (zeros == size) {

@@ -47,12 +47,16 @@ static int null_branch(const struct reg *a, const struct reg *b, enum jump op, u
 	return op == JUMP_EQ ? 0 : op == JUMP_NE ? 1 : -1;
 }
 
-static int decide(const struct reg *a, const struct reg *b, enum jump op, unsigned width)
+static int decide(const struct verifier *v, const struct reg *a, const struct reg *b, enum jump op,
+		  unsigned width)
 {
 	if (is_packet_kind(a) && is_packet_kind(b) && width == 64)
 		return packet_branch(a, b, op);
 	if (a->kind != REG_SCALAR || b->kind != REG_SCALAR)
 		return null_branch(a, b, op, width);
+	bool is_left = reg_is_const(a, width), is_right = reg_is_const(b, width);
+	if (!is_right && !(is_left ? v->model.constants_on_left : v->model.compares_ranges))
+		return -1;
 	return scalar_compare(&a->v, &b->v, op, width);
 }
 
@@ -213,8 +217,8 @@ static void learn_equal_pointers(struct verifier *v, const struct bpf_record *i,
 {
 	struct reg *a = reg_at(v, i->dst), *b = reg_at(v, i->src);
 	enum jump op = i->opcode >> 4;
-	if (a->kind == REG_SCALAR || b->kind == REG_SCALAR || a->kind == REG_OBJECT ||
-	    b->kind == REG_OBJECT || (op != JUMP_EQ && op != JUMP_NE))
+	if (!v->model.equal_pointers || a->kind == REG_SCALAR || b->kind == REG_SCALAR ||
+	    a->kind == REG_OBJECT || b->kind == REG_OBJECT || (op != JUMP_EQ && op != JUMP_NE))
 		return;
 	struct frame *equal = state_frame(op == JUMP_EQ ? taken : v->current);
 	bool marks_b = verify_is_known_not_null(a) && b->flags & REG_NULLABLE;
@@ -286,7 +290,9 @@ static bool fork_branch(struct verifier *v, const struct bpf_record *i, struct r
 	struct reg copy = *immediate;
 	struct reg *x = &state_frame(taken)->r[i->dst];
 	struct reg *y = has_src ? &state_frame(taken)->r[i->src] : &copy;
-	if (a->kind == REG_SCALAR && b->kind == REG_SCALAR) {
+	if (a->kind == REG_SCALAR && b->kind == REG_SCALAR &&
+	    (v->model.compares_ranges || reg_is_const(a, width) || reg_is_const(b, width) ||
+	     op == JUMP_EQ || op == JUMP_NE)) {
 		learn_numbers(a, b, jump_negate(op), width);
 		learn_numbers(x, y, op, width);
 	}
@@ -321,7 +327,7 @@ bool verify_step_branch(struct verifier *v, const struct bpf_record *i)
 	reg_set_const(&immediate, (uint64_t)(int64_t)i->imm);
 	struct reg *a = reg_at(v, i->dst), *b = has_src ? reg_at(v, i->src) : &immediate;
 	note_stack_operands(v, a, b);
-	int taken = decide(a, b, op, width);
+	int taken = decide(v, a, b, op, width);
 	if (taken < 0)
 		return fork_branch(v, i, &immediate);
 	if (!verify_need_value(v, i->dst) || (has_src && !verify_need_value(v, i->src)))
