@@ -55,6 +55,8 @@ static int decide(const struct verifier *v, const struct reg *a, const struct re
 	if (a->kind != REG_SCALAR || b->kind != REG_SCALAR)
 		return null_branch(a, b, op, width);
 	bool is_left = reg_is_const(a, width), is_right = reg_is_const(b, width);
+	if (!v->model.constants_on_left && (op == JUMP_EQ || op == JUMP_NE) && !is_left)
+		return -1; // equality was no matter of bounds
 	if (!is_right && !(is_left ? v->model.constants_on_left : v->model.compares_ranges))
 		return -1;
 	return scalar_compare(&a->v, &b->v, op, width);
