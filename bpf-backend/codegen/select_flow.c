@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "bpf-backend/codegen/select.h"
+#include "bpf-backend/kernel/kernel.h"
 
 /* ---- conditions ---- */
 
@@ -28,9 +29,56 @@ static bool compared_immediate(struct select *s, enum ir_op op, unsigned width, 
 	return select_immediate(s, r, is_signed && is_narrow ? 4 : width / 8, imm);
 }
 
+static ir_ref strip_width(const struct select *s, ir_ref r)
+{
+	while (!ir_is_const(r)) {
+		const struct ir_insn *in = ir_get(s->ir, r);
+		bool is_cut = in->op == IR_EXT8U || in->op == IR_EXT8S || in->op == IR_EXT16U ||
+			      in->op == IR_EXT16S || (in->op == IR_AND && ir_is_const(in->b));
+		if (!is_cut)
+			break;
+		r = in->a;
+	}
+	return r;
+}
+
+/* What a constant is added to, in that value; IR_REF_NONE: no such value. */
+static ir_ref stepped_from(const struct select *s, ir_ref r)
+{
+	r = strip_width(s, r);
+	if (ir_is_const(r))
+		return IR_REF_NONE;
+	const struct ir_insn *in = ir_get(s->ir, r);
+	if ((in->op != IR_ADD && in->op != IR_SUB) || !ir_is_const(in->b))
+		return IR_REF_NONE;
+	return strip_width(s, in->a);
+}
+
+/* A phi that moves by a constant, or its value after the step: the verifier knows it exactly. */
+static bool is_counter(const struct select *s, ir_ref r)
+{
+	ir_ref phi = stepped_from(s, r);
+	if (!phi)
+		phi = strip_width(s, r);
+	if (ir_is_const(phi) || ir_get(s->ir, phi)->op != IR_PHI)
+		return false;
+	for (uint32_t i = 0; i < ir_arg_count(s->ir, phi); i++)
+		if (stepped_from(s, ir_args(s->ir, phi)[i]) == phi)
+			return true;
+	return false;
+}
+
+/* Before 6.4 a comparison is decided by a known second operand only (is_branch_taken(),
+ * kernel/bpf/verifier.c, Linux 6.1), and a loop with its counter in the first one does not end. */
+static bool should_face_counter(const struct select *s, ir_ref a, ir_ref b)
+{
+	return !kernel_has(s->context->options->kernel, KERNEL_HAS_KNOWN_FIRST_OPERAND) &&
+	       !ir_is_const(b) && is_counter(s, a) && !is_counter(s, b);
+}
+
 static struct mir_insn jump_on(struct select *s, enum ir_op op, unsigned width, ir_ref a, ir_ref b)
 {
-	bool swapped = ir_is_const(a) && !ir_is_const(b);
+	bool swapped = (ir_is_const(a) && !ir_is_const(b)) || should_face_counter(s, a, b);
 	enum bpf_op reg_op = select_pattern(s, op, width, PATTERN_REG);
 	if (swapped) {
 		ir_ref t = a;

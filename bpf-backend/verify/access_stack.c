@@ -151,6 +151,19 @@ static bool may_be_spilled(const struct reg *r)
 	       r->kind != REG_DYNPTR;
 }
 
+/* The slot takes all that is known of the number. */
+static bool keeps_number(const struct verifier *v, const struct reg *r, unsigned size)
+{
+	if (v->model.precise_spills)
+		return true;
+	return (size == 8 || v->model.small_spills) && !scalar_equal(&r->v, &scalar_unknown);
+}
+
+static bool keeps_immediate(const struct verifier *v, const struct bpf_record *i)
+{
+	return v->model.precise_spills || (v->model.immediate_spills && i->imm);
+}
+
 static bool write_fixed(struct verifier *v, struct frame *f, int64_t off, unsigned size, int value)
 {
 	const struct bpf_record *i = &v->insns[v->at];
@@ -161,9 +174,9 @@ static bool write_fixed(struct verifier *v, struct frame *f, int64_t off, unsign
 		return false;
 	if (size == 8)
 		verify_stack_write(v, f->number, slot);
-	if (r && is_aligned && r->kind == REG_SCALAR && (size == 8 || v->model.precise_spills))
+	if (r && is_aligned && r->kind == REG_SCALAR && keeps_number(v, r, size))
 		return spill_number(v, f, slot, r, size);
-	if (is_immediate && is_aligned) {
+	if (is_immediate && is_aligned && keeps_immediate(v, i)) {
 		struct reg constant;
 		reg_set_const(&constant, (uint64_t)(int64_t)i->imm);
 		constant.cause = v->current->step;
@@ -262,7 +275,8 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 		return true;
 	struct reg *r = reg_at(v, (unsigned)value);
 	// A little-endian machine: the low bytes are the first ones.
-	if ((v->model.narrow_fills ? size <= spilled : size == spilled) && off % 8 == 0) {
+	bool is_whole = v->model.narrow_fills ? size <= spilled : size == spilled;
+	if (is_whole && off % 8 == 0) {
 		*r = s->reg;
 		if (scalar_width(&r->v) > size * 8)
 			verify_unlink_scalar(r);

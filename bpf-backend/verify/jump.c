@@ -47,6 +47,22 @@ static int null_branch(const struct reg *a, const struct reg *b, enum jump op, u
 	return op == JUMP_EQ ? 0 : op == JUMP_NE ? 1 : -1;
 }
 
+/* Older kernels ask only about a number that they know exactly, as the second operand (is_branch_taken(),
+ * kernel/bpf/verifier.c, Linux 6.1), and whether it is the one other value. */
+static int scalar_branch(const struct verifier *v, const struct scalar *a, const struct scalar *b,
+			 enum jump op, unsigned width)
+{
+	bool is_first = !scalar_is_const(b, width);
+	bool is_equality = op == JUMP_EQ || op == JUMP_NE;
+	if (is_first && !scalar_is_const(a, width) && !v->model.compares_ranges)
+		return -1;
+	if (is_first && !v->model.decides_constant_first)
+		return -1;
+	if (is_equality && !scalar_is_const(a, width) && !v->model.decides_constant_first)
+		return -1;
+	return scalar_compare(a, b, op, width);
+}
+
 static int decide(const struct verifier *v, const struct reg *a, const struct reg *b, enum jump op,
 		  unsigned width)
 {
@@ -54,12 +70,7 @@ static int decide(const struct verifier *v, const struct reg *a, const struct re
 		return packet_branch(a, b, op);
 	if (a->kind != REG_SCALAR || b->kind != REG_SCALAR)
 		return null_branch(a, b, op, width);
-	bool is_left = reg_is_const(a, width), is_right = reg_is_const(b, width);
-	if (!v->model.constants_on_left && (op == JUMP_EQ || op == JUMP_NE) && !is_left)
-		return -1; // equality was no matter of bounds
-	if (!is_right && !(is_left ? v->model.constants_on_left : v->model.compares_ranges))
-		return -1;
-	return scalar_compare(&a->v, &b->v, op, width);
+	return scalar_branch(v, &a->v, &b->v, op, width);
 }
 
 /* ---- scalars that are linked by an id ---- */
@@ -233,8 +244,13 @@ static void learn_equal_pointers(struct verifier *v, const struct bpf_record *i,
 
 /* ---- the branch ---- */
 
-static void learn_numbers(struct reg *a, struct reg *b, enum jump op, unsigned width)
+static void learn_numbers(const struct verifier *v, struct reg *a, struct reg *b, enum jump op,
+			  unsigned width)
 {
+	bool is_equality = width == 64 && (op == JUMP_EQ || op == JUMP_NE);
+	if (!v->model.compares_ranges && !is_equality && !scalar_is_const(&a->v, width) &&
+	    !scalar_is_const(&b->v, width))
+		return;
 	scalar_assume(&a->v, &b->v, op, width);
 	scalar_settle(&a->v);
 	scalar_settle(&b->v);
@@ -292,11 +308,9 @@ static bool fork_branch(struct verifier *v, const struct bpf_record *i, struct r
 	struct reg copy = *immediate;
 	struct reg *x = &state_frame(taken)->r[i->dst];
 	struct reg *y = has_src ? &state_frame(taken)->r[i->src] : &copy;
-	if (a->kind == REG_SCALAR && b->kind == REG_SCALAR &&
-	    (v->model.compares_ranges || reg_is_const(a, width) || reg_is_const(b, width) ||
-	     op == JUMP_EQ || op == JUMP_NE)) {
-		learn_numbers(a, b, jump_negate(op), width);
-		learn_numbers(x, y, op, width);
+	if (a->kind == REG_SCALAR && b->kind == REG_SCALAR) {
+		learn_numbers(v, a, b, jump_negate(op), width);
+		learn_numbers(v, x, y, op, width);
 	}
 	if (has_src && b->kind == REG_SCALAR && b->id) {
 		share(v, v->current, b, &links);

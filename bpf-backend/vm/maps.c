@@ -476,6 +476,8 @@ uint8_t *vm_map_new_record(struct vm_map *map, uint32_t size)
 	bool is_ring = map->info.max_entries && !map->info.value_size;
 	uint64_t bytes = ((uint64_t)size + 15) & ~UINT64_C(7);
 	uint64_t most = is_ring ? map->info.max_entries : MAX_RECORD_BYTES;
+	if (is_ring && map->model == MODEL_RECORDS)
+		most--; // the kernel leaves a gap (__bpf_ringbuf_reserve(), 6.12)
 	uint8_t *data = NULL;
 	bool has_records = map->model == MODEL_RECORDS || map->model == MODEL_USER_RECORDS;
 	if (!has_records || map->record_bytes + bytes > most)

@@ -24,6 +24,7 @@ static struct tally judge(const struct precheck *check, const struct buf *file)
 
 	buf_init(&why);
 	if (program_open(&object, (const uint8_t *)file->data, file->len, &how, &why)) {
+		product_mark_sleepers(check->product, &object);
 		for (uint32_t i = 0; i < object.programs.len; i++) {
 			struct verify_result result;
 			if (object.programs.data[i].problem)

@@ -375,7 +375,15 @@ static bool generate_bpf(struct session *s)
 {
 	struct bpf_gen_options options = {.kernel = s->target.kernel, .isa = s->options->mcpu};
 
-	return bpf_generate(&s->module, &options, &s->object) && is_clean(s);
+	if (!bpf_generate(&s->module, &options, &s->object))
+		return false;
+	for (uint32_t i = 0; i < s->module.fns.len; i++) {
+		const struct ir_fn *fn = s->module.fns.data[i];
+		if (fn->is_sleepable)
+			vec_push(&s->compile->session, &s->product->sleepers,
+				 intern_text(&s->compile->names, fn->name));
+	}
+	return is_clean(s);
 }
 
 /* What the kernel's verifier will say. Types of the running kernel serve another one as far as they
@@ -387,7 +395,7 @@ static struct precheck make_check(struct session *s, const struct buf *object)
 			 (kernel_parse_version("running", &running) &&
 			  running == s->target.kernel && is_for_this_machine(s->options));
 
-	return (struct precheck){object, s->target.kernel, open_btf(s), types_fit};
+	return (struct precheck){s->product, object, s->target.kernel, open_btf(s), types_fit};
 }
 
 /* The object in its final form. False when a kernel would refuse it. */

@@ -33,7 +33,14 @@ struct product {
 	VEC(struct product_test) tests; // for test, in the order of their numbers
 	uint32_t kernel;                // release that the eBPF code is for
 	VEC(struct product_name) names; // with EMIT_BPF; in the session's arena
+	VEC(const char *) sleepers;     // eBPF programs that the loader makes sleepable; as above
 };
+
+struct program_object; // bpf-backend/program/program.h
+
+/* Tells an object that was read back what its sections do not say: which programs may sleep. Without a
+ * product it says nothing. refusal.c */
+void product_mark_sleepers(const struct product *product, struct program_object *object);
 
 /* Runs the stages that the options ask for. Problems are diagnostics in `compile`, except mistakes
  * of the command line, which are printed. Gives an exit status. */

@@ -156,6 +156,14 @@ void refusal_report(struct compile *compile, const struct refusal *r)
 
 /* ---- the check of what was just built ---- */
 
+void product_mark_sleepers(const struct product *product, struct program_object *object)
+{
+	for (uint32_t i = 0; i < object->programs.len; i++)
+		for (uint32_t k = 0; product && k < product->sleepers.len; k++)
+			object->programs.data[i].is_sleepable |=
+				!strcmp(object->programs.data[i].name, product->sleepers.data[k]);
+}
+
 /* Types of another kernel, or none, say nothing about these. */
 static bool depends_on_types(enum verify_reason reason)
 {
@@ -195,6 +203,7 @@ bool refusal_precheck(struct compile *compile, const struct precheck *check)
 	buf_init(&why);
 	if (program_open(&object, (const uint8_t *)check->object->data, check->object->len, &how,
 			 &why)) {
+		product_mark_sleepers(check->product, &object);
 		for (uint32_t i = 0; i < object.programs.len; i++)
 			if (!object.programs.data[i].problem)
 				check_program(compile, check, &object, &object.programs.data[i]);

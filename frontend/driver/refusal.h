@@ -5,6 +5,7 @@
 
 #include "bpf-backend/verify/verify.h"
 #include "frontend/base/compile.h"
+#include "frontend/driver/pipeline.h"
 
 struct refusal {
 	const struct program_code *code;
@@ -23,6 +24,7 @@ void refusal_report(struct compile *compile, const struct refusal *refusal);
  * what the kernel would take.
  */
 struct precheck {
+	const struct product *product;
 	const struct buf *object;
 	uint32_t kernel;
 	const struct btf *types;

@@ -67,6 +67,8 @@ bool subject_open(struct subject *s, struct compile *compile, const struct optio
 		diag_report(&compile->diags, D_NOT_AN_OBJECT, (span){0, 0}, path,
 			    arena_printf(&compile->session, "%s", why.data));
 		ok = false;
+	} else if (ok) {
+		product_mark_sleepers(&s->product, &s->object);
 	}
 	buf_fini(&data);
 	buf_fini(&why);

@@ -57,10 +57,10 @@ static bool has_suffix(const char *name, const char *suffix)
 }
 
 /* The object of an input: its bytes, or what its source compiles to. */
-static bool get_object(struct judge *j, const char *path, struct buf *object)
+static bool get_object(struct judge *j, const char *path, struct product *product,
+		       struct buf *object)
 {
 	struct options o = *j->options;
-	struct product product = {0};
 	char oldest[16];
 	uint32_t kernel = j->kernels[0];
 	if (!has_suffix(path, ".ks") && !has_suffix(path, ".ir"))
@@ -73,10 +73,10 @@ static bool get_object(struct judge *j, const char *path, struct buf *object)
 	o.input = path;
 	o.kernel = oldest;
 	o.no_verify = true; // it is judged here
-	bool ok = pipeline_run(j->compile, &o, &product) == STATUS_OK;
+	bool ok = pipeline_run(j->compile, &o, product) == STATUS_OK;
 	if (ok)
-		buf_add(object, product.out.data, product.out.len);
-	buf_fini(&product.out);
+		buf_add(object, product->out.data, product->out.len);
+	buf_fini(&product->out);
 	return ok;
 }
 
@@ -267,13 +267,15 @@ static bool judge_file(struct judge *j, const char *path)
 	struct buf data, why;
 	buf_init(&data);
 	buf_init(&why);
-	bool ok = get_object(j, path, &data);
+	struct product product = {0};
+	bool ok = get_object(j, path, &product, &data);
 	if (ok && !program_open(&object, (const uint8_t *)data.data, data.len, &how, &why)) {
 		buf_add_char(&why, 0);
 		diag_report(&j->compile->diags, D_NOT_AN_OBJECT, (span){0, 0}, path,
 			    arena_printf(&j->compile->session, "%s", why.data));
 		ok = false;
 	} else if (ok) {
+		product_mark_sleepers(&product, &object);
 		if (j->options->explain_log)
 			explain_log(j, &object, path);
 		for (uint32_t i = 0; !j->options->explain_log && i < object.programs.len; i++) {

@@ -188,6 +188,7 @@ const char *value_text(struct checker *c, const struct type *type, uint64_t valu
 bool report_foreign(struct checker *c, struct diag *d, span where, const char *word);
 /* How the language writes a method that other languages have; NULL when it is none of those. */
 const char *foreign_method(const struct type *receiver, const char *word);
+const char *foreign_attribute(const char *word); // NULL when it is not one
 
 enum unavailable_space { ATTRIBUTE, FUNCTION, MAP_KIND, TYPE_NAME };
 /* What the table says about a name, or NULL. */

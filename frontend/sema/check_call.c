@@ -664,6 +664,10 @@ static struct expr *check_method_call(struct checker *c, struct expr *e, struct 
 		d = NULL;
 	if (d && d->builtin.id == BUILTIN_CTX_AT)
 		note_packet_use(c, base->type->element, callee->field.name_where);
+	/* A handler that is not right is still meant as one. */
+	if (d && d->builtin.id == BUILTIN_EVENTS_ON_EVENT && base->kind == EXPR_NAME &&
+	    base->name.decl && base->name.decl->kind == DECL_MAP)
+		base->name.decl->map.is_handled = true;
 	if (d)
 		return check_builtin_call(c, e, d, hint);
 
@@ -729,7 +733,10 @@ static struct expr *check_named_call(struct checker *c, struct expr *e, struct d
 	if (!is_known_wrong) {
 		struct diag *diag = diag_report(c->diags, D_NOT_CALLABLE, e->call.callee->where,
 						NAME(c, d->name), decl_kind_name(d->kind));
-		if (d->kind == DECL_STRUCT || d->kind == DECL_ENUM || d->kind == DECL_ALIAS)
+		if (d->kind == DECL_STRUCT)
+			diag_hint(c->diags, diag, "a value is written `%s { field: value, … }`",
+				  NAME(c, d->name));
+		else if (d->kind == DECL_ENUM || d->kind == DECL_ALIAS)
 			diag_hint(c->diags, diag, "to convert a value write `value as %s`",
 				  NAME(c, d->name));
 		report_declared(c, diag, d);

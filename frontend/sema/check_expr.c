@@ -97,6 +97,9 @@ static struct expr *check_name(struct checker *c, struct expr *e)
 	}
 	struct diag *diag = diag_report(c->diags, D_NOT_A_VALUE, e->where, NAME(c, d->name),
 					decl_kind_name(d->kind));
+	if (d->kind == DECL_STRUCT)
+		diag_hint(c->diags, diag, "a value is written `%s { field: value, … }`",
+			  NAME(c, d->name));
 	report_declared(c, diag, d);
 	return fail(c, e);
 }

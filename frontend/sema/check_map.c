@@ -23,8 +23,9 @@ static const struct map_kind *find_map_kind(struct checker *c, symbol name, span
 		report_unavailable(c, where, what);
 	else {
 		where.end = where.begin + (uint32_t)strlen(text); // the kind without its arguments
-		report_suggestion(c, diag_report(c->diags, D_UNKNOWN_MAP_KIND, where, text), where,
-				  &s);
+		struct diag *d = diag_report(c->diags, D_UNKNOWN_MAP_KIND, where, text);
+		if (!report_foreign(c, d, where, text))
+			report_suggestion(c, d, where, &s);
 	}
 	return NULL;
 }

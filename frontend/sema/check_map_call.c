@@ -247,8 +247,11 @@ static struct expr *check_dispatched(struct checker *c, struct expr *arg)
 	if (arg->type->kind == TYPE_ERROR)
 		return arg;
 	if (!has_records(arg->type) || arg->kind != EXPR_NAME) {
-		diag_report(c->diags, D_HELPER_ARGUMENT, arg->where, "dispatch", "a ring buffer",
-			    TEXT(c, arg->type));
+		struct diag *d = diag_report(c->diags, D_HELPER_ARGUMENT, arg->where, "dispatch",
+					     "a ring buffer", TEXT(c, arg->type));
+		if (type_is_integer(arg->type))
+			diag_hint(c->diags, d,
+				  "a time in milliseconds is given as `timeout_ms: n`");
 		return fail(c, arg);
 	}
 	struct dispatched d = {arg->name.decl, arg->where};

@@ -137,6 +137,15 @@ static bool is_comparison(enum binary_op op)
 	       op == BINARY_GT || op == BINARY_GE;
 }
 
+/* Fields of `__sk_buff` that the kernel declares as numbers and fills in network order. */
+static bool is_network_order(struct checker *c, const struct expr *e)
+{
+	if (e->kind != EXPR_FIELD || strcmp(TEXT(c, e->field.base->type), "*__sk_buff") != 0)
+		return false;
+	const char *name = NAME(c, e->field.name);
+	return !strcmp(name, "protocol") || !strcmp(name, "vlan_proto");
+}
+
 static struct expr *report_operands(struct checker *c, struct expr *e)
 {
 	const struct type *l = e->binary.left->type, *r = e->binary.right->type;
@@ -148,7 +157,14 @@ static struct expr *report_operands(struct checker *c, struct expr *e)
 	const struct type *be = l->kind == TYPE_BE ? l : r->kind == TYPE_BE ? r : NULL;
 	struct diag *d =
 		diag_report(c->diags, D_OPERAND_TYPES, e->where, op, TEXT(c, l), TEXT(c, r));
-	if (be && is_compare && type_is_integer(be == l ? r : l))
+	const struct expr *other = be == l ? e->binary.right : e->binary.left;
+	if (be && is_compare && is_network_order(c, other))
+		diag_hint(
+			c->diags, d,
+			"`%s` is in network order already: compare `ntohs(ctx->%s as u16)` with a "
+			"number",
+			NAME(c, other->field.name), NAME(c, other->field.name));
+	else if (be && is_compare && type_is_integer(be == l ? r : l))
 		diag_hint(c->diags, d, "convert the number with `%s`",
 			  be->size == 2   ? "htons"
 			  : be->size == 4 ? "htonl"

@@ -45,11 +45,15 @@ void report_attribute(struct checker *c, const struct attribute *a, const char *
 	for (uint32_t i = 0; (k = c->info->program_kind_at(i)); i++)
 		suggestion_offer(&s, k->attribute);
 	struct diag *d = diag_report(c->diags, D_UNKNOWN_ATTRIBUTE, a->where, name);
-	if (!s.best)
+	const char *ours = foreign_attribute(name);
+	if (ours)
+		diag_hint(c->diags, d, "here it is written `@%s`", ours);
+	else if (s.best)
+		diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
+	else
 		return;
-	diag_hint(c->diags, d, "did you mean `@%s`?", s.best);
 	span word = {a->where.begin + 1, a->where.begin + 1 + (uint32_t)strlen(name)};
-	diag_fix(c->diags, d, word, s.best);
+	diag_fix(c->diags, d, word, ours ? ours : s.best);
 }
 
 /* The program kind that an attribute with its argument names; NULL after a diagnostic. */

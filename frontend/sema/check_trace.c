@@ -505,9 +505,13 @@ void check_tracer(struct checker *c, struct decl *d)
 		check_event_context(c, d, &h);
 	else
 		check_params(c, d, &h);
-	if (result != c->types->i32 && result->kind != TYPE_ERROR)
-		report_mismatch(c, d->func.result ? d->func.result->where : d->name_where,
-				c->types->i32, result);
+	if (result != c->types->i32 && result->kind != TYPE_ERROR) {
+		struct diag *diag =
+			report_mismatch(c, d->func.result ? d->func.result->where : d->name_where,
+					c->types->i32, result);
+		if (!d->func.result)
+			diag_hint(c->diags, diag, "write `-> i32` after the parameters");
+	}
 	d->func.can_fall_back = can_fall_back(c, d);
 	add_context(c, d);
 }

@@ -116,17 +116,32 @@ static const struct {
 
 static const struct {
 	const char *word, *ours;
+	enum type_kind receiver;
 } foreign_methods[] = {
-#define FOREIGN_METHOD(word, ours) {word, ours},
+#define FOREIGN_METHOD(receiver, word, ours) {word, ours, TYPE_##receiver},
 #include "frontend/sema/foreign.def"
 };
 
+static const struct {
+	const char *word, *ours;
+} foreign_attributes[] = {
+#define FOREIGN_ATTRIBUTE(word, ours) {word, ours},
+#include "frontend/sema/foreign.def"
+};
+
+const char *foreign_attribute(const char *word)
+{
+	for (size_t i = 0; i < sizeof foreign_attributes / sizeof *foreign_attributes; i++)
+		if (!strcmp(foreign_attributes[i].word, word))
+			return foreign_attributes[i].ours;
+	return NULL;
+}
+
 const char *foreign_method(const struct type *receiver, const char *word)
 {
-	if (receiver->kind != TYPE_MAP)
-		return NULL;
 	for (size_t i = 0; i < sizeof foreign_methods / sizeof *foreign_methods; i++)
-		if (!strcmp(foreign_methods[i].word, word))
+		if (foreign_methods[i].receiver == receiver->kind &&
+		    !strcmp(foreign_methods[i].word, word))
 			return foreign_methods[i].ours;
 	return NULL;
 }

@@ -336,6 +336,19 @@ static bool begins_token(char c)
 	return false;
 }
 
+/* `#` and the word behind it, as other languages have them. */
+static void hint_hash(struct lexer *lx, struct diag *d)
+{
+	size_t left = (size_t)(lx->end - lx->at);
+
+	if (left > 7 && !strncmp(lx->at, "include", 7))
+		diag_hint(diags_of(lx), d, "write `include \"net.kh\"`, without `#`");
+	else if (left > 6 && !strncmp(lx->at, "define", 6))
+		diag_hint(diags_of(lx), d, "a constant is written `const NAME = value`");
+	else
+		diag_hint(diags_of(lx), d, "comments begin with `//`");
+}
+
 /* A run of characters that begin no token. Malformed UTF-8 was reported when the file was opened. */
 static void lex_unexpected(struct lexer *lx, struct token *t)
 {
@@ -355,10 +368,13 @@ static void lex_unexpected(struct lexer *lx, struct token *t)
 		snprintf(shown, sizeof shown, "%.*s", (int)len, from);
 	struct diag *d =
 		diag_report(diags_of(lx), D_BAD_CHARACTER, span_of(lx, from, lx->at), shown);
+	bool is_last = lx->at == lx->end || *lx->at == '\n' || *lx->at == ';';
 	if (*from == '?')
-		diag_hint(diags_of(lx), d, "a choice is written `if (c) { a } else { b }`");
+		diag_hint(diags_of(lx), d,
+			  is_last ? "a `throw` goes on to the caller without a sign"
+				  : "a choice is written `if (c) { a } else { b }`");
 	else if (*from == '#')
-		diag_hint(diags_of(lx), d, "comments begin with `//`");
+		hint_hash(lx, d);
 }
 
 struct token lexer_next(struct lexer *lx)

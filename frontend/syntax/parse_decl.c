@@ -112,6 +112,13 @@ static void parse_include(struct parser *p, struct decl *d)
 static void parse_import(struct parser *p, struct decl *d)
 {
 	parser_advance(p);
+	if (parser_at(p, TOK_STRING)) {
+		struct diag *diag = parser_expected(p, "a name");
+		if (diag)
+			diag_hint(&p->compile->diags, diag,
+				  "write `import name from \"file.ks\"`, or `include \"file.kh\"`");
+		return;
+	}
 	d->name = parser_expect_name(p, false, &d->name_where);
 	if (!p->panic && parser_expect(p, KW_FROM))
 		d->import.path = parse_path(p, &d->import.path_where);
@@ -127,7 +134,12 @@ static struct decl *parse_field_decl(struct parser *p, bool is_config)
 
 	d->owner = NULL;
 	d->name = parser_expect_name(p, true, &d->name_where);
-	if (!p->panic && parser_expect(p, TOK_COLON))
+	if (!p->panic && !parser_accept(p, TOK_COLON)) {
+		struct diag *diag = parser_expected(p, "`:`");
+		if (diag)
+			diag_hint(&p->compile->diags, diag, "a field is written `name: type`");
+	}
+	if (!p->panic)
 		d->field.node = parse_type(p, TYPE_PLACE_DECLARED);
 	if (!p->panic && !is_config && parser_accept(p, TOK_COLON)) {
 		struct token width = *parser_peek(p, 0);
@@ -302,6 +314,12 @@ void parse_params(struct parser *p, decl_list *out, bool names_optional)
 /* [ "->" [ ID ":" ] type ] */
 static void parse_result(struct parser *p, struct decl *d)
 {
+	if (parser_at(p, TOK_COLON)) {
+		struct diag *diag = parser_expected(p, "`{`");
+		if (diag)
+			diag_hint(&p->compile->diags, diag, "a result is written `-> type`");
+		return;
+	}
 	if (!parser_accept(p, TOK_ARROW))
 		return;
 	if (parser_at(p, TOK_ID) && parser_peek(p, 1)->kind == TOK_COLON) {
@@ -324,6 +342,11 @@ static void parse_function(struct parser *p, struct decl *d, const struct prefix
 	d->func.is_public = prefix->is_public;
 	d->func.is_private = prefix->is_private;
 	d->name = parser_expect_name(p, false, &d->name_where);
+	if (!p->panic && parser_at(p, TOK_LT)) {
+		struct diag *diag = parser_expected(p, "`(`");
+		if (diag)
+			diag_hint(&p->compile->diags, diag, "functions have no type parameters");
+	}
 	if (!p->panic)
 		parse_params(p, &d->func.params, false);
 	if (!p->panic)
@@ -509,6 +532,20 @@ static bool find_decl_kind(enum token_kind word, enum decl_kind *kind)
 	return false;
 }
 
+static void hint_foreign_decl(struct parser *p, struct diag *d, const char *word)
+{
+	static const struct {
+		const char *word, *hint;
+	} rows[] = {
+#define FOREIGN_DECL(word, hint) {word, hint},
+#include "frontend/syntax/foreign_decl.def"
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!strcmp(rows[i].word, word))
+			diag_hint(&p->compile->diags, d, "%s", rows[i].hint);
+}
+
 /* decl = include | import | config | struct | enum | alias | const | global | map | function
  *      | extern | impl; a broken one is kept if it has a name, so that its uses are no mistakes */
 static void parse_decl(struct parser *p)
@@ -526,11 +563,16 @@ static void parse_decl(struct parser *p)
 			p->panic = true;
 			return;
 		}
+		const struct token *t = parser_peek(p, 0);
+		const char *word =
+			t->kind == TOK_ID ? intern_text(&p->compile->names, t->name) : "";
 		bool is_map = parser_at(p, TOK_ID) && parser_peek(p, 1)->kind == TOK_LT;
 		struct diag *diag = parser_report_found(p, D_EXPECTED_DECLARATION);
 		if (diag && is_map)
 			diag_hint(&p->compile->diags, diag,
 				  "a map is a variable: `var name : hash<u32, u64>(1024)`");
+		else if (diag)
+			hint_foreign_decl(p, diag, word);
 		return;
 	}
 	struct decl *d = parser_new_decl(p, kind, prefix.where);

@@ -115,7 +115,7 @@ static struct expr *parse_name(struct parser *p)
 }
 
 /* Literal or name as it may stand in a pattern or after `catch`:
- * constant = ["-"] INT | CHAR | STRING | "true" | "false" | ID ["." ID] */
+ * constant = ["-"] INT | CHAR | STRING | "true" | "false" | ID ["." ID ["." ID]] */
 struct expr *parse_constant(struct parser *p)
 {
 	const struct token *t = parser_peek(p, 0);
@@ -146,14 +146,14 @@ struct expr *parse_constant(struct parser *p)
 		return parser_new_expr(p, EXPR_ERROR, begin);
 	case TOK_ID:
 		e = parse_name(p);
-		if (parser_at(p, TOK_DOT)) {
+		for (int i = 0; i < 2 && !p->panic && parser_at(p, TOK_DOT); i++) {
 			struct expr *f = parser_new_expr(p, EXPR_FIELD, begin);
 			parser_advance(p);
 			f->field.base = e;
 			f->field.name = parser_expect_name(p, false, &f->field.name_where);
 			stand_on(p, f, e);
 			f->where = parser_from(p, begin);
-			return f;
+			e = f;
 		}
 		return e;
 	default:
@@ -296,6 +296,11 @@ static struct expr *parse_type_query(struct parser *p, enum expr_kind kind, span
 	if (kind == EXPR_OFFSETOF && parser_expect(p, TOK_COMMA))
 		e->type_arg.field = parser_expect_name(p, true, &where);
 	p->ignore_newlines = saved;
+	if (parser_at(p, TOK_ARROW)) {
+		struct diag *d = parser_expected(p, "`)`");
+		if (d)
+			diag_hint(&p->compile->diags, d, "it takes a type: `sizeof(u64)`");
+	}
 	parser_expect_close(p, TOK_RPAREN, open);
 	end_parts(p, e, tall);
 	return e;
@@ -566,6 +571,13 @@ static struct expr *parse_primary(struct parser *p)
 	if (d && (is_increment || is_decrement(p)))
 		diag_hint(&p->compile->diags, d, "there is no `%s`: write `x %s= 1`",
 			  is_increment ? "++" : "--", is_increment ? "+" : "-");
+	else if (d && t->kind == TOK_DOT && t->where.begin == p->last.end &&
+		 f->text[p->last.begin - f->base] == '.')
+		diag_hint(&p->compile->diags, d, "a range is written `a..b`, and ends before b");
+	else if (d && t->kind == KW_CONFIG && parser_peek(p, 1)->kind == TOK_DOT)
+		diag_hint(&p->compile->diags, d,
+			  "a field is named with the name of its group: `config net { port: u16 }` "
+			  "has `net.port`");
 	return e;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "frontend/syntax/parser.h"
 
+#include <string.h>
+
 struct stmt *parser_new_stmt(struct parser *p, enum stmt_kind kind, span where)
 {
 	struct stmt *s = ARENA_NEW(p->arena, struct stmt);
@@ -45,6 +47,35 @@ static bool begins_statement(struct parser *p)
 	       next == TOK_DOT || next == TOK_ARROW;
 }
 
+/* `x := e`, `A::B`, `elif (c) {`, `raise e` of other languages; false for others. */
+static bool hint_foreign_end(struct parser *p, struct diag *d, const struct stmt *s)
+{
+	enum token_kind next = parser_peek(p, 1)->kind;
+	const struct expr *e = s->kind == STMT_EXPR ? s->expr : NULL;
+	const struct expr *word = e && e->kind == EXPR_CALL ? e->call.callee : e;
+	const char *name = word && word->kind == EXPR_NAME
+				   ? intern_text(&p->compile->names, word->name.name)
+				   : "";
+
+	if (s->kind == STMT_DEFER && parser_peek(p, 0)->kind != TOK_COLON)
+		diag_hint(&p->compile->diags, d,
+			  "`defer` takes a call or a block: `defer { x = 1 }`");
+	else if (parser_at(p, TOK_COLON) && next == TOK_COLON)
+		diag_hint(&p->compile->diags, d, "write `.` for `::`");
+	else if (parser_at(p, TOK_COLON) && next == TOK_ASSIGN)
+		diag_hint(&p->compile->diags, d, "a variable is declared as `var name = value`");
+	else if (!strncmp(name, "els", 3) || !strcmp(name, "elif"))
+		diag_hint(&p->compile->diags, d, "here it is written `else if (…) { … }`");
+	else if (!strcmp(name, "raise"))
+		diag_hint(&p->compile->diags, d, "here it is written `throw e`");
+	else if (!strcmp(name, "finally"))
+		diag_hint(&p->compile->diags, d,
+			  "what is to be done in any case stands in a `defer` before it");
+	else
+		return false;
+	return true;
+}
+
 /* What separates a statement from the next: nothing after a `}`. */
 static void end_statement(struct parser *p, const struct stmt *s)
 {
@@ -60,6 +91,8 @@ static void end_statement(struct parser *p, const struct stmt *s)
 	    callee->name.name == intern_string(&p->compile->names, "switch"))
 		diag_hint(&p->compile->diags, d,
 			  "here it is written `match (x) { 1: …, 2 | 3: …, default: … }`");
+	else if (d)
+		p->poisoned = hint_foreign_end(p, d, s);
 }
 
 /* `let x = …` and `u32 x = …` of other languages: said once, and read as `var`. */
@@ -77,6 +110,9 @@ static bool at_foreign_variable(struct parser *p)
 	if (d && is_type)
 		diag_hint(&p->compile->diags, d, "a variable is declared as `var name: type = …`");
 	p->panic = p->bailed;
+	if (parser_peek(p, 2)->kind == TOK_ID && !parser_peek(p, 2)->newline)
+		parser_advance(
+			p); // `let mut x`: the word before the name is passed over like `let`
 	return true;
 }
 
@@ -107,6 +143,8 @@ static void parse_block_stmts(struct parser *p, struct block *b)
 		if (p->panic || p->poisoned)
 			poison(p, s);
 		end_statement(p, s);
+		if (p->poisoned)
+			poison(p, s);
 		p->item = item;
 		if (p->panic)
 			parser_sync_item(p, mark);
@@ -255,6 +293,15 @@ static void parse_while(struct parser *p, struct stmt *s)
 	s->kind = STMT_ERROR;
 	if (!parser_expect_head(p, "while"))
 		return;
+	if (parser_at(p, KW_VAR)) {
+		struct diag *d = parser_report_found(p, D_EXPECTED_EXPRESSION);
+		if (d)
+			diag_hint(
+				&p->compile->diags, d,
+				"only `if` declares a variable: `while (true) { if (var x = …) { … "
+				"} else { break } }`");
+		return;
+	}
 	struct expr *condition = parse_condition(p, open);
 	if (p->panic)
 		return;
@@ -279,7 +326,9 @@ static void parse_for_head(struct parser *p, struct stmt *s)
 {
 	struct decl *first, *second = NULL;
 
-	if (parser_at(p, KW_VAR)) {
+	bool is_typed = parser_at(p, TOK_ID) && parser_peek(p, 1)->kind == TOK_ID;
+	if (parser_at(p, KW_VAR) || token_info(parser_peek(p, 0)->kind)->role == WORD_TYPE ||
+	    (is_typed && parser_peek(p, 2)->kind == TOK_ASSIGN)) {
 		struct diag *d = parser_expected(p, "a name");
 		if (d)
 			diag_hint(&p->compile->diags, d,
@@ -301,8 +350,16 @@ static void parse_for_head(struct parser *p, struct stmt *s)
 		s->each.map = e;
 		return;
 	}
-	if (!parser_expect(p, TOK_DOTDOT))
+	if (!parser_at(p, TOK_DOTDOT)) {
+		struct diag *d = parser_expected(p, "`..`");
+		if (d)
+			diag_hint(
+				&p->compile->diags, d,
+				"numbers are counted with `for (i in 0..n)`, entries of a map with "
+				"`for (k, v in m)`");
 		return;
+	}
+	parser_advance(p);
 	s->kind = STMT_FOR_RANGE;
 	s->range.var = first;
 	s->range.begin = e;
@@ -344,7 +401,14 @@ static void parse_try(struct parser *p, struct stmt *s)
 		struct catch_arm arm = {.where = parser_advance(p).where};
 		if (parser_at_word(p, "_"))
 			parser_advance(p);
-		else
+		else if (parser_at(p, TOK_LPAREN)) {
+			struct diag *d = parser_expected(p, "a constant");
+			if (d)
+				diag_hint(
+					&p->compile->diags, d,
+					"errors are numbers: `catch 3 { … }`, `catch NAME { … }`, "
+					"or `catch _ { … }` for all");
+		} else
 			arm.code = parse_constant(p);
 		arm.body = parse_block(p);
 		arm.where = parser_from(p, arm.where);

@@ -68,7 +68,11 @@ static struct type_node *parse_str_type(struct parser *p)
 	struct type_node *t = new_type(p, TYPE_NODE_STR, parser_advance(p).where);
 
 	span open = parser_peek(p, 0)->where;
-	if (!parser_expect(p, TOK_LPAREN)) {
+	if (!parser_accept(p, TOK_LPAREN)) {
+		struct diag *d = parser_expected(p, "`(`");
+		if (d)
+			diag_hint(&p->compile->diags, d,
+				  "its size is part of the type: `str(16)` has room for 15 bytes");
 		t->kind = TYPE_NODE_ERROR;
 		return t;
 	}
@@ -139,7 +143,10 @@ static struct type_node *parse_base_type(struct parser *p, enum type_place place
 	if (t->kind == TOK_ID || token_info(t->kind)->role == WORD_TYPE)
 		return parse_named_type(p);
 	span where = t->where;
-	parser_report_found(p, D_EXPECTED_TYPE);
+	struct diag *d = parser_report_found(p, D_EXPECTED_TYPE);
+	if (d && t->kind == TOK_LPAREN)
+		diag_hint(&p->compile->diags, d,
+			  "there are no tuples: give several values as a `struct`");
 	return new_type(p, TYPE_NODE_ERROR, where);
 }
 

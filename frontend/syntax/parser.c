@@ -221,7 +221,7 @@ bool parser_at_declaration(struct parser *p)
 	if (token_info(t->kind)->role != WORD_DECL)
 		return false;
 	enum token_kind after = parser_peek(p, 1)->kind;
-	return t->newline && after != TOK_COLON && after != TOK_ASSIGN;
+	return t->newline && after != TOK_COLON && after != TOK_ASSIGN && after != TOK_DOT;
 }
 
 struct parser_mark parser_mark(const struct parser *p)

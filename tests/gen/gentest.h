@@ -23,6 +23,11 @@ bool gentest_structs(uint64_t first, unsigned count, const char *c_path, const c
 unsigned gentest_load(uint64_t first, unsigned count, uint32_t kernel, int isa,
 		      const struct btf *types);
 
+/* Objects for the kernel `release`, to be loaded there, in `folder`: the exit status. With `types`, those of a
+ * running kernel. */
+int gentest_objects(uint64_t first, unsigned count, const char *release, const char *folder,
+		    const struct btf *types);
+
 /* Generated programs that do the same in kernel, interpreter and userspace; `self` is this program's path. */
 void gentest_same(uint64_t first, unsigned count, uint32_t kernel, const char *self);
 

@@ -236,84 +236,53 @@ static int load(uint64_t first, unsigned count, int isa)
 	return gentest_load(first, count, running_kernel(), isa, NULL) != 0;
 }
 
-/* The same with the simulated verifier beside the kernel's. */
-static int verify(uint64_t first, unsigned count)
-{
-	struct btf btf;
+/* The types of the running kernel. */
+struct running_types {
 	struct arena arena;
+	struct buf file;
+	struct btf btf;
+};
+
+static const struct btf *open_types(struct running_types *r)
+{
 	const char *reason = "not there";
 	const void *section;
 	size_t section_len;
-	struct buf file;
-	unsigned failed = 1;
 
-	arena_init(&arena);
-	buf_init(&file);
-	if (read_file("/sys/kernel/btf/vmlinux", &file) &&
-	    btf_find_section(file.data, file.len, &section, &section_len) &&
-	    !btf_open(&btf, section, section_len, &arena, &reason))
-		failed = gentest_load(first, count, running_kernel(), 0, &btf);
-	else
-		fprintf(stderr, "types of the kernel: %s\n", reason);
-	buf_fini(&file);
-	arena_fini(&arena);
+	arena_init(&r->arena);
+	buf_init(&r->file);
+	if (read_file("/sys/kernel/btf/vmlinux", &r->file) &&
+	    btf_find_section(r->file.data, r->file.len, &section, &section_len) &&
+	    !btf_open(&r->btf, section, section_len, &r->arena, &reason))
+		return &r->btf;
+	fprintf(stderr, "types of the kernel: %s\n", reason);
+	return NULL;
+}
+
+static void close_types(struct running_types *r)
+{
+	buf_fini(&r->file);
+	arena_fini(&r->arena);
+}
+
+/* The same with the simulated verifier beside the kernel's. */
+static int verify(uint64_t first, unsigned count)
+{
+	struct running_types r;
+	const struct btf *types = open_types(&r);
+	unsigned failed = types ? gentest_load(first, count, running_kernel(), 0, types) : 1;
+
+	close_types(&r);
 	return failed != 0;
 }
 
-/* The refusal is a plain one: it names a release of Linux, which has what the program wants, or a frame that is too
- * large in the forms that this kernel has. */
-static bool is_plain_refusal(const struct compilation *c)
-{
-	struct buf said;
-
-	buf_init(&said);
-	compilation_print(c, &said);
-	bool is_plain = said.len && (strstr(said.data, "Linux ") ||
-				     strstr(said.data, diag_info(D_STACK_TOO_LARGE)->name));
-	buf_fini(&said);
-	return is_plain;
-}
-
-/* Objects for a kernel, to be loaded there. What it cannot have must be refused by naming a kernel that can. */
 static int objects(uint64_t first, unsigned count, const char *release, const char *folder)
 {
-	struct gen_options gen = {
-		.only_bpf = true, .is_repeatable = true, .kernel = 6 << 16 | 18 << 8};
-	unsigned refused = 0;
-	uint32_t kernel;
+	struct running_types r;
+	int status = gentest_objects(first, count, release, folder, open_types(&r));
 
-	if (!kernel_parse_version(release, &kernel))
-		return 2;
-	for (uint64_t seed = first; seed < first + count; seed++) {
-		struct compilation_options o = {.depth = COMPILE_CODE,
-						.path = "generated.ks",
-						.kernel = kernel,
-						.level = seed % 4 != 0};
-		struct compilation c;
-		struct buf text, object;
-		char path[4096];
-		buf_init(&text);
-		buf_init(&object);
-		gen_program(seed, &gen, &text);
-		compilation_run(&c, &o, text.data, text.len);
-		snprintf(path, sizeof path, "%s/generated%" PRIu64 ".o", folder, seed);
-		if (c.is_complete) {
-			object_write(&c.compile, &c.object, &object);
-			if (buf_write_file(&object, path, 0644))
-				gentest_fail(seed, "cannot be written", path);
-		} else if (is_plain_refusal(&c)) {
-			refused++;
-		} else {
-			compilation_fini(&c);
-			gentest_compile(&c, seed, &o, &text);
-		}
-		compilation_fini(&c);
-		buf_fini(&object);
-		buf_fini(&text);
-	}
-	printf("%u programs for Linux %s: %u made, %u are too much for it, %u failures\n", count,
-	       release, count - refused - failures, refused, failures);
-	return failures != 0;
+	close_types(&r);
+	return status;
 }
 
 static int print(uint64_t seed, bool is_rough, bool only_bpf)
