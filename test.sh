@@ -83,6 +83,7 @@ fi
 if [ "${1:-}" = --guests ]; then
 	install_packages qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod || true
 	suite "Other kernels, in guests" $SUDO env KS="$PWD/build/debug/bin/ks" tests/guest/run.sh
+	suite "The simulated verifier and those of other kernels" $SUDO env KS="$PWD/build/debug/bin/ks" tests/verify/guests.sh
 	install_packages qemu-system-misc gcc-s390x-linux-gnu libc6-dev-s390x-cross || true
 	suite "A big-endian machine, in a guest" $SUDO env KS="$PWD/build/debug/bin/ks" tests/guest/big.sh
 fi

@@ -28,7 +28,7 @@ enum relocation_kind {
 	TYPE_MATCHES,
 };
 
-enum { MAX_PATH = 64, NO_HELPER = 195896080, MAX_DEPTH = 32 };
+enum { MAX_PATH = 64, MAX_DEPTH = 32 };
 
 /* A place inside of a type. */
 struct place {
@@ -392,7 +392,7 @@ static struct answer resolve(const struct program_object *object, enum relocatio
 static void poison(struct bpf_record *r, uint32_t left)
 {
 	bool is_wide = r->opcode == 0x18 && left > 1;
-	*r = (struct bpf_record){.opcode = 0x85, .imm = NO_HELPER};
+	*r = (struct bpf_record){.opcode = 0x85, .imm = PROGRAM_BAD_RELOCATION};
 	if (is_wide)
 		r[1] = *r;
 }

@@ -54,6 +54,9 @@ struct program_line {
 	const char *file, *text; // never NULL
 };
 
+/* The helper that is called in place of an instruction whose CO-RE relocation the kernel's types do not satisfy. */
+enum { PROGRAM_BAD_RELOCATION = 195896080 };
+
 /*
  * References in the code, after linking: LD_MAP_FD and LD_MAP_VALUE have the map's number in imm,
  * LD_FUNC and calls of functions their distance, LD_BTF_ID the id of the variable in the kernel's BTF,

@@ -186,6 +186,17 @@ static bool may_access(const struct context_field *f, unsigned group, int64_t of
 	return width_fits(f, off, size, access == ACCESS_WRITE);
 }
 
+/* Whether the release has the field at `off`, as far as the table of fields knows. */
+static bool has_field(const struct verifier *v, int64_t off)
+{
+	const struct ctx_field *f;
+	for (uint32_t i = 0; (f = kernel_ctx_field_at(v->rules->context, i)); i++) {
+		if (off >= f->offset && off < f->offset + f->width * f->count)
+			return f->kernel <= v->options->kernel;
+	}
+	return true;
+}
+
 static bool refuse_field(struct verifier *v, unsigned reg, int64_t off, unsigned size,
 			 enum access access)
 {
@@ -398,7 +409,7 @@ bool verify_access_context(struct verifier *v, unsigned reg, int64_t off, unsign
 		return read_arguments(v, reg, off, size, value);
 	}
 	const struct context_field *f = find_context_field(area, off);
-	if (!f || !may_access(f, group_of(v), off, size, access, is_signed))
+	if (!f || !may_access(f, group_of(v), off, size, access, is_signed) || !has_field(v, off))
 		return refuse_field(v, reg, off, size, access);
 	if (access == ACCESS_READ && value >= 0)
 		give(v, value, f->gives);

@@ -282,7 +282,7 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 		return true;
 	struct reg *r = reg_at(v, (unsigned)value);
 	// A little-endian machine: the low bytes are the first ones.
-	bool is_whole = v->model.precise_spills ? size <= spilled : size == spilled;
+	bool is_whole = v->model.narrow_fills ? size <= spilled : size == spilled;
 	if (is_whole && off % 8 == 0) {
 		*r = s->reg;
 		if (scalar_width(&r->v) > size * 8)
@@ -297,7 +297,7 @@ static bool fill_part(struct verifier *v, struct frame *f, int64_t off, unsigned
 	}
 	if (!check_bytes(v, f, off, size))
 		return false;
-	if (spills == size && tnum_equals(s->reg.v.bits, 0)) {
+	if (v->model.precise_spills && spills == size && tnum_equals(s->reg.v.bits, 0)) {
 		reg_set_const(r, 0);
 		note_access(v, f, slot);
 	} else if (zeros == size) {

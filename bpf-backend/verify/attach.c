@@ -8,6 +8,25 @@
 
 #include "bpf-backend/verify/rules.h"
 
+enum lsm_hook verify_lsm_hook(const struct verifier *v)
+{
+	static const struct {
+		const char *name;
+		enum lsm_hook hook;
+	} hooks[] = {
+#define LSM_HOOK(what, name) {name, LSM_HOOK_##what},
+#include "bpf-backend/verify/lsm_hooks.def"
+#undef LSM_HOOK
+	};
+	if (v->code->type != PROG_LSM || !v->model.strict_lsm_hooks)
+		return LSM_HOOK_USUAL;
+	for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++) {
+		if (!strcmp(v->code->target, hooks[i].name))
+			return hooks[i].hook;
+	}
+	return LSM_HOOK_USUAL;
+}
+
 bool verify_check_attach(struct verifier *v)
 {
 	const struct program_code *code = v->code;
@@ -25,6 +44,9 @@ bool verify_check_attach(struct verifier *v)
 		return verify_refuse(v, VERIFY_ATTACH, -1,
 				     "the kernel has nothing named `%s` to attach it to",
 				     code->target);
+	if (verify_lsm_hook(v) == LSM_HOOK_DISABLED)
+		return verify_refuse(v, VERIFY_ATTACH, -1,
+				     "no program can be attached to the hook `%s`", code->target);
 	if ((type == PROG_STRUCT_OPS || type == PROG_LSM) && !v->is_gpl)
 		return verify_refuse(
 			v, VERIFY_LICENSE, -1,

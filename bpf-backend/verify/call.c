@@ -81,6 +81,9 @@ static bool find_helper(struct verifier *v, uint32_t id, const struct proto **pr
 	const struct kernel_helper *row = kernel_helper_at(id);
 	const char *name = kernel_helper_name(id);
 	char need[16];
+	if (id == PROGRAM_BAD_RELOCATION)
+		return verify_refuse(v, VERIFY_TYPES, -1,
+				     "the kernel lacks the type or field that is used here");
 	if (!row)
 		return verify_refuse(v, VERIFY_HELPER, -1, "there is no helper number %d", (int)id);
 	if (row->kernel > v->options->kernel) {
@@ -513,7 +516,7 @@ static bool call_helper(struct verifier *v, const struct bpf_record *i)
 /* While a lock is held little may be called. */
 static bool check_locked(struct verifier *v, const struct bpf_record *i)
 {
-	if (!v->current->locks || verify_is_call_of_function(i))
+	if (!v->current->locks || (verify_is_call_of_function(i) && v->model.functions_under_lock))
 		return true;
 	if (verify_is_call_of_helper(i) && i->imm == HELPER_UNLOCK)
 		return true;

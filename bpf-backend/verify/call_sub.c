@@ -139,6 +139,8 @@ static const char *learn_arguments(struct verifier *v, struct function_note *f)
 		unsigned tags;
 		if (!find_tags(btf, f->type, i, &tags) || (tags && !f->is_global))
 			return "a parameter has a tag that is not known";
+		if (!v->model.argument_tags)
+			tags &= TAG_CTX; // which the loader replaces by the type
 		if (id && btf_kind_of(btf, id) == BTF_KIND_PTR) {
 			if (!know_pointer(v, f, &f->args[i], id, tags))
 				return "the type of a pointer parameter cannot be used";

@@ -168,6 +168,50 @@ static bool check_reached(struct walk *w)
 	return true;
 }
 
+/*
+ * Older kernels refuse a loop that is closed by an instruction which is no jump: one that is entered in its
+ * middle. Depth first, as they go, what follows before where a jump leads.
+ */
+static bool check_falls(struct verifier *v, uint32_t start, uint8_t *seen)
+{
+	enum { NEW, ON_PATH, DONE };
+	VEC(uint32_t) path = {0};
+	vec_push(&v->arena, &path, start);
+	while (path.len) {
+		uint32_t at = path.data[path.len - 1], out[2];
+		unsigned op = v->insns[at].opcode >> 4, class = v->insns[at].opcode & 7;
+		bool is_branch = (class == 5 || class == 6) && op != JUMP_CALL;
+		unsigned count = verify_successors(v, at, out), i = 0;
+		seen[at] = ON_PATH;
+		while (i < count && seen[out[i]] != NEW) {
+			if (!is_branch && seen[out[i]] == ON_PATH) {
+				v->at = at;
+				return verify_refuse(v, VERIFY_LOOP, -1,
+						     "this falls into the middle of a loop, which "
+						     "this kernel does not take");
+			}
+			i++;
+		}
+		if (i < count) {
+			vec_push(&v->arena, &path, out[i]);
+		} else {
+			seen[at] = DONE;
+			path.len--;
+		}
+	}
+	return true;
+}
+
+static bool check_all_falls(struct verifier *v)
+{
+	uint8_t *seen = arena_alloc(&v->arena, v->count + 1);
+	for (uint32_t i = 0; i < v->function_count; i++) {
+		if (!seen[v->functions[i].start] && !check_falls(v, v->functions[i].start, seen))
+			return false;
+	}
+	return true;
+}
+
 bool verify_check_flow(struct verifier *v)
 {
 	struct walk w = {.v = v, .seen = arena_alloc(&v->arena, v->count + 1)};
@@ -176,7 +220,7 @@ bool verify_check_flow(struct verifier *v)
 		ok = reach(&w, 0, v->functions[v->handler].start);
 	while (ok && w.work.len)
 		ok = visit(&w, vec_pop(&w.work));
-	if (!ok || !check_reached(&w))
+	if (!ok || !check_reached(&w) || (!v->model.free_flow && !check_all_falls(v)))
 		return false;
 	spread_effects(v);
 	return true;

@@ -236,8 +236,8 @@ static void learn_equal_pointers(struct verifier *v, const struct bpf_record *i,
 {
 	struct reg *a = reg_at(v, i->dst), *b = reg_at(v, i->src);
 	enum jump op = i->opcode >> 4;
-	if (a->kind == REG_SCALAR || b->kind == REG_SCALAR || a->kind == REG_OBJECT ||
-	    b->kind == REG_OBJECT || (op != JUMP_EQ && op != JUMP_NE))
+	if (!v->model.equal_pointers || a->kind == REG_SCALAR || b->kind == REG_SCALAR ||
+	    a->kind == REG_OBJECT || b->kind == REG_OBJECT || (op != JUMP_EQ && op != JUMP_NE))
 		return;
 	struct frame *equal = state_frame(op == JUMP_EQ ? taken : v->current);
 	bool marks_b = verify_is_known_not_null(a) && b->flags & REG_NULLABLE;

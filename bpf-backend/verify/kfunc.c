@@ -321,7 +321,8 @@ static bool insert_into_graph(struct verifier *v, const struct kcall *call)
 bool verify_step_kernel_call(struct verifier *v, const struct bpf_record *i)
 {
 	if (!i->imm)
-		return true; // weak and missing: never reached at run time, or the kernel says so later
+		return verify_refuse(v, VERIFY_KFUNC, -1,
+				     "the kernel lacks the weak function that is called here");
 	const struct kfunc *k = verify_find_kfunc(v, (uint32_t)i->imm);
 	if (!k)
 		return verify_refuse(v, VERIFY_KFUNC, -1, "this program cannot call `%s`",

@@ -91,6 +91,8 @@ bool verify_check_result(struct verifier *v, unsigned reg)
 	const struct result_rule *rule = find_rule(v);
 	if (v->code->type == PROG_RAW_TRACEPOINT && !v->code->attach_type_id)
 		rule = NULL;
+	if (verify_lsm_hook(v) == LSM_HOOK_BOOLEAN)
+		return check_range(v, reg, 0, 1, "the program's result");
 	/* Hooks of security modules return an int; before 6.12 nothing was asked of it. */
 	if (v->code->type == PROG_LSM && v->code->attach != 43) {
 		const struct reg *r = reg_at(v, reg);

@@ -116,6 +116,7 @@ enum when {
 	LSM_CGROUP,
 	SETSOCKOPT,
 	VERDICT,
+	COOKIE,
 	SOCKET_ITERATOR,
 	TCP_OPERATION,
 	SCHED_OPERATION
@@ -157,6 +158,8 @@ static bool is_offered(const struct verifier *v, enum when when)
 		return is_operation_of(v, "tcp_congestion_ops");
 	case SCHED_OPERATION:
 		return is_operation_of(v, "sched_ext_ops");
+	case COOKIE:
+		return v->model.cookies_of_raw || is_offered(v, TRAMPOLINE);
 	case TRAMPOLINE:
 		return (v->code->type == PROG_TRACING && attach >= 24 && attach <= 26) ||
 		       (v->code->type == PROG_LSM && attach == 27);

@@ -70,6 +70,9 @@ struct program_rules {
 };
 
 const struct program_rules *verify_find_program_rules(uint32_t type);
+/* Of the hook that a security program is attached to: lsm_hooks.def. */
+enum lsm_hook { LSM_HOOK_USUAL, LSM_HOOK_DISABLED, LSM_HOOK_BOOLEAN };
+enum lsm_hook verify_lsm_hook(const struct verifier *v);
 bool verify_check_attach(struct verifier *v);
 bool verify_check_map_use(struct verifier *v, const struct program_map *map);
 

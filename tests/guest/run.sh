@@ -5,10 +5,9 @@
 # One boot loads everything. What K cannot express must be a diagnostic that says which kernel it takes.
 #   tests/guest/run.sh [KERNEL…]      default: all of fetch.sh's
 . "$(dirname "$0")/../cases.sh"
+. "$ROOT/tests/guest/boot.sh"
 
 ALL_KERNELS=(5.10 6.1 6.12 6.18 7.3)
-GUEST_PACKAGES=(qemu-system-x86 busybox-static cpio zstd lz4 xz-utils kmod)
-CACHE=${KS_KERNELS:-$HOME/.cache/ks-kernels}
 LEVELS=(-O1 -O0)
 SCHEDULED_SECONDS=${SCHEDULED_SECONDS:-20} # how long a guest is run by the scheduler of the examples
 DIFF_SEEDS=(1 2) DIFF_COUNT=60
@@ -21,18 +20,6 @@ kernels=("$@")
 [ ${#kernels[@]} != 0 ] || kernels=("${ALL_KERNELS[@]}")
 work=$(mktemp -d /tmp/ks-guest-XXXXXX)
 trap 'rm -rf "$work"' EXIT
-
-# Why guests cannot run here, if so.
-find_obstacle() {
-	local tool k
-	for tool in qemu-system-x86_64 busybox cpio; do
-		command -v $tool >/dev/null || { echo "$tool is missing (packages: ${GUEST_PACKAGES[*]})"; return; }
-	done
-	for k in "${kernels[@]}"; do
-		KS_KERNELS=$CACHE "$ROOT/tests/guest/fetch.sh" "$k" >"$work/fetched" 2>&1 ||
-			{ echo "Debian's kernel $k cannot be fetched: $(tail -1 "$work/fetched")"; return; }
-	done
-}
 
 sources() {
 	ls "$ROOT"/examples/*.ks "$ROOT"/tests/lower/*.ks "$ROOT"/tests/exec/*.ks "$ROOT"/tests/guest/*.ks |
@@ -161,22 +148,6 @@ write_job() {
 	rm "$1/run.sh.head"
 }
 
-# boot K JOB: the output of the job; once more when the guest dies
-boot() {
-	local try
-	(cd "$(dirname "$2")" && find "$(basename "$2")" | cpio -o -H newc --quiet) | cat "$CACHE/guest-$1.cpio" - >"$work/initrd"
-	for try in 1 2; do
-		: >"$work/output"
-		timeout 900 qemu-system-x86_64 -M q35 -cpu max -m 1024 -nodefaults -nographic -no-reboot \
-			-kernel "$CACHE/vmlinux-$1" -initrd "$work/initrd" -serial "file:$work/console" -serial "file:$work/output" \
-			-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests lsm=bpf" \
-			</dev/null || true
-		grep -q job-status= "$work/console" && return
-	done
-	echo "bad the guest with kernel $1 did not finish:"
-	tail -5 "$work/console"
-}
-
 # Objects made for K go to guests with K and later kernels.
 load_in_guest() {
 	local k=$1 made
@@ -201,7 +172,7 @@ load_in_guest() {
 		END { printf "guest with Linux %s: %d passed, %d failed, 0 skipped\n", k, ok, bad }' "$work/result-$k"
 }
 
-why=$(find_obstacle)
+why=$(find_obstacle "${kernels[@]}")
 if [ -n "$why" ]; then
 	echo "SKIP guests: $why"
 	echo "guests: 0 passed, 0 failed, 1 skipped"

@@ -4,7 +4,8 @@
  *
  *	object program verdict reason insns states usec message
  *
- * usage: judge [-k RELEASE] [-b BTF] [-c CPUS] [-l LEVEL] [-p PROGRAM] OBJECT...
+ * With -n the programs are only counted, without those of objects that cannot be read.
+ * usage: judge [-n] [-k RELEASE] [-b BTF] [-c CPUS] [-l LEVEL] [-p PROGRAM] OBJECT...
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,23 @@ static void judge(const char *path, const struct program_options *how,
 	free(data);
 }
 
+/* How many programs an object has. */
+static size_t count_programs(const char *path, const struct program_options *how)
+{
+	struct program_object object;
+	struct buf why;
+	size_t len, count = 0;
+	char *data = read_file(path, &len);
+	buf_init(&why);
+	if (data && program_open(&object, (uint8_t *)data, len, how, &why)) {
+		count = object.programs.len;
+		program_close(&object);
+	}
+	buf_fini(&why);
+	free(data);
+	return count;
+}
+
 int main(int argc, char **argv)
 {
 	const char *btf_path = "/sys/kernel/btf/vmlinux", *only = NULL, *reason = "";
@@ -87,10 +105,14 @@ int main(int argc, char **argv)
 	size_t len, section_len;
 	const void *section;
 	int option;
+	bool is_count = false;
+	size_t count = 0;
 	kernel_parse_version("running", &options.kernel);
-	while ((option = getopt(argc, argv, "k:b:c:l:p:")) != -1) {
+	while ((option = getopt(argc, argv, "nk:b:c:l:p:")) != -1) {
 		if (option == 'k' && !kernel_parse_version(optarg, &options.kernel))
 			return 2;
+		if (option == 'n')
+			is_count = true;
 		if (option == 'b')
 			btf_path = optarg;
 		if (option == 'c')
@@ -110,8 +132,14 @@ int main(int argc, char **argv)
 	else
 		fprintf(stderr, "%s: no types: %s\n", btf_path, reason);
 	how.release = options.kernel;
-	for (int i = optind; i < argc; i++)
-		judge(argv[i], &how, &options, only);
+	for (int i = optind; i < argc; i++) {
+		if (is_count)
+			count += count_programs(argv[i], &how);
+		else
+			judge(argv[i], &how, &options, only);
+	}
+	if (is_count)
+		printf("%zu\n", count);
 	arena_fini(&arena);
 	free(data);
 	return 0;

@@ -10,7 +10,8 @@
  *   insns    processed instructions, states: total_states of the same line; usec: time of the load
  *   message  the last lines of the log without the statistics, joined by " | "
  *
- * usage: kernel_load [-l LEVEL] [-p PROGRAM] OBJECT...; with -l the log of that level is printed too.
+ * usage: kernel_load [-l LEVEL] [-p PROGRAM] [-e N] OBJECT...; with -l the log of that level is printed too,
+ * with -e only every Nth program is loaded.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -145,12 +146,14 @@ static void judge(const char *path, const char *name)
 
 int main(int argc, char **argv)
 {
-	int option;
-	while ((option = getopt(argc, argv, "l:p:")) != -1) {
+	int option, every = 1, count = 0;
+	while ((option = getopt(argc, argv, "l:p:e:")) != -1) {
 		if (option == 'l')
 			shown_level = atoi(optarg);
 		else if (option == 'p')
 			only = optarg;
+		else if (option == 'e')
+			every = atoi(optarg) > 0 ? atoi(optarg) : 1;
 		else
 			return 2;
 	}
@@ -165,9 +168,9 @@ int main(int argc, char **argv)
 			printf("%s\t*\tskip\t%d\t0\t0\t0\tdoes not open\n", base, -errno);
 			continue;
 		}
-		bpf_object__for_each_program(p, object) if (!only ||
-							    !strcmp(only, bpf_program__name(p)))
-			judge(argv[i], bpf_program__name(p));
+		bpf_object__for_each_program(
+			p, object) if ((!only || !strcmp(only, bpf_program__name(p))) &&
+				       count++ % every == 0) judge(argv[i], bpf_program__name(p));
 		bpf_object__close(object);
 	}
 	return 0;
