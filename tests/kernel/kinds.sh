@@ -644,7 +644,11 @@ redirect_through_maps() {
 		    var way = if (args.way == 0) { load(back) } else { load(spread) }
 		    if (attach(way, "ks1", 2) != 0) { return 1 } // XDP_FLAGS_SKB_MODE
 		    print("ready")
-		    sleep(1500)
+		    for (i in 0..100) {
+		        if (seen + moved >= 90) { break }
+		        sleep(100)
+		    }
+		    sleep(500)
 		    print("%lu %lu %lu", seen, sent, moved)
 		    return 3
 		}
